@@ -1,0 +1,77 @@
+"""One Cargo crate of this workspace as Bazel targets."""
+
+load("@rules_rust//rust:defs.bzl", "rust_library", "rust_test")
+load("@verbatim_crates//:defs.bzl", "aliases", "all_crate_deps")
+
+def verbatim_crate(name, deps = []):
+    """Declare the library of the crate in this package, its unit tests and its integration tests.
+
+    What comes from the registry is read out of the crate's Cargo.toml; only
+    crates of this workspace are named in the BUILD file.
+
+    Args:
+        name: the folder's name; the library is `verbatim_<name>`, as in Cargo.
+        deps: libraries of this workspace.
+    """
+    fixtures = native.glob(
+        ["tests/**", "testdata/**", "src/**"],
+        exclude = ["src/**/*.rs", "tests/*.rs"],
+        allow_empty = True,
+    )
+
+    rust_library(
+        name = name,
+        srcs = native.glob(["src/**/*.rs"]),
+        aliases = aliases(),
+        compile_data = fixtures,
+        crate_name = "verbatim_" + name,
+        edition = "2021",
+        proc_macro_deps = all_crate_deps(proc_macro = True),
+        visibility = ["//visibility:public"],
+        deps = deps + all_crate_deps(normal = True),
+    )
+
+    rust_test(
+        name = name + "_test",
+        size = "small",
+        aliases = aliases(normal_dev = True, proc_macro_dev = True),
+        crate = ":" + name,
+        data = fixtures,
+        edition = "2021",
+        proc_macro_deps = all_crate_deps(proc_macro_dev = True),
+        deps = all_crate_deps(normal_dev = True),
+    )
+    tests = [":" + name + "_test"]
+
+    for source in native.glob(["tests/*.rs"], allow_empty = True):
+        test = name + "_" + source[len("tests/"):-len(".rs")] + "_test"
+        tests.append(":" + test)
+        rust_test(
+            name = test,
+            size = "medium",
+            srcs = [source],
+            aliases = aliases(
+                normal = True,
+                normal_dev = True,
+                proc_macro = True,
+                proc_macro_dev = True,
+            ),
+            compile_data = fixtures,
+            crate_root = source,
+            data = fixtures,
+            edition = "2021",
+            proc_macro_deps = all_crate_deps(
+                proc_macro = True,
+                proc_macro_dev = True,
+            ),
+            deps = [":" + name] + deps + all_crate_deps(
+                normal = True,
+                normal_dev = True,
+            ),
+        )
+
+    native.test_suite(
+        name = "tests",
+        tests = tests,
+        visibility = ["//:__subpackages__"],
+    )
