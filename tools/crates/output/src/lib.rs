@@ -48,8 +48,33 @@ fn parent(path: &Path) -> &Path {
 /// Dropped without [`OutputFile::commit`], it leaves nothing behind.
 #[derive(Debug)]
 pub struct OutputFile {
-    file: BufWriter<NamedTempFile>,
+    file: BufWriter<Target>,
     path: PathBuf,
+}
+
+/// Where the bytes go until the file is complete.
+#[derive(Debug)]
+enum Target {
+    /// A file beside the final one.
+    Beside(NamedTempFile),
+    /// A device, a pipe or a socket, which cannot be replaced by a rename and must not be: `-o /dev/null`.
+    Special(File),
+}
+
+impl Write for Target {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        match self {
+            Target::Beside(file) => file.write(data),
+            Target::Special(file) => file.write(data),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Target::Beside(file) => file.flush(),
+            Target::Special(file) => file.flush(),
+        }
+    }
 }
 
 impl OutputFile {
@@ -58,6 +83,21 @@ impl OutputFile {
     /// The folder must exist; an older file at `path` stays until `commit`.
     pub fn create(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
+        if let Ok(metadata) = fs::metadata(path) {
+            if metadata.is_dir() {
+                return Err(failed("create", path)(io::Error::new(
+                    io::ErrorKind::IsADirectory,
+                    "it is a folder; name a file in it",
+                )));
+            }
+            if !metadata.is_file() {
+                let file = File::options()
+                    .write(true)
+                    .open(path)
+                    .map_err(failed("open", path))?;
+                return Ok(Self::to(Target::Special(file), path));
+            }
+        }
         let mut builder = tempfile::Builder::new();
         builder.prefix(".verbatim-").suffix(".partial");
         #[cfg(unix)]
@@ -70,10 +110,14 @@ impl OutputFile {
         let file = builder
             .tempfile_in(parent(path))
             .map_err(failed("create", path))?;
-        Ok(Self {
-            file: BufWriter::with_capacity(1 << 18, file),
+        Ok(Self::to(Target::Beside(file), path))
+    }
+
+    fn to(target: Target, path: &Path) -> Self {
+        Self {
+            file: BufWriter::with_capacity(1 << 18, target),
             path: path.to_owned(),
-        })
+        }
     }
 
     /// The final name.
@@ -84,13 +128,14 @@ impl OutputFile {
     /// Put the complete file in place.
     pub fn commit(self) -> Result<(), Error> {
         let path = self.path;
-        let file = self
+        let target = self
             .file
             .into_inner()
             .map_err(|e| failed("write", &path)(e.into_error()))?;
-        file.as_file()
-            .sync_all()
-            .map_err(failed("write", &path))?;
+        let Target::Beside(file) = target else {
+            return Ok(());
+        };
+        file.as_file().sync_all().map_err(failed("write", &path))?;
         file.persist(&path)
             .map_err(|e| failed("create", &path)(e.error))?;
         sync_dir(parent(&path));
@@ -267,9 +312,30 @@ mod tests {
         assert_eq!(names(dir.path()), ["layout"]);
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn a_device_is_written_to_and_never_replaced() {
+        use std::os::unix::fs::FileTypeExt;
+        write("/dev/null", b"gone").unwrap();
+        assert!(fs::metadata("/dev/null")
+            .unwrap()
+            .file_type()
+            .is_char_device());
+    }
+
+    #[test]
+    fn a_folder_is_no_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = write(dir.path(), b"").unwrap_err().to_string();
+        assert!(error.contains("it is a folder"), "{error}");
+    }
+
     #[test]
     fn a_missing_folder_is_named() {
         let error = write("/nonexistent/out", b"").unwrap_err().to_string();
-        assert!(error.starts_with("cannot create /nonexistent/out: "), "{error}");
+        assert!(
+            error.starts_with("cannot create /nonexistent/out: "),
+            "{error}"
+        );
     }
 }
