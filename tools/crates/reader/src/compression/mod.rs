@@ -1,0 +1,356 @@
+//! Which compression a file has, and the plain bytes inside.
+//!
+//! A compressed file is a sequence of parts: gzip members, zstd frames, xz or bzip2
+//! streams. All of them are read, as the tools of each format do; what follows the last
+//! one may only be zero bytes, which tape and block devices add. Anything else is refused
+//! with its offset: another reader would ignore it or stumble over it.
+
+mod bzip2;
+mod gzip;
+mod xz;
+mod zstd;
+
+use std::fmt;
+use std::io::{self, Read};
+
+use crate::error::{DAMAGED, GET_IT_AGAIN};
+use crate::input::Input;
+use crate::{Error, ErrorKind, ReadAhead, Stream};
+
+/// How a file is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Compression {
+    /// Not at all.
+    None,
+    /// RFC 1952.
+    Gzip,
+    /// RFC 8878.
+    Zstd,
+    /// The .xz format (not the older .lzma).
+    Xz,
+    /// The .bz2 format.
+    Bzip2,
+}
+
+impl fmt::Display for Compression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "none",
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+            Self::Xz => "xz",
+            Self::Bzip2 => "bzip2",
+        })
+    }
+}
+
+/// The longest magic: bzip2's, up to the mark of its first block.
+const LONGEST_MAGIC: usize = 10;
+
+impl Compression {
+    /// The compression of a file that begins with these bytes; ten are enough.
+    pub fn of_magic(start: &[u8]) -> Self {
+        match start {
+            [0x1f, 0x8b, 0x08, ..] => Self::Gzip,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Zstd,
+            [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Self::Zstd,
+            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Self::Xz,
+            // A name in a tar archive may begin with BZh: only with the mark of a block
+            // or of the end is it bzip2.
+            [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, 0x53, 0x59, ..]
+            | [b'B', b'Z', b'h', b'1'..=b'9', 0x17, 0x72, 0x45, 0x38, 0x50, 0x90, ..] => {
+                Self::Bzip2
+            }
+            _ => Self::None,
+        }
+    }
+}
+
+/// What one call of a decoder did.
+struct Step {
+    consumed: usize,
+    produced: usize,
+    /// The part (member, frame, stream) is complete and all of it was given out.
+    done: bool,
+}
+
+/// Why a decoder cannot go on.
+struct Bad {
+    kind: ErrorKind,
+    what: String,
+    fix: &'static str,
+    /// Where it shows, counted from the first byte of the input of this call.
+    at: usize,
+}
+
+impl Bad {
+    fn damaged(at: usize, what: impl Into<String>) -> Self {
+        Self {
+            kind: ErrorKind::Malformed,
+            what: what.into(),
+            fix: DAMAGED,
+            at,
+        }
+    }
+}
+
+/// A decoder of one part after another.
+trait Decoder {
+    /// Go on with `input`. With `ended` nothing follows it; a decoder that then neither
+    /// consumes nor produces anything has met a truncated file.
+    fn step(&mut self, input: &[u8], out: &mut [u8], ended: bool) -> Result<Step, Bad>;
+    /// Whether these bytes begin another part.
+    fn begins(&self, start: &[u8]) -> bool;
+    /// Make ready for another part.
+    fn restart(&mut self) -> Result<(), Bad>;
+}
+
+type BoxedDecoder = Box<dyn Decoder + Send>;
+
+enum State {
+    /// Nothing was read yet.
+    Start,
+    /// Plain bytes.
+    Plain,
+    /// Inside a part.
+    Part(BoxedDecoder),
+    /// Between parts, or after the last one.
+    Between(BoxedDecoder),
+    /// Only zero bytes may follow.
+    Padding,
+    /// All was read.
+    End,
+    /// An error was given; there is nothing to read after it.
+    Failed,
+}
+
+/// The plain bytes of a file, whatever its compression.
+pub struct Decompressed<R> {
+    input: Input<R>,
+    compression: Compression,
+    state: State,
+}
+
+impl<R> fmt::Debug for Decompressed<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decompressed")
+            .field("compression", &self.compression)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Read a file of any compression, which is found by its first bytes.
+///
+/// Nothing is read before the first call that needs it. The reader has a buffer of its
+/// own: give it the file itself.
+pub fn decompress<R: Read>(source: R) -> Decompressed<R> {
+    Decompressed {
+        input: Input::new(source),
+        compression: Compression::None,
+        state: State::Start,
+    }
+}
+
+impl<R: Read> Decompressed<R> {
+    /// The compression that was found.
+    pub fn compression(&mut self) -> io::Result<Compression> {
+        self.start()?;
+        Ok(self.compression)
+    }
+
+    /// The number of bytes of the source that were used so far; all of them once
+    /// reading has come to its end.
+    pub fn compressed_bytes(&self) -> u64 {
+        self.input.offset()
+    }
+
+    /// Decompress on a thread of its own, which pays wherever the bytes are hashed,
+    /// compressed or written by the caller.
+    pub fn read_ahead(self) -> ReadAhead
+    where
+        R: Send + 'static,
+    {
+        ReadAhead::new(self)
+    }
+
+    /// Whether the file's compression itself says that the file is whole.
+    ///
+    /// Known once the end was read: a truncated compressed file is an error before that.
+    pub(crate) fn end_is_vouched_for(&self) -> bool {
+        self.compression != Compression::None && matches!(self.state, State::End)
+    }
+
+    fn start(&mut self) -> io::Result<()> {
+        if !matches!(self.state, State::Start) {
+            return Ok(());
+        }
+        let start = self
+            .input
+            .peek(LONGEST_MAGIC)
+            .map_err(|e| Error::from_io(e, Stream::Compressed(Compression::None), 0))?;
+        self.compression = Compression::of_magic(start);
+        let decoder: Result<BoxedDecoder, Bad> = match self.compression {
+            Compression::None => {
+                self.state = State::Plain;
+                return Ok(());
+            }
+            Compression::Gzip => Ok(Box::new(gzip::Gzip::new())),
+            Compression::Zstd => zstd::Zstd::new().map(|d| Box::new(d) as _),
+            Compression::Xz => Ok(Box::new(xz::Xz::new())),
+            Compression::Bzip2 => Ok(Box::new(bzip2::Bzip2::new())),
+        };
+        match decoder {
+            Ok(decoder) => {
+                self.state = State::Part(decoder);
+                Ok(())
+            }
+            Err(bad) => Err(self.fail(bad)),
+        }
+    }
+
+    fn fail(&mut self, bad: Bad) -> io::Error {
+        self.state = State::Failed;
+        Error::new(
+            bad.kind,
+            Stream::Compressed(self.compression),
+            self.input.offset() + bad.at as u64,
+            bad.what,
+            bad.fix,
+        )
+        .into()
+    }
+
+    fn source_failed(&self, error: io::Error) -> io::Error {
+        // What the source says itself, as to its kind, is left as it is.
+        Error::from_io(
+            error,
+            Stream::Compressed(self.compression),
+            self.input.offset(),
+        )
+        .into()
+    }
+
+    /// Whether another part begins here.
+    fn next_part(&mut self) -> io::Result<()> {
+        let start = match self.input.peek(LONGEST_MAGIC) {
+            Ok(start) => start,
+            Err(e) => return Err(self.source_failed(e)),
+        };
+        let empty = start.is_empty();
+        let zero = start.first() == Some(&0);
+        let State::Between(decoder) = &self.state else {
+            return Ok(());
+        };
+        let begins = decoder.begins(start);
+        let State::Between(mut decoder) = std::mem::replace(&mut self.state, State::End) else {
+            return Ok(());
+        };
+        if empty {
+            return Ok(());
+        }
+        if begins {
+            return match decoder.restart() {
+                Ok(()) => {
+                    self.state = State::Part(decoder);
+                    Ok(())
+                }
+                Err(bad) => Err(self.fail(bad)),
+            };
+        }
+        if zero {
+            self.state = State::Padding;
+            return Ok(());
+        }
+        Err(self.trailing(0))
+    }
+
+    fn trailing(&mut self, at: usize) -> io::Error {
+        self.fail(Bad {
+            kind: ErrorKind::Malformed,
+            what: format!("something follows the end of the {} data", self.compression),
+            fix: "remove it, or compress the whole content again",
+            at,
+        })
+    }
+
+    fn skip_padding(&mut self) -> io::Result<()> {
+        loop {
+            let rest = match self.input.fill() {
+                Ok(rest) => rest,
+                Err(e) => return Err(self.source_failed(e)),
+            };
+            if rest.is_empty() {
+                self.state = State::End;
+                return Ok(());
+            }
+            let length = rest.len();
+            if let Some(at) = rest.iter().position(|&b| b != 0) {
+                return Err(self.trailing(at));
+            }
+            self.input.consume(length);
+        }
+    }
+}
+
+impl<R: Read> Read for Decompressed<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if out.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            match &mut self.state {
+                State::Start => self.start()?,
+                State::Plain => {
+                    return match self.input.read(out) {
+                        Ok(n) => Ok(n),
+                        Err(e) => Err(self.source_failed(e)),
+                    }
+                }
+                State::Part(decoder) => {
+                    let input = match self.input.fill() {
+                        Ok(input) => input,
+                        Err(e) => return Err(self.source_failed(e)),
+                    };
+                    let ended = input.is_empty();
+                    let step = match decoder.step(input, out, ended) {
+                        Ok(step) => step,
+                        Err(bad) => return Err(self.fail(bad)),
+                    };
+                    self.input.consume(step.consumed);
+                    if step.done {
+                        self.state = match std::mem::replace(&mut self.state, State::Failed) {
+                            State::Part(decoder) => State::Between(decoder),
+                            other => other,
+                        };
+                    } else if step.produced == 0 && step.consumed == 0 {
+                        let (kind, what, fix) = if ended {
+                            let what = format!("the {} data ends too early", self.compression);
+                            (ErrorKind::Truncated, what, GET_IT_AGAIN)
+                        } else {
+                            let what = format!("the {} data leads nowhere", self.compression);
+                            (ErrorKind::Malformed, what, DAMAGED)
+                        };
+                        return Err(self.fail(Bad {
+                            kind,
+                            what,
+                            fix,
+                            at: 0,
+                        }));
+                    }
+                    if step.produced > 0 {
+                        return Ok(step.produced);
+                    }
+                }
+                State::Between(_) => self.next_part()?,
+                State::Padding => self.skip_padding()?,
+                State::End => return Ok(0),
+                State::Failed => {
+                    return Err(io::Error::new(
+                        io::ErrorKind::InvalidData,
+                        "reading cannot go on after an error in the compressed data",
+                    ))
+                }
+            }
+        }
+    }
+}
