@@ -195,8 +195,8 @@ pub fn all(verbatim: &Path, bench: &Path, extra: &[(&str, &str)]) -> Vec<Case> {
                 before: fresh("theirs"),
                 ..runner(
                     "add-determinism -j2",
-                    &["add-determinism"],
-                    "SOURCE_DATE_EPOCH=0 add-determinism -j2 theirs/*".into(),
+                    &["add-det"],
+                    "SOURCE_DATE_EPOCH=0 add-det -j2 theirs/*".into(),
                 )
             },
         ],
