@@ -196,7 +196,7 @@ impl<R: Read> Decompressed<R> {
             }
             Compression::Gzip => Ok(Box::new(gzip::Gzip::new())),
             Compression::Zstd => zstd::Zstd::new().map(|d| Box::new(d) as _),
-            Compression::Xz => Ok(Box::new(xz::Xz::new())),
+            Compression::Xz => xz::Xz::new().map(|d| Box::new(d) as _),
             Compression::Bzip2 => Ok(Box::new(bzip2::Bzip2::new())),
         };
         match decoder {

@@ -1,68 +1,73 @@
 //! xz streams.
 
-use std::io;
-
-use lzma_rust2::{Action, Status, XzStream};
+use liblzma::stream::{Action, Error, Status, Stream, TELL_UNSUPPORTED_CHECK};
 
 use super::{Bad, Decoder, Step};
-use crate::error::{DAMAGED, GET_IT_AGAIN};
+use crate::error::DAMAGED;
 use crate::ErrorKind;
 
-/// The memory for one stream: `xz -9` asks for a dictionary of 64 MiB, and nothing that
-/// is in use asks for more than that.
-const MEMORY_KIB: u32 = 66 << 10;
+/// The memory for one stream: `xz -9` asks for a dictionary of 64 MiB and a little more,
+/// and nothing that is in use asks for more than that.
+const MEMORY: u64 = 66 << 20;
 
 pub(super) struct Xz {
-    stream: XzStream,
+    stream: Stream,
 }
 
 impl Xz {
-    pub(super) fn new() -> Self {
-        Self {
-            stream: XzStream::new_mem_limit(false, MEMORY_KIB),
-        }
+    pub(super) fn new() -> Result<Self, Bad> {
+        // A check that cannot be computed would otherwise pass unchecked.
+        let stream = Stream::new_stream_decoder(MEMORY, TELL_UNSUPPORTED_CHECK)
+            .map_err(|e| because(&e, 0))?;
+        Ok(Self { stream })
+    }
+}
+
+fn because(error: &Error, at: usize) -> Bad {
+    let (kind, what, fix) = match error {
+        Error::MemLimit => (
+            ErrorKind::Limit,
+            "the xz data needs a dictionary of more than 64 MiB".to_owned(),
+            "compress it again with at most `xz -9`",
+        ),
+        Error::Mem => (
+            ErrorKind::Limit,
+            "there is not enough memory to read the xz data".to_owned(),
+            "free some memory",
+        ),
+        Error::Options | Error::UnsupportedCheck => (
+            ErrorKind::Unsupported,
+            "the xz data uses a filter or a checksum that no released xz has".to_owned(),
+            "compress it again with the defaults of xz",
+        ),
+        other => (
+            ErrorKind::Malformed,
+            format!("the xz data is invalid ({other})"),
+            DAMAGED,
+        ),
+    };
+    Bad {
+        kind,
+        what,
+        fix,
+        at,
     }
 }
 
 impl Decoder for Xz {
     fn step(&mut self, input: &[u8], out: &mut [u8], ended: bool) -> Result<Step, Bad> {
         let action = if ended { Action::Finish } else { Action::Run };
-        let before = self.stream.total_in();
-        match self.stream.process(input, out, action) {
-            Ok(result) => Ok(Step {
-                consumed: result.bytes_consumed,
-                produced: result.bytes_produced,
-                done: result.status == Status::StreamEnd,
+        let (before_in, before_out) = (self.stream.total_in(), self.stream.total_out());
+        let result = self.stream.process(input, out, action);
+        let consumed = (self.stream.total_in() - before_in) as usize;
+        let produced = (self.stream.total_out() - before_out) as usize;
+        match result {
+            Ok(status) => Ok(Step {
+                consumed,
+                produced,
+                done: status == Status::StreamEnd,
             }),
-            Err(e) => {
-                let at = (self.stream.total_in() - before) as usize;
-                Err(match e.kind() {
-                    io::ErrorKind::UnexpectedEof => Bad {
-                        kind: ErrorKind::Truncated,
-                        what: "the xz data ends too early".to_owned(),
-                        fix: GET_IT_AGAIN,
-                        at,
-                    },
-                    io::ErrorKind::OutOfMemory => Bad {
-                        kind: ErrorKind::Limit,
-                        what: "the xz data needs a dictionary of more than 64 MiB".to_owned(),
-                        fix: "compress it again with at most `xz -9`",
-                        at,
-                    },
-                    io::ErrorKind::Unsupported => Bad {
-                        kind: ErrorKind::Unsupported,
-                        what: format!("the xz data uses what this reader does not know ({e})"),
-                        fix: "compress it again with the default filters",
-                        at,
-                    },
-                    _ => Bad {
-                        kind: ErrorKind::Malformed,
-                        what: format!("the xz data is invalid ({e})"),
-                        fix: DAMAGED,
-                        at,
-                    },
-                })
-            }
+            Err(e) => Err(because(&e, consumed)),
         }
     }
 
@@ -71,7 +76,7 @@ impl Decoder for Xz {
     }
 
     fn restart(&mut self) -> Result<(), Bad> {
-        *self = Self::new();
+        *self = Self::new()?;
         Ok(())
     }
 }
