@@ -1,0 +1,137 @@
+//! What can be wrong with an image or a layout, always with the file and the JSON pointer.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+
+/// The kind of a problem, for callers that treat them differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ErrorKind {
+    /// Something could not be read or written.
+    Io,
+    /// A file or a blob is not there.
+    Missing,
+    /// Bytes contradict their format, or a value is of the wrong type or form.
+    Malformed,
+    /// Two statements about one thing contradict each other: a digest, a size, a platform.
+    Mismatch,
+    /// An input is larger or deeper than this program takes.
+    Limit,
+    /// What is asked for cannot be done with this input.
+    Unsupported,
+}
+
+impl ErrorKind {
+    /// The name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Io => "io",
+            Self::Missing => "missing",
+            Self::Malformed => "malformed",
+            Self::Mismatch => "mismatch",
+            Self::Limit => "limit",
+            Self::Unsupported => "unsupported",
+        }
+    }
+}
+
+/// A problem: in which file, at which JSON pointer, what, and what to do about it.
+#[derive(Debug)]
+pub struct Error {
+    kind: ErrorKind,
+    file: String,
+    pointer: Option<String>,
+    what: String,
+    source: Option<io::Error>,
+}
+
+/// The result of everything in this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// A problem with a file as a whole.
+    pub fn new(kind: ErrorKind, file: impl fmt::Display, what: impl Into<String>) -> Self {
+        Self {
+            kind,
+            file: file.to_string(),
+            pointer: None,
+            what: what.into(),
+            source: None,
+        }
+    }
+
+    /// A file that could not be read or written.
+    pub fn io(file: impl fmt::Display, doing: &str, source: io::Error) -> Self {
+        let kind = match source.kind() {
+            io::ErrorKind::NotFound => ErrorKind::Missing,
+            // What a reader says about bytes that make no sense.
+            io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => ErrorKind::Malformed,
+            _ => ErrorKind::Io,
+        };
+        Self {
+            kind,
+            file: file.to_string(),
+            pointer: None,
+            what: format!("{doing}: {source}"),
+            source: Some(source),
+        }
+    }
+
+    /// The same problem, at a place inside a JSON file (RFC 6901).
+    pub fn at(mut self, pointer: impl Into<String>) -> Self {
+        self.pointer = Some(pointer.into());
+        self
+    }
+
+    /// What kind of problem it is.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// The file that it is about.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// The place in a JSON file, where that is known.
+    pub fn pointer(&self) -> Option<&str> {
+        self.pointer.as_deref()
+    }
+
+    /// What is wrong and what to do, without the place.
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file)?;
+        match self.pointer.as_deref() {
+            None => {}
+            Some("") => f.write_str(" at the top level")?,
+            Some(pointer) => write!(f, " at {pointer}")?,
+        }
+        write!(f, ": {}", self.what)
+    }
+}
+
+impl std::error::Error for Error {
+    // The text of an operating system's error is part of the sentence already; it stays
+    // reachable for those who ask what kind it was.
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        None
+    }
+}
+
+impl Error {
+    /// The operating system's error behind this one.
+    pub fn io_error(&self) -> Option<&io::Error> {
+        self.source.as_ref()
+    }
+}
+
+/// Shorthand for a path in messages.
+pub(crate) fn name(path: &Path) -> String {
+    path.display().to_string()
+}

@@ -1,0 +1,372 @@
+//! JSON in the one form that this project writes, and read so that nobody can disagree about it.
+//!
+//! # Writing
+//!
+//! A digest is made over the bytes of a document, so there must be one way to write it.
+//! Ours is close to RFC 8785 and differs in two points, named here:
+//!
+//! - no white space at all between tokens;
+//! - members of an object sorted by the bytes of their names in UTF-8 (RFC 8785 sorts by
+//!   UTF-16 code units; the two differ only for characters beyond U+FFFF);
+//! - strings in UTF-8, with `\"` and `\\`, the short forms `\b` `\t` `\n` `\f` `\r`, and
+//!   `\u00xx` in lower case for the other characters below U+0020; everything else, `/`,
+//!   U+007F and U+2028 included, stands for itself;
+//! - numbers only where they are integers from −2⁶³ to 2⁶⁴−1, in decimal without exponent
+//!   or sign of plus (RFC 8785 also knows doubles, and no integer beyond 2⁵³): anything
+//!   else is refused, for no field of an image is a fraction;
+//! - `true`, `false`, `null`.
+//!
+//! # Reading
+//!
+//! An object that names a member twice is refused, because two readers may see two
+//! different documents in it. Errors name the file and the place: line and column while
+//! the text is no JSON, the JSON pointer after that.
+
+use std::fmt;
+use std::io::{self, Read};
+use std::path::Path;
+
+use serde::de::{self, DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqAccess};
+use serde::Serialize;
+use serde_json::{Map, Number, Value};
+
+use crate::error::{name, Error, ErrorKind, Result};
+
+/// The largest manifest, index or config that is read: what registries commonly accept.
+pub const MAX_DOCUMENT: u64 = 4 << 20;
+
+/// The value as canonical JSON, see the module's documentation.
+pub fn to_canonical(value: &impl Serialize) -> Result<Vec<u8>> {
+    let value = serde_json::to_value(value)
+        .map_err(|e| Error::new(ErrorKind::Malformed, "JSON", e.to_string()))?;
+    let mut out = Vec::new();
+    write_value(&value, &mut String::new(), &mut out)?;
+    Ok(out)
+}
+
+/// Canonical JSON with a line feed at its end, for files that people look at.
+pub fn to_canonical_line(value: &impl Serialize) -> Result<Vec<u8>> {
+    let mut out = to_canonical(value)?;
+    out.push(b'\n');
+    Ok(out)
+}
+
+fn write_value(value: &Value, pointer: &mut String, out: &mut Vec<u8>) -> Result<()> {
+    match value {
+        Value::Null => out.extend_from_slice(b"null"),
+        Value::Bool(true) => out.extend_from_slice(b"true"),
+        Value::Bool(false) => out.extend_from_slice(b"false"),
+        Value::Number(number) => write_number(number, pointer, out)?,
+        Value::String(text) => write_string(text, out),
+        Value::Array(items) => {
+            out.push(b'[');
+            for (i, item) in items.iter().enumerate() {
+                if i > 0 {
+                    out.push(b',');
+                }
+                let length = pointer.len();
+                push_token(pointer, &i.to_string());
+                write_value(item, pointer, out)?;
+                pointer.truncate(length);
+            }
+            out.push(b']');
+        }
+        Value::Object(members) => {
+            // Sorted here and not by the map: its order is a feature flag of another crate.
+            let mut members: Vec<_> = members.iter().collect();
+            members.sort_unstable_by(|a, b| a.0.as_bytes().cmp(b.0.as_bytes()));
+            out.push(b'{');
+            for (i, (key, member)) in members.into_iter().enumerate() {
+                if i > 0 {
+                    out.push(b',');
+                }
+                write_string(key, out);
+                out.push(b':');
+                let length = pointer.len();
+                push_token(pointer, key);
+                write_value(member, pointer, out)?;
+                pointer.truncate(length);
+            }
+            out.push(b'}');
+        }
+    }
+    Ok(())
+}
+
+fn write_number(number: &Number, pointer: &str, out: &mut Vec<u8>) -> Result<()> {
+    let text = if let Some(n) = number.as_u64() {
+        n.to_string()
+    } else if let Some(n) = number.as_i64() {
+        n.to_string()
+    } else {
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            "JSON",
+            format!("the number {number} is no 64-bit integer and has no canonical form; write it as a string"),
+        )
+        .at(pointer));
+    };
+    out.extend_from_slice(text.as_bytes());
+    Ok(())
+}
+
+fn write_string(text: &str, out: &mut Vec<u8>) {
+    out.push(b'"');
+    for byte in text.bytes() {
+        match byte {
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            0x08 => out.extend_from_slice(b"\\b"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            0x0c => out.extend_from_slice(b"\\f"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            0..=0x1f => out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
+            _ => out.push(byte),
+        }
+    }
+    out.push(b'"');
+}
+
+/// Add one reference token to a JSON pointer (RFC 6901).
+pub(crate) fn push_token(pointer: &mut String, token: &str) {
+    pointer.push('/');
+    for c in token.chars() {
+        match c {
+            '~' => pointer.push_str("~0"),
+            '/' => pointer.push_str("~1"),
+            c => pointer.push(c),
+        }
+    }
+}
+
+/// Any JSON value, no member named twice.
+struct Strict;
+
+impl<'de> DeserializeSeed<'de> for Strict {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> de::Visitor<'de> for Strict {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
+        Number::from_f64(value)
+            .map(Value::Number)
+            .ok_or_else(|| E::custom("a number that is not finite"))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::String(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(Value::String(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut array = Vec::new();
+        while let Some(item) = items.next_element_seed(Strict)? {
+            array.push(item);
+        }
+        Ok(Value::Array(array))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let mut object = Map::new();
+        while let Some(key) = members.next_key::<String>()? {
+            let value = members.next_value_seed(Strict)?;
+            if object.contains_key(&key) {
+                return Err(de::Error::custom(format_args!(
+                    "the member {key:?} stands twice in one object; remove one of them"
+                )));
+            }
+            object.insert(key, value);
+        }
+        Ok(Value::Object(object))
+    }
+}
+
+/// Parse a document whose form is not known yet; `file` is its name in messages.
+pub fn parse_value(data: &[u8], file: &str) -> Result<Value> {
+    let malformed = |what: String| Error::new(ErrorKind::Malformed, file, what);
+    if data.iter().all(u8::is_ascii_whitespace) {
+        return Err(malformed("is empty where a JSON document must be".into()));
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(data);
+    Strict
+        .deserialize(&mut deserializer)
+        .and_then(|value| deserializer.end().map(|()| value))
+        .map_err(|e| malformed(format!("is not valid JSON: {e}")))
+}
+
+/// Give a parsed document its type; errors name the JSON pointer.
+pub fn from_value<T: DeserializeOwned>(value: Value, file: &str) -> Result<T> {
+    serde_path_to_error::deserialize(value).map_err(|e| {
+        let mut pointer = String::new();
+        for segment in e.path().iter() {
+            match segment {
+                serde_path_to_error::Segment::Seq { index } => {
+                    push_token(&mut pointer, &index.to_string());
+                }
+                serde_path_to_error::Segment::Map { key } => push_token(&mut pointer, key),
+                serde_path_to_error::Segment::Enum { .. }
+                | serde_path_to_error::Segment::Unknown => {}
+            }
+        }
+        Error::new(ErrorKind::Malformed, file, e.into_inner().to_string()).at(pointer)
+    })
+}
+
+/// Parse a document of a known form; `file` is its name in messages.
+pub fn parse<T: DeserializeOwned>(data: &[u8], file: &str) -> Result<T> {
+    from_value(parse_value(data, file)?, file)
+}
+
+/// All that a reader gives, or an error when that is more than `limit` bytes.
+pub fn read_limited(reader: impl Read, limit: u64, file: &str) -> Result<Vec<u8>> {
+    let mut data = Vec::new();
+    reader
+        .take(limit + 1)
+        .read_to_end(&mut data)
+        .map_err(|e| Error::io(file, "cannot be read", e))?;
+    if data.len() as u64 > limit {
+        return Err(Error::new(
+            ErrorKind::Limit,
+            file,
+            format!("is larger than {limit} bytes, the limit for such a document"),
+        ));
+    }
+    Ok(data)
+}
+
+/// The content of a small file that is a document.
+pub fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>> {
+    let file = std::fs::File::open(path)
+        .and_then(|file| {
+            if file.metadata()?.is_dir() {
+                return Err(io::Error::new(
+                    io::ErrorKind::IsADirectory,
+                    "it is a folder and must be a file",
+                ));
+            }
+            Ok(file)
+        })
+        .map_err(|e| Error::io(name(path), "cannot be read", e))?;
+    read_limited(file, limit, &name(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn canonical(value: &Value) -> String {
+        String::from_utf8(to_canonical(value).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn one_form_only() {
+        assert_eq!(
+            canonical(&json!({"b": [1, -2, true, null], "a": {"z": "", "é": 1, "A": 2}})),
+            r#"{"a":{"A":2,"z":"","é":1},"b":[1,-2,true,null]}"#
+        );
+        assert_eq!(
+            canonical(&json!("\u{8}\t\n\u{c}\r\u{1}\u{1f}\"\\/\u{7f}\u{2028}é😀")),
+            "\"\\b\\t\\n\\f\\r\\u0001\\u001f\\\"\\\\/\u{7f}\u{2028}é😀\""
+        );
+        assert_eq!(canonical(&json!(u64::MAX)), "18446744073709551615");
+        assert_eq!(canonical(&json!(i64::MIN)), "-9223372036854775808");
+    }
+
+    #[test]
+    fn names_sort_by_their_bytes() {
+        // U+FF61 comes before U+1F600 in UTF-8, and after it in UTF-16.
+        assert_eq!(
+            canonical(&json!({"\u{1f600}": 1, "\u{ff61}": 2})),
+            "{\"\u{ff61}\":2,\"\u{1f600}\":1}"
+        );
+    }
+
+    #[test]
+    fn fractions_have_no_canonical_form() {
+        let error = to_canonical(&json!({"a/b": [0, 1.5]})).unwrap_err();
+        assert_eq!(error.pointer(), Some("/a~1b/1"));
+        let huge: Value = serde_json::from_str("18446744073709551616").unwrap();
+        assert!(to_canonical(&huge).is_err());
+    }
+
+    #[test]
+    fn reading_is_strict() {
+        let error = |text: &str| {
+            parse_value(text.as_bytes(), "f.json")
+                .unwrap_err()
+                .to_string()
+        };
+        assert!(
+            error(r#"{"a":1,"a":1}"#).contains("the member \"a\" stands twice"),
+            "{}",
+            error(r#"{"a":1,"a":1}"#)
+        );
+        assert!(error(r#"[{"x":{"b":1,"b":2}}]"#).contains("stands twice"));
+        assert_eq!(
+            error(" \n"),
+            "f.json: is empty where a JSON document must be"
+        );
+        assert!(error("{} {}").contains("trailing characters"));
+        assert!(error(r#"{"a":"#).contains("EOF"));
+        assert!(error(&"[".repeat(100_000)).contains("recursion limit"));
+        assert!(parse_value(b"\"\xff\"", "f.json").is_err());
+    }
+
+    #[test]
+    fn types_are_checked_with_their_place() {
+        #[derive(Debug, serde::Deserialize)]
+        struct Inner {
+            #[allow(dead_code)]
+            size: u64,
+        }
+        #[derive(Debug, serde::Deserialize)]
+        struct Outer {
+            #[allow(dead_code)]
+            list: Vec<Inner>,
+        }
+        let error = parse::<Outer>(br#"{"list":[{"size":1},{"size":-1}]}"#, "f.json").unwrap_err();
+        assert_eq!(error.pointer(), Some("/list/1/size"));
+        assert!(
+            error.to_string().starts_with("f.json at /list/1/size: "),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn large_documents_are_refused_without_reading_them() {
+        let error = read_limited(io::repeat(b' '), 100, "endless").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Limit);
+        assert_eq!(read_limited(&b"12345"[..], 5, "x").unwrap(), b"12345");
+    }
+}

@@ -1,0 +1,22 @@
+//! Container images as bytes: descriptors, configs, manifests, indexes and layouts.
+//!
+//! An image is a tree of documents that name each other by digest, with layers as leaves.
+//! Everything in this crate follows from that: a digest is made from bytes and never copied
+//! from somebody's claim, a document that is written has exactly one form
+//! ([`json`]), and whatever is read may be wrong or hostile, so every statement is checked
+//! against the bytes it is about and every error names the file and the JSON pointer.
+//!
+//! Documents of others are kept as they are. What this crate needs of them it reads through
+//! small typed views that ignore what they do not know, so a base image's health check or a
+//! field of tomorrow's specification survives; that is also why the types are not those of
+//! `oci-spec`, which drop unknown members. Documents of this project ([`LayerMetadata`] and
+//! the like) are the opposite: an unknown member is an error.
+
+mod error;
+pub mod json;
+pub mod layer;
+mod media_type;
+
+pub use error::{Error, ErrorKind, Result};
+pub use layer::{Encoder, LayerMetadata};
+pub use media_type::{Family, MediaType};
