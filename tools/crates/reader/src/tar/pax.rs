@@ -1,6 +1,6 @@
 //! The records of PAX extended headers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is wrong with a record, and where in the data of the header.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub(crate) struct Attributes {
     pub(crate) mtime: Option<Option<i64>>,
     pub(crate) device: (Option<u32>, Option<u32>),
     pub(crate) xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// Names as they stand in records of libarchive.
+    escaped: BTreeSet<Vec<u8>>,
     pub(crate) sparse: Sparse,
 }
 
@@ -155,10 +157,16 @@ impl Attributes {
             }
             _ => {
                 if let Some(xattr) = key.strip_prefix(b"SCHILY.xattr.") {
-                    self.xattrs.insert(unescape(xattr, false), value.to_vec());
+                    if !self.escaped.contains(xattr) {
+                        self.xattrs.insert(unescape(xattr, false), value.to_vec());
+                    }
                 } else if let Some(xattr) = key.strip_prefix(b"LIBARCHIVE.xattr.") {
                     let value = base64(value).ok_or_else(|| format!("{} is not base64", name()))?;
+                    // libarchive writes each attribute in star's way too, but with all of
+                    // its own escapes: those are no attributes of their own.
+                    self.xattrs.remove(&unescape(xattr, false));
                     self.xattrs.insert(unescape(xattr, true), value);
+                    self.escaped.insert(xattr.to_vec());
                 }
                 // Anything else has no place in a plain entry: names of owners, access
                 // times, comments, checksums, what vendors keep for themselves.
@@ -369,6 +377,15 @@ mod tests {
         assert_eq!(got[&b"user.\xc3\xa9"[..]], [0, 1, 2, 3]);
         assert_eq!(got[&b"user.100%20"[..]], b"");
         assert_eq!(got[&b"security.selinux"[..]], b"u:r:t:s0\0");
+        for order in [[0, 1], [1, 0]] {
+            let both = [
+                pax("LIBARCHIVE.xattr.user.%C3%A9", b"AAECAw"),
+                pax("SCHILY.xattr.user.%C3%A9", b"\x00\x01\x02\x03"),
+            ];
+            let got = read(&[&both[order[0]][..], &both[order[1]]].concat()).unwrap();
+            assert_eq!(got.xattrs.len(), 1);
+            assert_eq!(got.xattrs[&b"user.\xc3\xa9"[..]], [0, 1, 2, 3]);
+        }
         assert!(read(&pax("LIBARCHIVE.xattr.a", b"A")).is_err());
         assert!(read(&pax("LIBARCHIVE.xattr.a", b"A!==")).is_err());
     }
