@@ -125,6 +125,8 @@ def main():
             print(f"bazelw: no Debian package carries the module {name}: it is offered empty, "
                   "and what loads from it will fail (add its package to bazel/root/packages.txt, "
                   "or give it a local_path_override)", file=sys.stderr)
+    # Bazel's built-in module for the machine's platform asks for this one.
+    asked.add(("platforms", "0.0.7"))
     asked |= ModuleFile(root / MODULES / "embedded_tools/MODULE.bazel").asked(own=False)
     for file in shipped.values():
         asked |= file.asked(own=False)
