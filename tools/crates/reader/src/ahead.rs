@@ -18,7 +18,8 @@ struct Chunk {
 /// A reader whose source is read by another thread, a bounded distance ahead.
 ///
 /// It gives the same bytes and the same error at the same place as the source itself.
-/// Dropping it ends the thread.
+/// Dropping it ends the thread as soon as the source returns; a source that waits for
+/// more, like a pipe, is not waited for.
 #[derive(Debug)]
 pub struct ReadAhead {
     full: Option<Receiver<Chunk>>,
@@ -26,6 +27,7 @@ pub struct ReadAhead {
     current: Vec<u8>,
     position: usize,
     error: Option<io::Error>,
+    failed: bool,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -51,6 +53,7 @@ impl ReadAhead {
             current: Vec::new(),
             position: 0,
             error: None,
+            failed: false,
             thread: Some(thread),
         }
     }
@@ -85,7 +88,11 @@ impl BufRead for ReadAhead {
         while self.position == self.current.len() {
             if let Some(error) = self.error.take() {
                 self.full = None;
+                self.failed = true;
                 return Err(error);
+            }
+            if self.failed {
+                return Err(io::Error::other("reading cannot go on after an error"));
             }
             let Some(full) = &self.full else { break };
             match full.recv() {
@@ -102,6 +109,7 @@ impl BufRead for ReadAhead {
                     // The thread is done, or its source panicked: never take that for the end.
                     self.full = None;
                     if let Some(Err(_)) = self.thread.take().map(JoinHandle::join) {
+                        self.failed = true;
                         return Err(io::Error::other("reading ahead stopped unexpectedly"));
                     }
                 }
@@ -122,16 +130,5 @@ impl Read for ReadAhead {
         out[..n].copy_from_slice(&available[..n]);
         self.consume(n);
         Ok(n)
-    }
-}
-
-impl Drop for ReadAhead {
-    fn drop(&mut self) {
-        // Both ends go first, so that a waiting thread wakes and returns.
-        self.full = None;
-        self.empty = None;
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
     }
 }

@@ -66,6 +66,10 @@ impl Compression {
     }
 }
 
+/// How many parts without content may follow each other. Each costs its reader far more
+/// than its few bytes, and nobody writes more than one or two.
+const MAX_EMPTY_PARTS: u32 = 1 << 16;
+
 /// What one call of a decoder did.
 struct Step {
     consumed: usize,
@@ -129,6 +133,11 @@ pub struct Decompressed<R> {
     input: Input<R>,
     compression: Compression,
     state: State,
+    /// Parts without content, up to here.
+    empty_parts: u32,
+    /// Whether the part that is being read had content, and how many had before it.
+    has_content: bool,
+    parts_with_content: u64,
 }
 
 impl<R> fmt::Debug for Decompressed<R> {
@@ -148,6 +157,9 @@ pub fn decompress<R: Read>(source: R) -> Decompressed<R> {
         input: Input::new(source),
         compression: Compression::None,
         state: State::Start,
+        empty_parts: 0,
+        has_content: false,
+        parts_with_content: 0,
     }
 }
 
@@ -175,9 +187,12 @@ impl<R: Read> Decompressed<R> {
 
     /// Whether the file's compression itself says that the file is whole.
     ///
-    /// Known once the end was read: a truncated compressed file is an error before that.
+    /// Known once the end was read. A part that was cut short is an error before that; but
+    /// of several parts the last ones could be missing, and nothing would show it.
     pub(crate) fn end_is_vouched_for(&self) -> bool {
-        self.compression != Compression::None && matches!(self.state, State::End)
+        self.compression != Compression::None
+            && matches!(self.state, State::End)
+            && self.parts_with_content <= 1
     }
 
     fn start(&mut self) -> io::Result<()> {
@@ -248,6 +263,14 @@ impl<R: Read> Decompressed<R> {
         if empty {
             return Ok(());
         }
+        if begins && self.empty_parts >= MAX_EMPTY_PARTS {
+            return Err(self.fail(Bad {
+                kind: ErrorKind::Limit,
+                what: format!("the {} data is endless but empty", self.compression),
+                fix: "compress the content again",
+                at: 0,
+            }));
+        }
         if begins {
             return match decoder.restart() {
                 Ok(()) => {
@@ -317,7 +340,14 @@ impl<R: Read> Read for Decompressed<R> {
                         Err(bad) => return Err(self.fail(bad)),
                     };
                     self.input.consume(step.consumed);
+                    self.has_content |= step.produced > 0;
                     if step.done {
+                        if std::mem::take(&mut self.has_content) {
+                            self.empty_parts = 0;
+                            self.parts_with_content += 1;
+                        } else {
+                            self.empty_parts += 1;
+                        }
                         self.state = match std::mem::replace(&mut self.state, State::Failed) {
                             State::Part(decoder) => State::Between(decoder),
                             other => other,

@@ -15,9 +15,12 @@ use crate::error::{DAMAGED, GET_IT_AGAIN};
 use crate::input::Input;
 use crate::{Error, ErrorKind, Stream};
 
-/// All that is kept of the long names and extended headers of one entry, and of global
-/// headers. Paths end at 4 KiB on Linux, all attributes of a file at some 64 KiB.
+/// All that is kept of the long names and extended headers of one entry. Paths end at 4 KiB on Linux, all attributes of a file at some 64 KiB.
 const MAX_METADATA: u64 = 1 << 20;
+
+/// All that is kept of global headers. It is copied into every entry that follows, so it
+/// must not be large beside an entry.
+const MAX_GLOBAL: usize = 64 << 10;
 
 /// The zeros that sparse files of one archive may turn into, unless the caller says
 /// otherwise: one header of 512 bytes can claim eight exabytes of them.
@@ -185,9 +188,9 @@ enum State {
 impl<R: Read> Archive<Decompressed<R>> {
     /// Read an archive of any compression.
     ///
-    /// An archive inside a compressed file may do without the zero blocks at its end, as
-    /// some writers leave them out: the compression says that the file is whole. Only an
-    /// uncompressed archive cannot be told from one that was cut short.
+    /// An archive that was compressed as a whole may do without the zero blocks at its end,
+    /// as some writers leave them out: the compression says where the end is. An archive
+    /// without compression, or in several parts, could have been cut short unseen.
     pub fn open(source: R) -> Self {
         let mut archive = Self::new(decompress(source));
         archive.missing_end_is_fine = Decompressed::end_is_vouched_for;
@@ -339,12 +342,19 @@ impl<R: Read> Archive<R> {
             [b'0', b'7', b'0', b'7', b'0', b'1' | b'2' | b'7', ..] => Some("a cpio archive"),
             _ => None,
         };
-        let what = match other {
-            Some(other) => format!("this is {other}, not a tar archive"),
-            None => "this is not a tar archive".to_owned(),
+        let (kind, what) = match other {
+            Some(other) => (
+                ErrorKind::Malformed,
+                format!("this is {other}, not a tar archive"),
+            ),
+            None if start.len() < BLOCK => (
+                ErrorKind::Truncated,
+                "this is too short to be a tar archive".to_owned(),
+            ),
+            None => (ErrorKind::Malformed, "this is not a tar archive".to_owned()),
         };
         self.error(
-            ErrorKind::Malformed,
+            kind,
             0,
             what,
             "name a tar archive, plain or compressed with gzip, zstd, xz or bzip2",
@@ -497,8 +507,13 @@ impl<R: Read> Archive<R> {
     /// The archive has no further block.
     fn end(&mut self, ahead: &Ahead) -> Result<(), Error> {
         let offset = self.input.offset();
-        if let Some(begins) = ahead.begins {
-            return Err(self.without_entry(begins));
+        if ahead.begins.is_some() {
+            return Err(self.error(
+                ErrorKind::Truncated,
+                offset,
+                "the archive ends between a long name or extended header and its entry",
+                GET_IT_AGAIN,
+            ));
         }
         if self.saw_end_mark || (self.missing_end_is_fine)(self.input.reader()) {
             return Ok(());
@@ -516,7 +531,7 @@ impl<R: Read> Archive<R> {
                 offset,
                 "the archive ends without the zero blocks that close it, so it may have been cut \
                  short",
-                "fetch or build it again; if its writer leaves them out, compress the file first",
+                "fetch or build it again; if its writer leaves them out, compress it as a whole",
             )
         })
     }
@@ -546,12 +561,11 @@ impl<R: Read> Archive<R> {
         global
             .read(data, Scope::Global)
             .map_err(|bad| self.bad_record(at, bad))?;
-        let kept: usize = global.xattrs.iter().map(|(k, v)| k.len() + v.len()).sum();
-        if kept as u64 > MAX_METADATA {
+        if global.weight() > MAX_GLOBAL {
             return Err(self.error(
                 ErrorKind::Limit,
                 at,
-                format!("global headers hold more than {MAX_METADATA} bytes of attributes"),
+                format!("global headers hold more than {MAX_GLOBAL} bytes of attributes"),
                 MAKE_PLAIN,
             ));
         }
@@ -569,7 +583,7 @@ impl<R: Read> Archive<R> {
     ) -> Result<Parsed, Error> {
         let attributes = &mut ahead.attributes;
         let flag = header.type_flag();
-        let is_sparse = attributes.sparse.is_used() || flag == b'S';
+        let is_sparse = attributes.sparse.is_used || flag == b'S';
 
         let agreed = |long: Option<Vec<u8>>, pax: Option<Vec<u8>>, which: &str| {
             if let (Some(long), Some(pax)) = (&long, &pax) {
@@ -584,7 +598,7 @@ impl<R: Read> Archive<R> {
         };
         let path = match attributes.sparse.name.take() {
             // The other names of such an entry are made up by GNU tar.
-            Some(name) if attributes.sparse.is_used() => name,
+            Some(name) if attributes.sparse.is_used => name,
             _ => agreed(ahead.long_path, attributes.path.take(), "paths")?
                 .unwrap_or_else(|| header.path()),
         };
@@ -747,7 +761,7 @@ impl<R: Read> Archive<R> {
     ) -> Result<u64, Error> {
         let said = &attributes.sparse;
         let mut map = Map::default();
-        let size = if header.type_flag() == b'S' && !said.is_used() {
+        let size = if header.type_flag() == b'S' && !said.is_used {
             let (pairs, mut more, size) = header.sparse();
             self.sparse_pairs(&mut map, pairs, at)?;
             while more {
@@ -981,13 +995,20 @@ impl<R: Read> BufRead for Entry<'_, R> {
     }
 
     fn consume(&mut self, n: usize) {
-        if n == 0 {
-            return;
+        // No more than `fill_buf` gave, whatever the caller believes.
+        let archive = &mut *self.archive;
+        let n = match archive.content.region() {
+            _ if self.kind != Kind::File => return,
+            Region::Hole(left) => left.min(n as u64),
+            Region::Stored(left) => {
+                let n = left.min(n.min(archive.input.buffered().len()) as u64);
+                archive.input.consume(n as usize);
+                n
+            }
+        };
+        if n > 0 {
+            archive.content.advance(n);
         }
-        if let Region::Stored(_) = self.archive.content.region() {
-            self.archive.input.consume(n);
-        }
-        self.archive.content.advance(n as u64);
     }
 }
 

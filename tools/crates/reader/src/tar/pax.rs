@@ -38,13 +38,8 @@ pub(crate) struct Sparse {
     /// Versions 0.0 and 0.1: offsets and lengths in turn.
     pub(crate) map: Vec<u64>,
     pub(crate) count: Option<u64>,
-}
-
-impl Sparse {
-    /// Whether anything here says that the file is sparse.
-    pub(crate) fn is_used(&self) -> bool {
-        self.major.is_some() || !self.map.is_empty() || self.count.is_some()
-    }
+    /// Whether GNU tar said anything of this.
+    pub(crate) is_used: bool,
 }
 
 /// Where the records stand.
@@ -76,6 +71,15 @@ impl Attributes {
         Ok(())
     }
 
+    /// What it costs to keep the attributes, in bytes.
+    pub(crate) fn weight(&self) -> usize {
+        /// Of an entry in a map.
+        const EACH: usize = 64;
+        let xattrs = self.xattrs.iter().map(|(k, v)| k.len() + v.len() + EACH);
+        let escaped = self.escaped.iter().map(|k| k.len() + EACH);
+        xattrs.chain(escaped).sum()
+    }
+
     fn set(&mut self, key: &[u8], value: &[u8], scope: Scope) -> Result<(), String> {
         let name = || String::from_utf8_lossy(key).into_owned();
         let number = || decimal(value).ok_or_else(|| format!("{} is not a number", name()));
@@ -91,6 +95,7 @@ impl Attributes {
         {
             return Err(format!("a global header sets {} for every entry", name()));
         }
+        self.sparse.is_used |= key.starts_with(b"GNU.sparse.");
         match key {
             b"path" => self.path = text()?,
             b"linkpath" => self.link = text()?,
