@@ -1,0 +1,396 @@
+//! Normalise files where they are: set what a build writes at random to what it would always write.
+//!
+//! [`normalize_files`] takes many files and works on several at once; the reports come in
+//! the order of the files. A file that needs no change is not written; one that does is
+//! written beside, synced, and renamed into place with the permissions, owner and times
+//! that it had.
+
+mod calendar;
+mod replace;
+mod source;
+
+use std::fs::File;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Mutex;
+
+use crate::handlers;
+
+pub(crate) use calendar::Moment;
+use replace::Written;
+pub(crate) use source::Source;
+
+/// What to set, and whether to write at all.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The time to set, in seconds since 1970. A format that cannot hold it gets the nearest time that it can.
+    pub mtime: i64,
+    /// Leave times that are earlier than `mtime` as they are.
+    pub clamp: bool,
+    /// Report what would change, and write nothing.
+    pub check: bool,
+    /// How many files to work on at once; by default as many as there are processors.
+    pub threads: Option<NonZeroUsize>,
+}
+
+/// What was done to one file, or would be.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// The file, as it was named.
+    pub path: PathBuf,
+    /// The handler that knows this kind of file; none means that nobody does, and the file stays.
+    pub handler: Option<&'static str>,
+    /// What changed, one short phrase each; empty if the file was normal already.
+    pub changes: Vec<String>,
+    /// What was left alone although it could vary, and why.
+    pub notes: Vec<String>,
+}
+
+impl Report {
+    /// Whether the file was changed, or would be.
+    pub fn changed(&self) -> bool {
+        !self.changes.is_empty()
+    }
+}
+
+/// A file could not be normalised; it is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The operating system refused.
+    #[error("cannot {doing} {path}: {source}")]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: std::io::Error,
+    },
+    /// Not a file.
+    #[error("{path} is {what}; name the files in it that are to be normalised")]
+    NotAFile {
+        /// What was named.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
+    /// The file contradicts its own format.
+    #[error("{path} is not a valid {handler} file at offset {offset}: {what}; leave it out if it is meant to be broken")]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// The format that it claims to be.
+        handler: &'static str,
+        /// Where the contradiction stands.
+        offset: u64,
+        /// What is wrong.
+        what: String,
+    },
+}
+
+/// Why a handler gave up.
+#[derive(Debug)]
+pub(crate) enum Flaw {
+    Malformed { offset: u64, what: String },
+    Io(std::io::Error),
+}
+
+impl Flaw {
+    pub(crate) fn at(offset: u64, what: impl Into<String>) -> Self {
+        Flaw::Malformed {
+            offset,
+            what: what.into(),
+        }
+    }
+}
+
+impl From<std::io::Error> for Flaw {
+    fn from(error: std::io::Error) -> Self {
+        Flaw::Io(error)
+    }
+}
+
+/// A stretch of the normalised file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Piece {
+    /// Bytes of the file as it is.
+    Copy(std::ops::Range<u64>),
+    /// Other bytes.
+    Bytes(Vec<u8>),
+}
+
+/// What a handler wants to do.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    pieces: Vec<Piece>,
+    pub(crate) changes: Vec<String>,
+    pub(crate) notes: Vec<String>,
+}
+
+impl Plan {
+    /// The next bytes of the file, as they are.
+    pub(crate) fn copy(&mut self, range: std::ops::Range<u64>) {
+        if range.is_empty() {
+            return;
+        }
+        match self.pieces.last_mut() {
+            Some(Piece::Copy(last)) if last.end == range.start => last.end = range.end,
+            _ => self.pieces.push(Piece::Copy(range)),
+        }
+    }
+
+    /// Other bytes.
+    pub(crate) fn bytes(&mut self, bytes: impl Into<Vec<u8>>) {
+        let mut bytes = bytes.into();
+        match self.pieces.last_mut() {
+            Some(Piece::Bytes(last)) => last.append(&mut bytes),
+            _ => self.pieces.push(Piece::Bytes(bytes)),
+        }
+    }
+
+    /// Name a change, once.
+    pub(crate) fn change(&mut self, what: impl AsRef<str> + Into<String>) {
+        if !self.changes.iter().any(|known| known == what.as_ref()) {
+            self.changes.push(what.into());
+        }
+    }
+
+    /// Say what was left alone, once.
+    pub(crate) fn note(&mut self, what: impl AsRef<str> + Into<String>) {
+        if !self.notes.iter().any(|known| known == what.as_ref()) {
+            self.notes.push(what.into());
+        }
+    }
+
+    /// The whole result, for content that is in memory anyway.
+    pub(crate) fn assemble(&self, original: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(original.len());
+        for piece in &self.pieces {
+            match piece {
+                Piece::Copy(range) => {
+                    out.extend_from_slice(&original[range.start as usize..range.end as usize]);
+                }
+                Piece::Bytes(bytes) => out.extend_from_slice(bytes),
+            }
+        }
+        out
+    }
+}
+
+/// What handlers may know: the time to set, and how deep they are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Context {
+    pub(crate) mtime: i64,
+    pub(crate) clamp: bool,
+    /// How many archives are around this file.
+    pub(crate) depth: u32,
+}
+
+impl Context {
+    /// The time to write where `original` stands.
+    pub(crate) fn time(&self, original: i64) -> i64 {
+        if self.clamp {
+            original.min(self.mtime)
+        } else {
+            self.mtime
+        }
+    }
+
+    /// The same in an unsigned 32-bit field.
+    pub(crate) fn time32(&self, original: u32) -> u32 {
+        self.time(original.into()).clamp(0, u32::MAX.into()) as u32
+    }
+}
+
+/// How many bytes at the start of a file its kind is told by.
+const HEAD: usize = 1024;
+
+/// The handler that knows a file by its name and first bytes.
+pub(crate) fn handler_for(name: &[u8], head: &[u8]) -> Option<&'static dyn handlers::Handler> {
+    let name = name.to_ascii_lowercase();
+    let head = &head[..head.len().min(HEAD)];
+    handlers::ALL
+        .iter()
+        .copied()
+        .find(|handler| handler.accepts(&name, head))
+}
+
+/// Normalise content that is in memory, as the file of this name would be.
+///
+/// The answer is the new content, or none if it is normal already. This is the
+/// entry for tests and for files inside of archives; nothing is read or written.
+pub fn normalize_bytes(
+    name: &str,
+    data: &[u8],
+    options: &Options,
+) -> Result<(Report, Option<Vec<u8>>), Error> {
+    let mut report = Report {
+        path: name.into(),
+        ..Report::default()
+    };
+    let Some(handler) = handler_for(name.as_bytes(), data) else {
+        return Ok((report, None));
+    };
+    let context = Context {
+        mtime: options.mtime,
+        clamp: options.clamp,
+        depth: 0,
+    };
+    let plan = handler
+        .normalize(&Source::memory(data), &context)
+        .map_err(|flaw| flawed(flaw, Path::new(name), handler.name()))?;
+    let content = (!plan.changes.is_empty()).then(|| plan.assemble(data));
+    report.handler = Some(handler.name());
+    report.changes = plan.changes;
+    report.notes = plan.notes;
+    Ok((report, content))
+}
+
+fn flawed(flaw: Flaw, path: &Path, handler: &'static str) -> Error {
+    match flaw {
+        Flaw::Malformed { offset, what } => Error::Malformed {
+            path: path.to_owned(),
+            handler,
+            offset,
+            what,
+        },
+        Flaw::Io(source) => Error::Io {
+            doing: "read",
+            path: path.to_owned(),
+            source,
+        },
+    }
+}
+
+fn failed<'a>(doing: &'static str, path: &'a Path) -> impl FnOnce(std::io::Error) -> Error + 'a {
+    move |source| Error::Io {
+        doing,
+        path: path.to_owned(),
+        source,
+    }
+}
+
+/// One file as it goes through: reported, and perhaps written beside.
+struct Prepared {
+    report: Report,
+    written: Option<Written>,
+}
+
+/// Find out what a file needs, and write it beside itself.
+fn prepare(path: &Path, options: &Options) -> Result<Prepared, Error> {
+    let mut report = Report {
+        path: path.to_owned(),
+        ..Report::default()
+    };
+    let file = File::open(path).map_err(failed("open", path))?;
+    let metadata = file.metadata().map_err(failed("read", path))?;
+    if !metadata.is_file() {
+        return Err(Error::NotAFile {
+            path: path.to_owned(),
+            what: if metadata.is_dir() {
+                "a folder"
+            } else {
+                "neither a file nor a folder"
+            },
+        });
+    }
+    let source = Source::open(&file, metadata.len()).map_err(failed("read", path))?;
+    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+    let head = source
+        .read(0..source.len().min(HEAD as u64))
+        .map_err(failed("read", path))?;
+    let Some(handler) = handler_for(name, &head) else {
+        return Ok(Prepared {
+            report,
+            written: None,
+        });
+    };
+    report.handler = Some(handler.name());
+    let context = Context {
+        mtime: options.mtime,
+        clamp: options.clamp,
+        depth: 0,
+    };
+    let plan = handler
+        .normalize(&source, &context)
+        .map_err(|flaw| flawed(flaw, path, handler.name()))?;
+    let written = if plan.changes.is_empty() || options.check {
+        None
+    } else {
+        Some(Written::beside(path, &metadata, &source, &plan.pieces)?)
+    };
+    report.changes = plan.changes;
+    report.notes = plan.notes;
+    Ok(Prepared { report, written })
+}
+
+/// Normalise one file where it is.
+pub fn normalize_in_place(path: impl AsRef<Path>, options: &Options) -> Result<Report, Error> {
+    let prepared = prepare(path.as_ref(), options)?;
+    if let Some(written) = prepared.written {
+        written.put_in_place()?.sync();
+    }
+    Ok(prepared.report)
+}
+
+/// So many files are written beside theirs before the first is synced: a journaling file
+/// system then commits them together, which is most of the time that syncing takes.
+const TOGETHER: usize = 64;
+
+/// Normalise many files where they are, several at once.
+///
+/// The answers come in the order of the paths, whatever the number of threads. A file
+/// that fails does not stop the others.
+pub fn normalize_files<P: AsRef<Path> + Sync>(
+    paths: &[P],
+    options: &Options,
+) -> Vec<Result<Report, Error>> {
+    let threads = options
+        .threads
+        .or_else(|| std::thread::available_parallelism().ok())
+        .map_or(1, NonZeroUsize::get)
+        // A thread costs as much as a few files.
+        .min(paths.len().div_ceil(4))
+        .max(1);
+    let next = AtomicUsize::new(0);
+    let answers = Mutex::new(Vec::with_capacity(paths.len()));
+    let work = || {
+        let mut folders = replace::Folders::default();
+        loop {
+            // Few at a time, so that the threads end together; never more than may be open.
+            let take = (paths.len() / (threads * 4)).clamp(1, TOGETHER);
+            let start = next.fetch_add(take, Ordering::Relaxed);
+            if start >= paths.len() {
+                break;
+            }
+            let end = paths.len().min(start + take);
+            let batch: Vec<_> = paths[start..end]
+                .iter()
+                .map(|path| prepare(path.as_ref(), options))
+                .collect();
+            let batch: Vec<_> = batch
+                .into_iter()
+                .map(|prepared| {
+                    let prepared = prepared?;
+                    if let Some(written) = prepared.written {
+                        folders.add(written.put_in_place()?);
+                    }
+                    Ok(prepared.report)
+                })
+                .collect();
+            let mut answers = answers.lock().unwrap_or_else(|e| e.into_inner());
+            answers.push((start, batch));
+        }
+        folders.sync();
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(work);
+        }
+        work();
+    });
+    let mut answers = answers.into_inner().unwrap_or_else(|e| e.into_inner());
+    answers.sort_by_key(|(start, _)| *start);
+    answers.into_iter().flat_map(|(_, batch)| batch).collect()
+}

@@ -1,0 +1,142 @@
+//! Put new content under an old name, whole or not at all.
+//!
+//! The permissions, the owner and the times of the file stay: a normalised file is the
+//! same file, and no clock may leave its trace. (The crate for outputs begins new files
+//! under the user's umask, hence this one beside it.)
+
+use std::collections::BTreeSet;
+use std::fs::{self, File, FileTimes, Metadata};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use super::{failed, Error, Piece, Source};
+
+/// New content that is written beside its file, and not yet synced.
+#[derive(Debug)]
+pub(super) struct Written {
+    file: NamedTempFile,
+    path: PathBuf,
+}
+
+impl Written {
+    /// Write the pieces beside `path`.
+    pub(super) fn beside(
+        path: &Path,
+        metadata: &Metadata,
+        source: &Source,
+        pieces: &[Piece],
+    ) -> Result<Self, Error> {
+        // A link stays a link: what it points to is replaced.
+        let link = fs::symlink_metadata(path).map_err(failed("read", path))?;
+        let path = if link.is_symlink() {
+            fs::canonicalize(path).map_err(failed("follow", path))?
+        } else {
+            path.to_owned()
+        };
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".verbatim-").suffix(".partial");
+        let mut file = builder
+            .tempfile_in(parent(&path))
+            .map_err(failed("write beside", &path))?;
+        write(file.as_file_mut(), source, pieces).map_err(failed("write beside", &path))?;
+        keep(file.as_file(), metadata).map_err(failed("keep the owner and the mode of", &path))?;
+        Ok(Self { file, path })
+    }
+
+    /// Sync it and give it the name; the folder is yet to be synced.
+    pub(super) fn put_in_place(self) -> Result<Folder, Error> {
+        let Self { file, path } = self;
+        file.as_file()
+            .sync_all()
+            .map_err(failed("write beside", &path))?;
+        file.persist(&path)
+            .map_err(|error| failed("replace", &path)(error.error))?;
+        Ok(Folder(parent(&path).to_owned()))
+    }
+}
+
+/// A folder in which a name changed.
+#[derive(Debug)]
+pub(super) struct Folder(PathBuf);
+
+impl Folder {
+    /// Best effort: not every file system lets a folder be synced, and the rename itself is atomic.
+    pub(super) fn sync(&self) {
+        if let Ok(folder) = File::open(&self.0) {
+            let _ = folder.sync_all();
+        }
+    }
+}
+
+/// The folders of many files, each to be synced once.
+#[derive(Debug, Default)]
+pub(super) struct Folders(BTreeSet<PathBuf>);
+
+impl Folders {
+    pub(super) fn add(&mut self, folder: Folder) {
+        if !self.0.contains(&folder.0) {
+            self.0.insert(folder.0);
+        }
+    }
+
+    pub(super) fn sync(self) {
+        for folder in self.0 {
+            Folder(folder).sync();
+        }
+    }
+}
+
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+fn write(file: &mut File, source: &Source, pieces: &[Piece]) -> io::Result<()> {
+    let Some(mut original) = source.file() else {
+        let mut whole = Vec::with_capacity(source.len() as usize);
+        for piece in pieces {
+            match piece {
+                Piece::Copy(range) => whole.extend_from_slice(&source.read(range.clone())?),
+                Piece::Bytes(bytes) => whole.extend_from_slice(bytes),
+            }
+        }
+        return file.write_all(&whole);
+    };
+    for piece in pieces {
+        match piece {
+            Piece::Bytes(bytes) => file.write_all(bytes)?,
+            Piece::Copy(range) => {
+                // Between two files the kernel copies by itself, or shares the blocks.
+                original.seek(SeekFrom::Start(range.start))?;
+                let length = range.end - range.start;
+                let mut stretch = io::Read::take(&mut original, length);
+                if io::copy(&mut stretch, file)? != length {
+                    return Err(io::Error::new(
+                        io::ErrorKind::UnexpectedEof,
+                        "the file became shorter while it was read",
+                    ));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Give the new file what the old one had.
+fn keep(file: &File, metadata: &Metadata) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let own = file.metadata()?;
+        if (own.uid(), own.gid()) != (metadata.uid(), metadata.gid()) {
+            std::os::unix::fs::fchown(file, Some(metadata.uid()), Some(metadata.gid()))?;
+        }
+    }
+    file.set_permissions(metadata.permissions())?;
+    let times = FileTimes::new().set_modified(metadata.modified()?);
+    file.set_times(times)
+}
