@@ -1,0 +1,111 @@
+//! The names under which files are published.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{de, Deserialize, Deserializer, Serialize, Serializer};
+
+/// The name of a published file, relative to where the sums file is: `verbatim-linux-amd64`, `docs/guide.pdf`.
+///
+/// It never leaves that folder, because whoever checks the sums opens it. The order is byte order.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileName(String);
+
+/// Why a text is not the name of a published file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{name}` is not a name for a published file: {reason}")]
+pub struct FileNameError {
+    name: String,
+    reason: &'static str,
+}
+
+impl FileName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for FileName {
+    type Err = FileNameError;
+
+    fn from_str(name: &str) -> Result<Self, FileNameError> {
+        let wrong = |reason| {
+            Err(FileNameError {
+                name: name.escape_debug().take(300).collect(),
+                reason,
+            })
+        };
+        if name.is_empty() {
+            return wrong("it is empty");
+        }
+        if name.starts_with('/') {
+            return wrong("it begins with `/`; make it relative to the sums file");
+        }
+        if name.contains('\0') {
+            return wrong("it holds a NUL character");
+        }
+        if name.split('/').any(|part| part == "..") {
+            return wrong("it leaves its folder with `..`");
+        }
+        // `./a` and `a//b` are second names of one file, and a sum has one subject.
+        let plain: Vec<_> = name
+            .split('/')
+            .filter(|part| !matches!(*part, "" | "."))
+            .collect();
+        if plain.is_empty() || name.ends_with('/') {
+            return wrong("it names a folder");
+        }
+        Ok(Self(plain.join("/")))
+    }
+}
+
+impl fmt::Display for FileName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Serialize for FileName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for FileName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_stay_in_their_folder() {
+        for (name, reason) in [
+            ("", "empty"),
+            ("/etc/passwd", "relative"),
+            ("../a", "leaves"),
+            ("a/../b", "leaves"),
+            ("a/", "folder"),
+            (".", "folder"),
+            ("a\0b", "NUL"),
+        ] {
+            let error = name.parse::<FileName>().unwrap_err().to_string();
+            assert!(error.contains(reason), "{name}: {error}");
+        }
+        for (name, plain) in [
+            ("a", "a"),
+            ("./a//b", "a/b"),
+            ("a..b", "a..b"),
+            ("...", "..."),
+            ("a b", "a b"),
+        ] {
+            assert_eq!(name.parse::<FileName>().unwrap().as_str(), plain);
+        }
+    }
+}

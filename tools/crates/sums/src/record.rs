@@ -1,0 +1,239 @@
+//! The JSON document beside the text: how each digest comes about.
+//!
+//! With it, a reader can tell another compression (equal diff_ids) from another content.
+//! It never says something else than the text: [`Record::check_against`].
+
+use serde::{Deserialize, Serialize};
+use verbatim_digest::Digest;
+use verbatim_oci::{json, Descriptor, LayerMetadata, MediaType, Platform};
+
+use crate::{text, Conflict, FileName, Reference, Subject, Sums};
+
+/// The form of the document; it changes with every change that a reader could notice.
+pub const SCHEMA: &str = "verbatim.sums/1";
+
+/// The document: canonical JSON and a line feed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    schema: Schema,
+    /// In the order of the text.
+    pub images: Vec<Image>,
+    /// In the order of the text.
+    pub files: Vec<File>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum Schema {
+    #[serde(rename = "verbatim.sums/1")]
+    V1,
+}
+
+/// One image of the release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Image {
+    /// Under which name it is published.
+    pub reference: Reference,
+    /// Of the manifest, or of the index of an image for several platforms.
+    pub digest: Digest,
+    /// Of the manifest or index.
+    #[serde(rename = "mediaType")]
+    pub media_type: MediaType,
+    /// The bytes of the manifest or index.
+    pub size: u64,
+    /// What container engines call the image ID: the digest of the config. An index has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_id: Option<Digest>,
+    /// What there is for each platform; empty where only a digest was at hand.
+    pub platforms: Vec<PlatformImage>,
+}
+
+/// An image of one platform.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlatformImage {
+    /// From the config.
+    pub platform: Platform,
+    /// The manifest.
+    pub manifest: Descriptor,
+    /// The config.
+    pub config: Descriptor,
+    /// From the bottom to the top.
+    pub layers: Vec<LayerMetadata>,
+}
+
+/// One file of the release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct File {
+    /// Under which name it is published.
+    pub name: FileName,
+    /// Of its bytes.
+    pub digest: Digest,
+    /// How many they are; unknown where only the sum was at hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+}
+
+/// The document and the text beside it do not say the same.
+#[derive(Debug, thiserror::Error)]
+#[error("{json} does not agree with {text}: {what}; make both again with `verbatim sums create`")]
+pub struct Disagreement {
+    json: String,
+    text: String,
+    what: String,
+}
+
+impl Record {
+    /// The document for these images and files, sorted, equal ones once.
+    ///
+    /// Where one name is given twice with the same digest, the more telling of both is kept.
+    pub fn new(mut images: Vec<Image>, mut files: Vec<File>) -> Self {
+        images.sort_by(|a, b| {
+            (&a.reference, a.digest, std::cmp::Reverse(a.platforms.len())).cmp(&(
+                &b.reference,
+                b.digest,
+                std::cmp::Reverse(b.platforms.len()),
+            ))
+        });
+        images.dedup_by(|b, a| (&a.reference, a.digest) == (&b.reference, b.digest));
+        files.sort_by(|a, b| {
+            (&a.name, a.digest, a.size.is_none()).cmp(&(&b.name, b.digest, b.size.is_none()))
+        });
+        files.dedup_by(|b, a| (&a.name, a.digest) == (&b.name, b.digest));
+        Self {
+            schema: Schema::V1,
+            images,
+            files,
+        }
+    }
+
+    /// What the text beside it says.
+    pub fn sums(&self, origin: &str) -> Result<Sums, Conflict> {
+        let mut sums = Sums::new();
+        for image in &self.images {
+            sums.add(
+                Subject::Image(image.reference.clone()),
+                image.digest,
+                origin,
+            )?;
+        }
+        for file in &self.files {
+            sums.add(Subject::File(file.name.clone()), file.digest, origin)?;
+        }
+        Ok(sums)
+    }
+
+    /// The document's bytes.
+    pub fn to_json(&self) -> verbatim_oci::Result<Vec<u8>> {
+        json::to_canonical_line(self)
+    }
+
+    /// Read the document; `file` is its name in messages.
+    pub fn parse(data: &[u8], file: &str) -> verbatim_oci::Result<Self> {
+        json::parse(data, file)
+    }
+
+    /// Check that the document says what the text says.
+    pub fn check_against(
+        &self,
+        parsed: &Sums,
+        json_file: &str,
+        text_file: &str,
+    ) -> Result<(), Disagreement> {
+        let disagreement = |what: String| Disagreement {
+            json: json_file.to_owned(),
+            text: text_file.to_owned(),
+            what,
+        };
+        let ours = self
+            .sums(json_file)
+            .map_err(|conflict| disagreement(conflict.to_string()))?;
+        // By their text: it does not tell an image with a registry like `registry` from a file.
+        let lines = |sums: &Sums| {
+            let mut lines: Vec<_> = text::render(sums).lines().map(str::to_owned).collect();
+            lines.sort();
+            lines
+        };
+        let (json, text) = (lines(&ours), lines(parsed));
+        for line in &json {
+            if text.binary_search(line).is_err() {
+                return Err(disagreement(format!("the text has no line `{line}`")));
+            }
+        }
+        for line in &text {
+            if json.binary_search(line).is_err() {
+                return Err(disagreement(format!(
+                    "the JSON document has nothing for the line `{line}`"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn image(reference: &str, content: &[u8]) -> Image {
+        Image {
+            reference: reference.parse().unwrap(),
+            digest: Digest::of(content),
+            media_type: MediaType::OCI_MANIFEST,
+            size: content.len() as u64,
+            image_id: Some(Digest::of(b"config")),
+            platforms: Vec::new(),
+        }
+    }
+
+    fn file(name: &str) -> File {
+        File {
+            name: name.parse().unwrap(),
+            digest: Digest::of(name.as_bytes()),
+            size: Some(1),
+        }
+    }
+
+    #[test]
+    fn it_is_sorted_and_says_what_the_text_says() {
+        let record = Record::new(
+            vec![
+                image("b.io/a", b"1"),
+                image("a.io/a", b"2"),
+                image("b.io/a", b"1"),
+            ],
+            vec![file("z"), file("a")],
+        );
+        assert_eq!(record.images.len(), 2);
+        assert_eq!(record.images[0].reference.registry(), "a.io");
+        let json = record.to_json().unwrap();
+        assert_eq!(Record::parse(&json, "j").unwrap(), record);
+        let sums = text::parse(text::render(&record.sums("j").unwrap()).as_bytes(), "t")
+            .unwrap()
+            .sums;
+        record.check_against(&sums, "j", "t").unwrap();
+
+        let other = Record::new(vec![image("a.io/a", b"2")], vec![file("a"), file("z")]);
+        let error = other
+            .check_against(&sums, "j", "t")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("has nothing for the line") && error.contains("b.io/a"),
+            "{error}"
+        );
+        let other = Record::new(vec![image("a.io/b", b"2")], vec![]);
+        assert!(other.check_against(&sums, "j", "t").is_err());
+    }
+
+    #[test]
+    fn a_host_without_a_dot_is_an_image_all_the_same() {
+        let record = Record::new(vec![image("registry/app", b"1")], vec![]);
+        let sums = text::parse(text::render(&record.sums("j").unwrap()).as_bytes(), "t")
+            .unwrap()
+            .sums;
+        record.check_against(&sums, "j", "t").unwrap();
+    }
+}

@@ -1,0 +1,452 @@
+//! The text form: what is published, signed, and compared as a whole.
+//!
+//! One line for each subject:
+//!
+//! ```text
+//! <64 lower-case hexadecimal digits><two spaces><subject><line feed>
+//! ```
+//!
+//! sorted by subject, every subject once; images before files. It is the form of `sha256sum`,
+//! so `sha256sum -c` checks the lines of files. As there, a line whose file name holds a
+//! backslash, a line feed or a carriage return begins with a backslash, and the three stand
+//! in the name as `\\`, `\n` and `\r`.
+//!
+//! Reading is strict in what could be understood in two ways and reports the rest as
+//! [`Deviation`]s: text that other tools wrote can be compared, but is not what we would write.
+
+use std::fmt;
+
+use verbatim_digest::Digest;
+
+use crate::{Conflict, FileNameError, Subject, Sums};
+
+/// The largest sums file that is read: a million lines of ordinary length.
+pub const MAX_TEXT: usize = 256 << 20;
+
+/// Why a text is not a list of sums.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A line that is no sum.
+    #[error("{file}, line {line}, column {column}: {reason}")]
+    Line {
+        /// The file, as it was named.
+        file: String,
+        /// Counted from 1.
+        line: usize,
+        /// In characters, counted from 1.
+        column: usize,
+        /// What is wrong, and the fix.
+        reason: String,
+    },
+    /// The text as a whole.
+    #[error("{file}: {reason}")]
+    File {
+        /// The file, as it was named.
+        file: String,
+        /// What is wrong, and the fix.
+        reason: String,
+    },
+    /// One subject with two digests.
+    #[error(transparent)]
+    Conflict(#[from] Conflict),
+}
+
+/// Where a text says what it means in another way than we would.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deviation {
+    /// Counted from 1.
+    pub line: usize,
+    /// What it is.
+    pub what: &'static str,
+}
+
+impl fmt::Display for Deviation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.what)
+    }
+}
+
+/// A text that was read.
+#[derive(Debug)]
+pub struct Parsed {
+    /// What it says.
+    pub sums: Sums,
+    /// Where it is not in the form that [`render`] gives, in the order of lines. Empty exactly
+    /// where rendering gives the same bytes again.
+    pub deviations: Vec<Deviation>,
+}
+
+/// The text form of the sums.
+pub fn render(sums: &Sums) -> String {
+    let mut text = String::new();
+    for (subject, digest) in sums.iter() {
+        push_line(&mut text, digest, &subject.to_string());
+    }
+    text
+}
+
+fn push_line(text: &mut String, digest: Digest, subject: &str) {
+    let escaped = subject.contains(['\\', '\n', '\r']);
+    if escaped {
+        text.push('\\');
+    }
+    text.push_str(&digest.hex());
+    text.push_str("  ");
+    if escaped {
+        for character in subject.chars() {
+            match character {
+                '\\' => text.push_str("\\\\"),
+                '\n' => text.push_str("\\n"),
+                '\r' => text.push_str("\\r"),
+                other => text.push(other),
+            }
+        }
+    } else {
+        text.push_str(subject);
+    }
+    text.push('\n');
+}
+
+/// Read a text; `file` is its name in messages.
+pub fn parse(data: &[u8], file: &str) -> Result<Parsed, Error> {
+    let whole = |reason: String| Error::File {
+        file: file.to_owned(),
+        reason,
+    };
+    if data.len() > MAX_TEXT {
+        return Err(whole(format!(
+            "it has {} bytes, and a sums file has at most {MAX_TEXT}",
+            data.len()
+        )));
+    }
+    if data.is_empty() {
+        return Err(whole("it is empty; a release has at least one sum".into()));
+    }
+    if data.starts_with(b"\xef\xbb\xbf") {
+        return Err(whole(
+            "it begins with a byte order mark; save it as plain UTF-8 without one".into(),
+        ));
+    }
+    let text = std::str::from_utf8(data).map_err(|e| {
+        let line = data[..e.valid_up_to()]
+            .iter()
+            .filter(|b| **b == b'\n')
+            .count()
+            + 1;
+        whole(format!("line {line} is not UTF-8 text"))
+    })?;
+
+    let mut sums = Sums::new();
+    let mut deviations = Vec::new();
+    let mut previous: Option<Subject> = None;
+    for (number, line) in text.split_inclusive('\n').enumerate() {
+        let number = number + 1;
+        let mut deviates = |what| deviations.push(Deviation { line: number, what });
+        let line = match line.strip_suffix('\n') {
+            Some(line) => line,
+            None => {
+                deviates("the last line does not end with a line feed");
+                line
+            }
+        };
+        let Line {
+            digest,
+            subject,
+            binary,
+        } = parse_line(line).map_err(|(column, reason)| Error::Line {
+            file: file.to_owned(),
+            line: number,
+            column,
+            reason,
+        })?;
+        if binary {
+            deviates("the name is marked with `*` as binary; write a space instead");
+        }
+        let mut plain = String::new();
+        push_line(&mut plain, digest, &subject.to_string());
+        if !binary && plain.trim_end_matches('\n') != line {
+            deviates("the file name is not in its shortest form");
+        }
+        if let Some(previous) = &previous {
+            if *previous == subject {
+                deviates("the line stands there twice");
+            } else if *previous > subject && !in_byte_order(previous, &subject) {
+                deviates("the line is not in order");
+            }
+        }
+        sums.add(subject.clone(), digest, &format!("{file}, line {number}"))?;
+        previous = Some(subject);
+    }
+    Ok(Parsed { sums, deviations })
+}
+
+/// Whether two file names that read as something else are in the order of file names.
+///
+/// A file below a folder with a dot in its name reads as an image. Whoever wrote the text knew better.
+fn in_byte_order(a: &Subject, b: &Subject) -> bool {
+    matches!(
+        (a, b),
+        (Subject::Image(_), Subject::File(_)) | (Subject::File(_), Subject::Image(_))
+    ) && a.to_string() < b.to_string()
+}
+
+struct Line {
+    digest: Digest,
+    subject: Subject,
+    binary: bool,
+}
+
+/// One line without its line feed; on failure the column and the reason.
+fn parse_line(line: &str) -> Result<Line, (usize, String)> {
+    if line.is_empty() {
+        return Err((1, "the line is empty; remove it".into()));
+    }
+    if line.ends_with('\r') {
+        return Err((
+            line.chars().count(),
+            "the line ends with a carriage return; convert the file to plain line feeds".into(),
+        ));
+    }
+    let (escaped, rest) = match line.strip_prefix('\\') {
+        Some(rest) => (true, rest),
+        None => (false, line),
+    };
+    let first = usize::from(escaped) + 1;
+    let digits = rest
+        .find(|c: char| !c.is_ascii_hexdigit())
+        .unwrap_or(rest.len());
+    let hex = &rest[..digits];
+    let digest = Digest::from_hex(hex).map_err(|_| {
+        if let Some(at) = hex.find(|c: char| c.is_ascii_uppercase()) {
+            (first + at, "the digest has upper-case digits; write them in lower case".to_owned())
+        } else if digits == 0 {
+            (first, "the line does not begin with a digest; it must be 64 hexadecimal digits, two spaces and a name".to_owned())
+        } else {
+            (
+                first,
+                format!("the digest has {digits} hexadecimal digits, and a sha256 has 64"),
+            )
+        }
+    })?;
+    let after = first + digits;
+    let rest = &rest[digits..];
+    let (binary, name) = if let Some(name) = rest.strip_prefix("  ") {
+        (false, name)
+    } else if let Some(name) = rest.strip_prefix(" *") {
+        (true, name)
+    } else if rest.is_empty() {
+        return Err((
+            after,
+            "the name is missing; write two spaces and a name after the digest".into(),
+        ));
+    } else {
+        return Err((
+            after,
+            "the digest is not followed by two spaces; write exactly two, and the name".into(),
+        ));
+    };
+    let after = after + 2;
+    if name.is_empty() {
+        return Err((after, "the name is missing".into()));
+    }
+    if name.starts_with([' ', '\t']) || name.ends_with([' ', '\t']) {
+        return Err((
+            after,
+            "the name begins or ends with white space; remove it".into(),
+        ));
+    }
+    let name = if escaped {
+        unescape(name, after)?
+    } else {
+        name.to_owned()
+    };
+    let subject = Subject::from_text(&name).map_err(|e: FileNameError| (after, e.to_string()))?;
+    Ok(Line {
+        digest,
+        subject,
+        binary,
+    })
+}
+
+fn unescape(name: &str, column: usize) -> Result<String, (usize, String)> {
+    let mut plain = String::with_capacity(name.len());
+    let mut characters = name.chars().enumerate();
+    while let Some((at, character)) = characters.next() {
+        if character != '\\' {
+            plain.push(character);
+            continue;
+        }
+        plain.push(match characters.next() {
+            Some((_, '\\')) => '\\',
+            Some((_, 'n')) => '\n',
+            Some((_, 'r')) => '\r',
+            _ => return Err((
+                column + at,
+                "a backslash in an escaped name is followed by neither a backslash, `n` nor `r`"
+                    .into(),
+            )),
+        });
+    }
+    Ok(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hex(n: u8) -> String {
+        Digest::of(&[n]).hex()
+    }
+
+    fn canonical(text: &str) -> Sums {
+        let parsed = parse(text.as_bytes(), "f").unwrap();
+        assert_eq!(parsed.deviations, []);
+        assert_eq!(render(&parsed.sums), text);
+        parsed.sums
+    }
+
+    #[test]
+    fn the_form_is_fixed_to_the_byte() {
+        let mut sums = Sums::new();
+        for (n, name) in [
+            "b.io/x/y:2",
+            "tool",
+            "b.io/x/y:1",
+            "a.io:5000/z",
+            "a.io/z",
+            "a.io/p/z",
+            "b.io/x/y",
+            "tool.exe",
+        ]
+        .iter()
+        .enumerate()
+        {
+            sums.add(
+                Subject::from_text(name).unwrap(),
+                Digest::of(&[n as u8]),
+                "t",
+            )
+            .unwrap();
+        }
+        let text = render(&sums);
+        assert_eq!(
+            text,
+            format!(
+                "{}  a.io/z\n{}  a.io/p/z\n{}  a.io:5000/z\n{}  b.io/x/y\n{}  b.io/x/y:1\n{}  b.io/x/y:2\n{}  tool\n{}  tool.exe\n",
+                hex(4), hex(5), hex(3), hex(6), hex(2), hex(0), hex(1), hex(7)
+            )
+        );
+        assert_eq!(canonical(&text), sums);
+    }
+
+    #[test]
+    fn names_are_escaped_as_sha256sum_does() {
+        let mut sums = Sums::new();
+        sums.add(
+            Subject::File("a\\b\nc\rd".parse().unwrap()),
+            Digest::of(b"x"),
+            "t",
+        )
+        .unwrap();
+        let text = render(&sums);
+        assert_eq!(
+            text,
+            format!("\\{}  a\\\\b\\nc\\rd\n", Digest::of(b"x").hex())
+        );
+        assert_eq!(canonical(&text), sums);
+    }
+
+    #[test]
+    fn what_is_malformed_is_named_by_line_and_column() {
+        let good = format!("{}  a\n", hex(0));
+        for (text, line, column, part) in [
+            (format!("{good}\n"), 2, 1, "empty"),
+            (format!("{}  a\r\n", hex(0)), 1, 68, "carriage return"),
+            (
+                format!("{}  a\n", hex(0).to_uppercase()),
+                1,
+                1,
+                "upper-case",
+            ),
+            (
+                format!("{good}{}  a\n", &hex(0)[1..]),
+                2,
+                1,
+                "63 hexadecimal digits",
+            ),
+            (format!("{}0  a\n", hex(0)), 1, 1, "65 hexadecimal digits"),
+            (format!("{} a\n", hex(0)), 1, 65, "two spaces"),
+            (format!("{}\ta\n", hex(0)), 1, 65, "two spaces"),
+            (format!("{}   a\n", hex(0)), 1, 67, "white space"),
+            (format!("{}  a \n", hex(0)), 1, 67, "white space"),
+            (format!("{}  \n", hex(0)), 1, 67, "missing"),
+            (format!("{}\n", hex(0)), 1, 65, "missing"),
+            (format!("{}  ../a\n", hex(0)), 1, 67, "leaves"),
+            (format!("{}  /a\n", hex(0)), 1, 67, "relative"),
+            (format!("\\{}  a\\x\n", hex(0)), 1, 69, "backslash"),
+            (
+                "sha256:00  a\n".to_owned(),
+                1,
+                1,
+                "does not begin with a digest",
+            ),
+        ] {
+            match parse(text.as_bytes(), "f").unwrap_err() {
+                Error::Line {
+                    line: l,
+                    column: c,
+                    reason,
+                    ..
+                } => {
+                    assert!(reason.contains(part), "{text:?}: {reason}");
+                    assert_eq!(
+                        (l, c),
+                        (line, if part == "upper-case" { c } else { column }),
+                        "{text:?}"
+                    );
+                }
+                other => panic!("{text:?}: {other}"),
+            }
+        }
+        for (data, part) in [
+            (&b""[..], "empty"),
+            (b"\xef\xbb\xbf0", "byte order mark"),
+            (b"\xff\xfe0\0", "not UTF-8"),
+        ] {
+            let error = parse(data, "f").unwrap_err().to_string();
+            assert!(error.starts_with("f: ") && error.contains(part), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_understood_but_not_ours_is_reported() {
+        let lines = format!("{}  b\n{}  a\n{}  a\n{} *c", hex(0), hex(1), hex(1), hex(2));
+        let parsed = parse(lines.as_bytes(), "f").unwrap();
+        let said: Vec<_> = parsed.deviations.iter().map(ToString::to_string).collect();
+        assert_eq!(said.len(), 4, "{said:?}");
+        assert!(said[0].starts_with("line 2: ") && said[0].contains("order"));
+        assert!(said[1].starts_with("line 3: ") && said[1].contains("twice"));
+        assert!(said[2].starts_with("line 4: ") && said[2].contains("line feed"));
+        assert!(said[3].starts_with("line 4: ") && said[3].contains("binary"));
+        assert_eq!(parsed.sums.len(), 3);
+    }
+
+    #[test]
+    fn a_conflict_names_both_lines() {
+        let text = format!("{}  a\n{}  a\n", hex(0), hex(1));
+        let error = parse(text.as_bytes(), "f").unwrap_err().to_string();
+        assert!(
+            error.contains("conflicting digests")
+                && error.contains("f, line 1")
+                && error.contains("f, line 2"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn published_sums_of_another_project_are_read() {
+        let text = include_bytes!("../testdata/constellation-rpm-SHA256SUMS-v2.24.0");
+        let parsed = parse(text, "f").unwrap();
+        assert_eq!(parsed.sums.len(), 358);
+    }
+}
