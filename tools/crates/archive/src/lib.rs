@@ -1,0 +1,48 @@
+//! From a list of entries to the bytes of a layer: always the same bytes.
+//!
+//! A tar archive leaves much to chance: the order of its entries, who owned the files and
+//! when they were last touched, which of several dialects it is written in, how it is
+//! padded, and by which release of which program it was compressed. Here each of these has
+//! one answer, so a layer is a function of its contents.
+//!
+//! It is made in two steps. A [`Builder`] collects entries from files, directories, tar
+//! archives of any kind, and lists; it sorts and merges them, and where two sources want
+//! different things it names both. The [`Layer`] that comes out knows its tar stream down
+//! to the byte, so [`Layer::write`] can cut the stream into blocks that any number of
+//! threads make, hash and compress, in one pass and in bounded memory.
+//!
+//! ```
+//! # fn main() -> Result<(), verbatim_archive::Error> {
+//! use verbatim_archive::{Builder, Compression, Defaults, Encoding, Item, Wish};
+//!
+//! let mut builder = Builder::new(Defaults::default(), std::env::temp_dir());
+//! builder.item(b"etc/motd", Item::Bytes(b"hello\n".to_vec()), &Wish::default(), "the example")?;
+//! let layer = builder.finish()?;
+//! let mut blob = Vec::new();
+//! let summary = layer.write(Encoding::new(Compression::Gzip, None)?, 2, &mut blob, &|_| {})?;
+//! assert_eq!(summary.digest, verbatim_digest::Digest::of(&blob));
+//! # Ok(())
+//! # }
+//! ```
+
+mod content;
+mod encode;
+mod entry;
+mod error;
+mod header;
+mod import;
+mod layer;
+mod mtree;
+mod path;
+mod rules;
+mod tree;
+mod write;
+
+pub use encode::{Compression, Encoder, Encoding};
+pub use entry::Xattrs;
+pub use error::Error;
+pub use import::{ArchiveOptions, Devices};
+pub use layer::{Builder, Defaults, Item, Layer, Mtime, Wish};
+pub use rules::{Filter, Glob, Overrides, Set};
+pub use tree::Links;
+pub use write::Summary;

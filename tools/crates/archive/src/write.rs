@@ -1,0 +1,477 @@
+//! From a complete layer to bytes, in one pass.
+//!
+//! The layer's list fixes the tar stream down to the byte before a single file is read. So
+//! the stream is cut into blocks of a fixed size, and each block is one piece of work:
+//! whichever thread is free reads the files that lie in it and compresses it. Two more
+//! threads keep the order: one hashes the tar bytes, one hashes and writes what comes out.
+//! Nothing depends on which thread did what, and a bounded number of blocks is under way.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::sync::mpsc::{channel, Receiver, Sender};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use verbatim_digest::{Digest, Hasher};
+
+use crate::encode::{Compression, Encoder, Encoding};
+use crate::entry::{Entry, Kind};
+use crate::header::{self, BLOCK};
+use crate::layer::Layer;
+use crate::Error;
+
+/// What was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// How it is compressed.
+    pub encoding: Encoding,
+    /// What compressed it.
+    pub encoder: Encoder,
+    /// The sha256 of the blob.
+    pub digest: Digest,
+    /// The size of the blob.
+    pub size: u64,
+    /// The sha256 of the tar stream.
+    pub diff_id: Digest,
+    /// The size of the tar stream.
+    pub uncompressed_size: u64,
+}
+
+/// Where in the list a block of the stream begins.
+#[derive(Debug, Clone, Copy)]
+struct Start {
+    entry: usize,
+    /// How many bytes of that entry lie in earlier blocks.
+    skip: u64,
+}
+
+/// The tar stream of a layer, before it is made.
+struct Stream<'a> {
+    layer: &'a Layer,
+    block: usize,
+    starts: Vec<Start>,
+    size: u64,
+}
+
+impl Layer {
+    /// Write the layer to `out` with up to `threads` threads.
+    ///
+    /// `progress` is called with the number of bytes of the tar stream that were hashed
+    /// since the last call, which is never more often than once a block.
+    pub fn write(
+        &self,
+        encoding: Encoding,
+        threads: usize,
+        out: &mut (dyn Write + Send),
+        progress: &dyn Fn(u64),
+    ) -> Result<Summary, Error> {
+        let stream = Stream::new(self, encoding.block());
+        let (diff_id, blob) = if threads <= 1 || stream.blocks() == 1 {
+            write_alone(&stream, encoding, out, progress)?
+        } else {
+            write_together(&stream, encoding, threads, out, progress)?
+        };
+        let (digest, size) = blob.unwrap_or((diff_id, stream.size));
+        Ok(Summary {
+            encoding,
+            encoder: encoding.encoder(),
+            digest,
+            size,
+            diff_id,
+            uncompressed_size: stream.size,
+        })
+    }
+
+    /// The size of the tar stream.
+    pub fn stream_size(&self) -> u64 {
+        Stream::new(self, usize::MAX).size
+    }
+
+    fn header(&self, entry: &Entry, out: &mut Vec<u8>) {
+        let target = match entry.kind {
+            Kind::HardLink(first) => Some(&self.entries[first as usize]),
+            _ => None,
+        };
+        out.clear();
+        header::render(entry, target, out);
+    }
+}
+
+impl<'a> Stream<'a> {
+    fn new(layer: &'a Layer, block: usize) -> Self {
+        let mut starts = Vec::new();
+        let mut at: u64 = 0;
+        let mut header = Vec::new();
+        for (number, entry) in layer.entries.iter().enumerate() {
+            layer.header(entry, &mut header);
+            let end = at + header.len() as u64 + content_size(entry).next_multiple_of(BLOCK as u64);
+            while starts.len() as u64 * (block as u64) < end {
+                let skip = starts.len() as u64 * block as u64 - at;
+                starts.push(Start {
+                    entry: number,
+                    skip,
+                });
+            }
+            at = end;
+        }
+        // Two blocks of zeros end the archive.
+        let size = at + 2 * BLOCK as u64;
+        while starts.len() as u64 * (block as u64) < size {
+            let skip = starts.len() as u64 * block as u64 - at;
+            starts.push(Start {
+                entry: layer.entries.len(),
+                skip,
+            });
+        }
+        Self {
+            layer,
+            block,
+            starts,
+            size,
+        }
+    }
+
+    fn blocks(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// Make block `number` in `buffer`.
+    fn fill(&self, number: usize, buffer: &mut Vec<u8>, header: &mut Vec<u8>) -> Result<(), Error> {
+        let begin = number as u64 * self.block as u64;
+        let length = (self.size - begin).min(self.block as u64) as usize;
+        buffer.resize(length, 0);
+        let Start { entry, mut skip } = self.starts[number];
+        let mut rest = &mut buffer[..];
+        for entry in &self.layer.entries[entry..] {
+            if rest.is_empty() {
+                return Ok(());
+            }
+            self.layer.header(entry, header);
+            let header_size = header.len() as u64;
+            if skip < header_size {
+                let from = skip as usize;
+                let n = rest.len().min(header.len() - from);
+                let (piece, after) = rest.split_at_mut(n);
+                piece.copy_from_slice(&header[from..from + n]);
+                rest = after;
+                skip += n as u64;
+                if skip < header_size {
+                    return Ok(());
+                }
+            }
+            let size = content_size(entry);
+            let padded = size.next_multiple_of(BLOCK as u64);
+            let mut offset = skip - header_size;
+            if let (Kind::File { content, .. }, true) = (&entry.kind, offset < size) {
+                let want =
+                    usize::try_from(size - offset).map_or(rest.len(), |left| left.min(rest.len()));
+                // The padding behind the content, as far as it lies in this block.
+                let spare = ((padded - offset) as usize).min(rest.len()) - want;
+                let (piece, after) = rest.split_at_mut(want + spare);
+                self.layer
+                    .files
+                    .read(&entry.path, content, size, offset, piece, spare)?;
+                piece[want..].fill(0);
+                rest = after;
+                offset += (want + spare) as u64;
+            }
+            if offset < padded {
+                let n = rest.len().min((padded - offset) as usize);
+                let (piece, after) = rest.split_at_mut(n);
+                piece.fill(0);
+                rest = after;
+                offset += n as u64;
+                if offset < padded {
+                    return Ok(());
+                }
+            }
+            skip = 0;
+        }
+        rest.fill(0);
+        Ok(())
+    }
+}
+
+fn content_size(entry: &Entry) -> u64 {
+    match entry.kind {
+        Kind::File { size, .. } => size,
+        _ => 0,
+    }
+}
+
+fn write_error(source: io::Error) -> Error {
+    Error::Write {
+        what: "the output".to_owned(),
+        source,
+    }
+}
+
+/// The digest and the size of a blob that is not the tar stream itself.
+type Blob = Option<(Digest, u64)>;
+
+/// Everything on this thread.
+fn write_alone(
+    stream: &Stream<'_>,
+    encoding: Encoding,
+    out: &mut (dyn Write + Send),
+    progress: &dyn Fn(u64),
+) -> Result<(Digest, Blob), Error> {
+    let mut encoder = encoding.start()?;
+    let (mut buffer, mut encoded, mut header) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut diff_id, mut digest, mut size) = (Hasher::new(), Hasher::new(), 0);
+    for number in 0..stream.blocks() {
+        stream.fill(number, &mut buffer, &mut header)?;
+        diff_id.update(&buffer);
+        match &mut encoder {
+            None => out.write_all(&buffer).map_err(write_error)?,
+            Some(encoder) => {
+                let n = encoder.encode(&buffer, &mut encoded)?;
+                digest.update(&encoded[..n]);
+                size += n as u64;
+                out.write_all(&encoded[..n]).map_err(write_error)?;
+            }
+        }
+        progress(buffer.len() as u64);
+    }
+    Ok((diff_id.finish(), encoder.map(|_| (digest.finish(), size))))
+}
+
+/// What the threads share.
+struct Shared {
+    state: Mutex<Progress>,
+    wake: Condvar,
+    /// Buffers that are free: those of tar bytes, and those of compressed bytes.
+    plain: Mutex<Vec<Vec<u8>>>,
+    encoded: Mutex<Vec<Vec<u8>>>,
+    /// How many blocks may be under way.
+    window: usize,
+    blocks: usize,
+}
+
+struct Progress {
+    /// The next block that nobody has begun.
+    next: usize,
+    hashed: usize,
+    written: usize,
+    /// No new block is begun.
+    stop: bool,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    /// The next block to make, once few enough are under way.
+    fn take(&self) -> Option<usize> {
+        let mut state = lock(&self.state);
+        loop {
+            if state.stop || state.next == self.blocks {
+                return None;
+            }
+            if state.next < state.hashed.min(state.written) + self.window {
+                state.next += 1;
+                return Some(state.next - 1);
+            }
+            state = self
+                .wake
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn advance(&self, change: impl FnOnce(&mut Progress)) {
+        change(&mut lock(&self.state));
+        self.wake.notify_all();
+    }
+
+    /// The tar bytes of a block may be used by two threads: the last one gives the buffer back.
+    fn give_back(&self, buffer: Arc<Vec<u8>>) {
+        if let Some(buffer) = Arc::into_inner(buffer) {
+            lock(&self.plain).push(buffer);
+        }
+    }
+}
+
+/// Whatever way a thread ends, nobody waits for it for ever.
+struct StopOnDrop<'a>(&'a Shared);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.advance(|state| state.stop = true);
+    }
+}
+
+/// A block of compressed bytes; of a buffer only the front is used.
+enum Piece {
+    Plain(Arc<Vec<u8>>),
+    Encoded(Vec<u8>, usize),
+}
+
+type Numbered<T> = (usize, Result<T, Error>);
+
+/// Brings what comes in any order back into order.
+struct InOrder<T> {
+    receiver: Receiver<Numbered<T>>,
+    early: BTreeMap<usize, Result<T, Error>>,
+    next: usize,
+}
+
+impl<T> InOrder<T> {
+    fn new(receiver: Receiver<Numbered<T>>) -> Self {
+        Self {
+            receiver,
+            early: BTreeMap::new(),
+            next: 0,
+        }
+    }
+
+    /// The next one in order, `None` if it will never come.
+    fn next(&mut self) -> Option<Result<T, Error>> {
+        loop {
+            if let Some(item) = self.early.remove(&self.next) {
+                self.next += 1;
+                return Some(item);
+            }
+            let (number, item) = self.receiver.recv().ok()?;
+            self.early.insert(number, item);
+        }
+    }
+}
+
+fn write_together(
+    stream: &Stream<'_>,
+    encoding: Encoding,
+    threads: usize,
+    out: &mut (dyn Write + Send),
+    progress: &dyn Fn(u64),
+) -> Result<(Digest, Blob), Error> {
+    let compresses = encoding.compression() != Compression::None;
+    // Hashing and writing take a core of their own where nothing else does.
+    let workers = if compresses { threads } else { threads - 1 }.min(stream.blocks());
+    let shared = Shared {
+        state: Mutex::new(Progress {
+            next: 0,
+            hashed: 0,
+            written: 0,
+            stop: false,
+        }),
+        wake: Condvar::new(),
+        plain: Mutex::default(),
+        encoded: Mutex::default(),
+        window: workers + 2,
+        blocks: stream.blocks(),
+    };
+    let (to_hash, hash) = channel();
+    let (to_write, write) = channel();
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            let (to_hash, to_write, shared) = (to_hash.clone(), to_write.clone(), &shared);
+            scope.spawn(move || work(stream, encoding, shared, &to_hash, &to_write));
+        }
+        drop((to_hash, to_write));
+        let writer = scope.spawn(|| write_in_order(write, &shared, out));
+
+        let _stop = StopOnDrop(&shared);
+        let mut hasher = Hasher::new();
+        let mut hash = InOrder::new(hash);
+        let mut failed = None;
+        while let Some(block) = hash.next() {
+            match block {
+                Ok(block) => {
+                    let block: Arc<Vec<u8>> = block;
+                    hasher.update(&block);
+                    let n = block.len() as u64;
+                    shared.give_back(block);
+                    shared.advance(|state| state.hashed += 1);
+                    progress(n);
+                }
+                Err(error) => {
+                    failed = Some(error);
+                    break;
+                }
+            }
+        }
+        let complete = hash.next == stream.blocks();
+        shared.advance(|state| state.stop |= !complete || failed.is_some());
+        drop(hash);
+        let written = match writer.join() {
+            Ok(written) => written,
+            Err(panic) => std::panic::resume_unwind(panic),
+        };
+        // A block that could not be made comes before one that could not be written.
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        let (digest, size) = written?;
+        Ok((hasher.finish(), compresses.then_some((digest, size))))
+    })
+}
+
+/// Make blocks until there are none left.
+fn work(
+    stream: &Stream<'_>,
+    encoding: Encoding,
+    shared: &Shared,
+    to_hash: &Sender<Numbered<Arc<Vec<u8>>>>,
+    to_write: &Sender<Numbered<Piece>>,
+) {
+    let mut header = Vec::new();
+    let mut encoder = None;
+    while let Some(number) = shared.take() {
+        let mut buffer = lock(&shared.plain).pop().unwrap_or_default();
+        if let Err(error) = stream.fill(number, &mut buffer, &mut header) {
+            let _ = to_hash.send((number, Err(error)));
+            return;
+        }
+        let buffer = Arc::new(buffer);
+        // If nobody listens any more, `take` says so next time.
+        let _ = to_hash.send((number, Ok(Arc::clone(&buffer))));
+        if encoder.is_none() {
+            match encoding.start() {
+                Ok(started) => encoder = Some(started),
+                Err(error) => {
+                    let _ = to_write.send((number, Err(error)));
+                    return;
+                }
+            }
+        }
+        let piece = match encoder.as_mut() {
+            Some(Some(encoder)) => {
+                let mut encoded = lock(&shared.encoded).pop().unwrap_or_default();
+                let result = encoder.encode(&buffer, &mut encoded);
+                shared.give_back(buffer);
+                result.map(|n| Piece::Encoded(encoded, n))
+            }
+            _ => Ok(Piece::Plain(buffer)),
+        };
+        let _ = to_write.send((number, piece));
+    }
+}
+
+/// Hash what is compressed, and write everything.
+fn write_in_order(
+    pieces: Receiver<Numbered<Piece>>,
+    shared: &Shared,
+    out: &mut (dyn Write + Send),
+) -> Result<(Digest, u64), Error> {
+    let stop = StopOnDrop(shared);
+    let (mut hasher, mut size) = (Hasher::new(), 0);
+    let mut pieces = InOrder::new(pieces);
+    while let Some(piece) = pieces.next() {
+        match piece? {
+            Piece::Plain(block) => {
+                out.write_all(&block).map_err(write_error)?;
+                shared.give_back(block);
+            }
+            Piece::Encoded(block, n) => {
+                hasher.update(&block[..n]);
+                size += n as u64;
+                out.write_all(&block[..n]).map_err(write_error)?;
+                lock(&shared.encoded).push(block);
+            }
+        }
+        shared.advance(|state| state.written += 1);
+    }
+    drop(stop);
+    Ok((hasher.finish(), size))
+}
