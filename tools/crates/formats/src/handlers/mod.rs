@@ -1,7 +1,14 @@
 //! One handler for each format: what varies in it, and what stands there instead.
 
 mod ar;
+mod gettext;
 mod gzip;
+mod jar;
+mod javadoc;
+mod png;
+mod properties;
+mod pyc;
+mod zip;
 
 use crate::in_place::{Context, Flaw, Plan, Source};
 
@@ -25,7 +32,17 @@ pub(crate) trait Handler: Sync {
 }
 
 /// All handlers, in the order in which they are asked.
-pub(crate) const ALL: &[&dyn Handler] = &[&gzip::Gzip, &ar::Ar];
+pub(crate) const ALL: &[&dyn Handler] = &[
+    &gzip::Gzip,
+    &ar::Ar,
+    &png::Png,
+    &pyc::Pyc,
+    &javadoc::Javadoc,
+    &properties::Properties,
+    &gettext::Gettext,
+    &jar::Jar,
+    &zip::Zip,
+];
 
 /// Whether the name ends with a dot and one of these.
 fn has_extension(name: &[u8], extensions: &[&str]) -> bool {
@@ -50,4 +67,9 @@ fn u32_at(data: &[u8], at: usize) -> u32 {
 /// The same with 64 bits.
 fn u64_at(data: &[u8], at: usize) -> u64 {
     u64::from(u32_at(data, at)) | u64::from(u32_at(data, at + 4)) << 32
+}
+
+/// Where the bytes first stand.
+fn find(data: &[u8], what: &[u8]) -> Option<usize> {
+    memchr::memmem::find(data, what)
 }

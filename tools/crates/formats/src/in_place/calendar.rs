@@ -60,9 +60,87 @@ impl Moment {
     }
 }
 
+/// Read a date as ISO 8601 and its relatives write it: `2026-11-23`, `2026-11-23 14:04+0100`,
+/// `2026-11-23T14:04:45Z`. Without a zone it is UTC.
+pub(crate) fn parse(text: &[u8]) -> Option<i64> {
+    let digits = |from: usize, to: usize| -> Option<i64> {
+        let field = text.get(from..to)?;
+        field.iter().all(u8::is_ascii_digit).then(|| {
+            field
+                .iter()
+                .fold(0, |value, digit| value * 10 + i64::from(digit - b'0'))
+        })
+    };
+    let is = |at: usize, bytes: &[u8]| text.get(at).is_some_and(|byte| bytes.contains(byte));
+    let (year, month, day) = (digits(0, 4)?, digits(5, 7)?, digits(8, 10)?);
+    if !is(4, b"-") || !is(7, b"-") || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return None;
+    }
+    let mut moment = Moment {
+        year,
+        month: month as u8,
+        day: day as u8,
+        hour: 0,
+        minute: 0,
+        second: 0,
+    };
+    if text.len() == 10 {
+        return Some(moment.to_seconds());
+    }
+    let (hour, minute) = (digits(11, 13)?, digits(14, 16)?);
+    if !is(10, b"T ") || !is(13, b":") || hour > 23 || minute > 59 {
+        return None;
+    }
+    (moment.hour, moment.minute) = (hour as u8, minute as u8);
+    let mut at = 16;
+    if is(at, b":") {
+        moment.second = u8::try_from(digits(17, 19)?).ok().filter(|s| *s < 61)?;
+        at = 19;
+    }
+    if is(at, b".") {
+        at += 1;
+        at += text[at..].iter().take_while(|b| b.is_ascii_digit()).count();
+    }
+    let zone = match text.get(at..)? {
+        b"" | b"Z" => 0,
+        zone => {
+            let minutes = if zone.get(3) == Some(&b':') { 4 } else { 3 };
+            let value =
+                digits(at + 1, at + 3)? * 3600 + digits(at + minutes, at + minutes + 2)? * 60;
+            match zone[0] {
+                b'+' if zone.len() == minutes + 2 => value,
+                b'-' if zone.len() == minutes + 2 => -value,
+                _ => return None,
+            }
+        }
+    };
+    Some(moment.to_seconds() - zone)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dates_are_read_in_every_spelling() {
+        for (text, seconds) in [
+            ("1970-01-02", Some(86_400)),
+            ("1970-01-01 01:00+0100", Some(0)),
+            ("1970-01-01T00:00:01Z", Some(1)),
+            ("1970-01-01T00:00:01.5-00:30", Some(1801)),
+            ("1970-01-01T00:00", Some(0)),
+            ("1970-13-01", None),
+            ("1970-01-01T", None),
+            ("1970-01-01T00:00:01X", None),
+            ("1970-01-01 00:00+01", None),
+            ("YEAR-MO-DA HO:MI+ZONE", None),
+        ] {
+            assert_eq!(parse(text.as_bytes()), seconds, "{text}");
+            for end in 0..text.len() {
+                parse(&text.as_bytes()[..end]);
+            }
+        }
+    }
 
     #[test]
     fn days_are_those_of_the_calendar() {

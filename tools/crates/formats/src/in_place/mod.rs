@@ -17,7 +17,7 @@ use std::sync::Mutex;
 
 use crate::handlers;
 
-pub(crate) use calendar::Moment;
+pub(crate) use calendar::{parse as parse_date, Moment};
 use replace::Written;
 pub(crate) use source::Source;
 
@@ -195,6 +195,11 @@ impl Context {
         } else {
             self.mtime
         }
+    }
+
+    /// The time to write where a date in text stands; a text that is no date is never earlier.
+    pub(crate) fn time_of_text(&self, original: &[u8]) -> i64 {
+        self.time(parse_date(original).unwrap_or(i64::MAX))
     }
 
     /// The same in an unsigned 32-bit field.
