@@ -1,0 +1,5 @@
+"""Module extensions of rules_verbatim."""
+
+load("//rules/private:prebuilt.bzl", _verbatim = "verbatim")
+
+verbatim = _verbatim

@@ -1,0 +1,98 @@
+"""`binary_layer`: one program with its runfiles as a layer."""
+
+load(":checks.bzl", "check_mode", "image_path")
+load(":entries.bzl", "add_entries", "add_executable", "symlink_entry")
+load(":layer.bzl", "DEFAULT_ATTRS", "add_default_args")
+load(":layer_output.bzl", "ATTRIBUTE_ATTRS", "OUTPUT_ATTRS", "add_attribute_args", "make_layer")
+load(":toolchain.bzl", "TOOLCHAIN_TYPE", "verbatim_args")
+
+def _binary_layer_impl(ctx):
+    label = ctx.label
+    executable = ctx.executable.binary
+    path = ctx.attr.path or "/app/"
+    if path.endswith("/"):
+        folder = "" if path == "/" else image_path(label, "path", path)
+        path = (folder + "/" if folder else "") + executable.basename
+    else:
+        path = image_path(label, "path", path)
+
+    args = verbatim_args(ctx)
+    add_default_args(ctx, args)
+    add_attribute_args(ctx, args)
+    inputs = add_executable(
+        args,
+        ctx.attr.binary,
+        path,
+        workspace = ctx.workspace_name,
+        mode = check_mode(label, "mode", ctx.attr.mode),
+        runfiles_mode = check_mode(label, "runfiles_mode", ctx.attr.runfiles_mode),
+        empty = ctx.file._empty,
+        include_runfiles = ctx.attr.include_runfiles,
+    )
+    if ctx.attr.launcher:
+        add_entries(args, [symlink_entry(
+            image_path(label, "launcher", ctx.attr.launcher),
+            "/" + path,
+            origin = "launcher of {}".format(label.name),
+        )])
+
+    return make_layer(
+        ctx,
+        command = "layer",
+        args = args,
+        inputs = inputs,
+        mnemonic = "VerbatimLayer",
+        progress_message = "Making layer %{label}",
+    )
+
+binary_layer = rule(
+    implementation = _binary_layer_impl,
+    attrs = {
+        "binary": attr.label(
+            doc = "The executable target, in any language.",
+            allow_files = True,
+            cfg = "target",
+            executable = True,
+            mandatory = True,
+        ),
+        "include_runfiles": attr.bool(
+            doc = "Whether the runfiles come too. A static program that reads none can do without.",
+            default = True,
+        ),
+        "launcher": attr.string(
+            doc = "A further path, such as `/usr/bin/server`, that is a symbolic link to the executable.",
+        ),
+        "mode": attr.string(
+            doc = "The mode of the executable, octal.",
+            default = "0755",
+        ),
+        "path": attr.string(
+            doc = "Where the executable goes in the image. A path that ends in `/` keeps its file name; the default is `/app/`.",
+        ),
+        "runfiles_mode": attr.string(
+            doc = "The mode of runfiles, octal. Any of them may be a program, hence the default.",
+            default = "0755",
+        ),
+        "_empty": attr.label(
+            allow_single_file = True,
+            default = "//rules/private:empty",
+        ),
+    } | DEFAULT_ATTRS | ATTRIBUTE_ATTRS | OUTPUT_ATTRS,
+    doc = """An executable with its runfiles as a layer, laid out as `bazel run` lays it out.
+
+The executable is at `path`, its runfiles at `<path>.runfiles/<repository>/<path in it>`, with the repository mapping in `_repo_mapping`,
+with the symbolic links and the empty files (`__init__.py`) of the runfiles. Where the runfiles hold the executable itself, a link stands
+in its place, so that its bytes are in the image once.
+
+```starlark
+binary_layer(
+    name = "layer",
+    binary = ":server",
+    path = "/usr/bin/server",
+)
+```
+
+Outputs as of `oci_layer`.
+""",
+    toolchains = [TOOLCHAIN_TYPE],
+)

@@ -1,0 +1,190 @@
+"""Entries of a layer as arguments: `--entry=` and one JSON object each.
+
+Files of a depset become arguments only when the action runs, so that analysis
+neither flattens them nor keeps a second copy of their paths.
+"""
+
+load(":checks.bzl", "show")
+
+def entry_args(entries):
+    """Turn prepared entries into arguments; for `map_each`.
+
+    Args:
+        entries: a struct with `fields` (dict of what is known at analysis time) and `file` (File or None).
+
+    Returns:
+        One argument.
+    """
+    fields = dict(entries.fields)
+    file = entries.file
+    if file != None:
+        fields["source"] = file.path
+        if file.is_directory:
+            fields["type"] = "tree"
+    return "--entry=" + json.encode(fields)
+
+def file_entry(file, path, *, origin, mode = None):
+    """A file, or a directory whose contents go below the path.
+
+    Args:
+        file: a File; a tree artifact is unfolded by the program.
+        path: the path in the image.
+        origin: what messages name as where this comes from.
+        mode: octal digits; without it files get the layer's default.
+
+    Returns:
+        An entry for `add_entries`.
+    """
+    fields = {"type": "file", "path": path, "origin": origin}
+    if mode:
+        fields["mode"] = mode
+    return struct(fields = fields, file = file)
+
+def symlink_entry(path, target, *, origin):
+    """A symbolic link.
+
+    Args:
+        path: the path in the image.
+        target: what the link holds.
+        origin: what messages name as where this comes from.
+
+    Returns:
+        An entry for `add_entries`.
+    """
+    return struct(fields = {"type": "symlink", "path": path, "target": target, "origin": origin}, file = None)
+
+def directory_entry(path, *, origin):
+    """An empty directory.
+
+    Args:
+        path: the path in the image.
+        origin: what messages name as where this comes from.
+
+    Returns:
+        An entry for `add_entries`.
+    """
+    return struct(fields = {"type": "directory", "path": path, "origin": origin}, file = None)
+
+def add_entries(args, entries):
+    """Add entries to the arguments.
+
+    Args:
+        args: an Args object.
+        entries: list of entries.
+    """
+    args.add_all(entries, map_each = entry_args, expand_directories = False)
+
+def relative_to(path, directory):
+    """Say where a path lies, seen from a directory.
+
+    Args:
+        path: a path in the image.
+        directory: another one.
+
+    Returns:
+        A relative path.
+    """
+    parts = path.split("/")
+    base = directory.split("/") if directory else []
+    common = 0
+    for i in range(min(len(parts), len(base))):
+        if parts[i] != base[i]:
+            break
+        common = i + 1
+    return "/".join([".."] * (len(base) - common) + parts[common:])
+
+def in_runfiles(short_path, workspace):
+    """Where a file lies below a runfiles directory.
+
+    Args:
+        short_path: the `short_path` of a File.
+        workspace: the name of the main repository's directory there.
+
+    Returns:
+        A path such as `_main/package/file`.
+    """
+    if short_path.startswith("../"):
+        return short_path[len("../"):]
+    return workspace + "/" + short_path
+
+def _runfile_args(base, workspace, origin, mode, executable, executable_path):
+    # Functions and strings alone are caught here: the runfiles stay in their depsets.
+    def entry(fields, file):
+        if file.is_directory:
+            fields["type"] = "tree"
+        fields["source"] = file.path
+        fields["mode"] = mode
+        fields["origin"] = "runfiles of " + origin
+        return "--entry=" + json.encode(fields)
+
+    def for_file(file):
+        path = base + "/" + in_runfiles(file.short_path, workspace)
+        if file.short_path == executable:
+            # The program is in the image once; its second place is a link to the first.
+            return "--entry=" + json.encode({
+                "type": "symlink",
+                "path": path,
+                "target": relative_to(executable_path, path.rpartition("/")[0]),
+                "origin": "runfiles of " + origin,
+            })
+        return entry({"type": "file", "path": path}, file)
+
+    def for_symlink(symlink):
+        return entry({"type": "file", "path": base + "/" + workspace + "/" + symlink.path}, symlink.target_file)
+
+    def for_root_symlink(symlink):
+        return entry({"type": "file", "path": base + "/" + symlink.path}, symlink.target_file)
+
+    return struct(file = for_file, symlink = for_symlink, root_symlink = for_root_symlink)
+
+def add_executable(args, target, path, *, workspace, mode, runfiles_mode, empty, include_runfiles = True):
+    """Add an executable and its runfiles to the arguments, as Bazel lays them out.
+
+    Args:
+        args: an Args object.
+        target: an executable Target.
+        path: where the executable goes in the image; its runfiles go to `<path>.runfiles`.
+        workspace: the name of the main repository's directory below that.
+        mode: the executable's mode.
+        runfiles_mode: the mode of the runfiles, of which any may be executed, as Bazel does.
+        empty: an empty File, which stands for the files that Bazel adds without content.
+        include_runfiles: whether the runfiles come too.
+
+    Returns:
+        A depset of the Files that the action needs.
+    """
+    info = target[DefaultInfo]
+    executable = info.files_to_run.executable
+    origin = show(target.label)
+    add_entries(args, [file_entry(executable, path, origin = origin, mode = mode)])
+    direct = [executable]
+    if not include_runfiles:
+        return depset(direct)
+
+    runfiles = info.default_runfiles
+    if not runfiles:
+        return depset(direct)
+    base = path + ".runfiles"
+    as_args = _runfile_args(base, workspace, origin, runfiles_mode, executable.short_path, path)
+    args.add_all(runfiles.files, map_each = as_args.file, expand_directories = False, allow_closure = True)
+    args.add_all(runfiles.symlinks, map_each = as_args.symlink, expand_directories = False, allow_closure = True)
+    args.add_all(runfiles.root_symlinks, map_each = as_args.root_symlink, expand_directories = False, allow_closure = True)
+
+    names = runfiles.empty_filenames.to_list()
+    if names:
+        direct.append(empty)
+        add_entries(args, [
+            file_entry(empty, base + "/" + in_runfiles(name, workspace), origin = "runfiles of " + origin, mode = runfiles_mode)
+            for name in names
+        ])
+
+    mapping = info.files_to_run.repo_mapping_manifest
+    if mapping:
+        direct.append(mapping)
+        add_entries(args, [file_entry(mapping, base + "/_repo_mapping", origin = "runfiles of " + origin)])
+
+    symlinked = depset(transitive = [runfiles.symlinks, runfiles.root_symlinks])
+    return depset(
+        direct + [symlink.target_file for symlink in symlinked.to_list()],
+        transitive = [runfiles.files],
+    )

@@ -1,0 +1,98 @@
+"""`sums_test`: checked-in sums against those of the build."""
+
+load("//rules/private/providers:sums_info.bzl", "SumsInfo")
+load(":toolchain.bzl", "TOOLCHAIN_TYPE", "verbatim_tool")
+
+def _run_impl(ctx):
+    # The program itself under another name; Bazel gives it the target's `args`.
+    tool = verbatim_tool(ctx).executable
+    executable = ctx.actions.declare_file(ctx.label.name + (".exe" if tool.extension == "exe" else ""))
+    ctx.actions.symlink(output = executable, target_file = tool, is_executable = True)
+    return [DefaultInfo(
+        executable = executable,
+        runfiles = ctx.runfiles(files = ctx.files.data + [tool]),
+    )]
+
+_RUN = {
+    "attrs": {
+        "data": attr.label_list(
+            doc = "The files that `args` name.",
+            allow_files = True,
+        ),
+    },
+    "implementation": _run_impl,
+    "toolchains": [TOOLCHAIN_TYPE],
+}
+
+_sums_test = rule(doc = "Runs the program as a test.", test = True, **_RUN)
+_sums_update = rule(doc = "Runs the program in the workspace.", executable = True, **_RUN)
+
+def _sums_text_impl(ctx):
+    return [DefaultInfo(files = depset([ctx.attr.sums[SumsInfo].text]))]
+
+_sums_text = rule(
+    implementation = _sums_text_impl,
+    attrs = {
+        "sums": attr.label(
+            doc = "The sums.",
+            mandatory = True,
+            providers = [SumsInfo],
+        ),
+    },
+    doc = "The text of sums as one file.",
+)
+
+def sums_test(name, sums, expected, **kwargs):
+    """Compare the sums of the build with a file in the workspace.
+
+    `bazel test :<name>` fails with a table of what differs; `bazel run :<name>.update` writes the file anew, and creates it where it does not exist
+    (Bazel wants it to exist before it can run the test: start with an empty one).
+
+    Args:
+        name: the name of the test.
+        sums: a target of `container_sums` or `file_sums`.
+        expected: the checked-in file, a source file of this package or of another one.
+        **kwargs: attributes that all tests have, such as `size`, `tags` and `visibility`.
+    """
+    common = {key: value for key, value in kwargs.items() if key in ["compatible_with", "target_compatible_with", "visibility"]}
+    tags = kwargs.pop("tags", [])
+    label = native.package_relative_label(expected)
+    if label.workspace_name != native.package_relative_label(":x").workspace_name:
+        fail("//{}:{}: attribute `expected`: {} is not a file of this workspace; check one in.".format(native.package_name(), name, label))
+
+    _sums_text(
+        name = name + ".actual",
+        sums = sums,
+        tags = tags + ["manual"],
+        testonly = True,
+        visibility = ["//visibility:private"],
+    )
+    _sums_test(
+        name = name,
+        args = [
+            "sums",
+            "compare",
+            "$(rootpath %s)" % expected,
+            "$(rootpath :%s.actual)" % name,
+            "--update-command='bazel run //%s:%s.update'" % (native.package_name(), name),
+        ],
+        data = [
+            expected,
+            ":%s.actual" % name,
+        ],
+        tags = tags,
+        **(dict(size = "small") | kwargs)
+    )
+    _sums_update(
+        name = name + ".update",
+        args = [
+            "sums",
+            "update",
+            (label.package + "/" if label.package else "") + label.name,
+            "$(rootpath :%s.actual)" % name,
+        ],
+        data = [":%s.actual" % name],
+        tags = tags + ["manual"],
+        testonly = True,
+        **common
+    )

@@ -1,0 +1,97 @@
+"""The toolchain: one program, `verbatim`, that does all the work of the rules."""
+
+load("//rules/private/providers:verbatim_toolchain_info.bzl", "VerbatimToolchainInfo")
+
+TOOLCHAIN_TYPE = Label("//rules:toolchain_type")
+
+def _verbatim_toolchain_impl(ctx):
+    info = VerbatimToolchainInfo(verbatim = ctx.attr.verbatim[DefaultInfo].files_to_run)
+    return [
+        DefaultInfo(files = depset([ctx.executable.verbatim])),
+        platform_common.ToolchainInfo(
+            verbatim = info.verbatim,
+            verbatim_info = info,
+        ),
+        info,
+    ]
+
+verbatim_toolchain = rule(
+    implementation = _verbatim_toolchain_impl,
+    attrs = {
+        "verbatim": attr.label(
+            doc = "The program: an executable target, or a file that can be executed.",
+            allow_files = True,
+            cfg = "exec",
+            executable = True,
+            mandatory = True,
+        ),
+    },
+    doc = """Names the `verbatim` program that the rules run.
+
+Register it with Bazel's `toolchain` rule and the type `@rules_verbatim//rules:toolchain_type`.
+The extension `verbatim` of `@rules_verbatim//rules:extensions.bzl` does so for released programs.
+""",
+    provides = [platform_common.ToolchainInfo],
+)
+
+def verbatim_tool(ctx):
+    """Find the program of the toolchain that Bazel resolved.
+
+    Args:
+        ctx: the context of a rule with `toolchains = [TOOLCHAIN_TYPE]`.
+
+    Returns:
+        A FilesToRunProvider.
+    """
+    return ctx.toolchains[TOOLCHAIN_TYPE].verbatim
+
+def verbatim_args(ctx):
+    """Start a list of arguments that always travels in a param file.
+
+    Args:
+        ctx: the rule's context.
+
+    Returns:
+        An Args object. Every argument must be free of line feeds: a param file has one argument a line.
+    """
+    args = ctx.actions.args()
+    args.use_param_file("@%s", use_always = True)
+    args.set_param_file_format("multiline")
+    return args
+
+def run_verbatim(
+        ctx,
+        *,
+        command,
+        args,
+        inputs,
+        outputs,
+        mnemonic,
+        progress_message,
+        path_mapping = False,
+        resource_set = None):
+    """Run one subcommand as one action, without a shell and without an environment.
+
+    Args:
+        ctx: the context of a rule with `toolchains = [TOOLCHAIN_TYPE]`.
+        command: list of strings, the subcommand, such as `["sums", "create"]`.
+        args: an Args object of `verbatim_args`.
+        inputs: depset or list of Files.
+        outputs: list of Files.
+        mnemonic: the action's mnemonic.
+        progress_message: what Bazel shows while it runs.
+        path_mapping: whether every path in `args` is one that Bazel can map, so that configurations share the action.
+        resource_set: a function that tells Bazel how much of the machine the action takes.
+    """
+    ctx.actions.run(
+        executable = verbatim_tool(ctx),
+        arguments = command + [args],
+        inputs = inputs,
+        outputs = outputs,
+        mnemonic = mnemonic,
+        progress_message = progress_message,
+        env = {},
+        execution_requirements = {"supports-path-mapping": ""} if path_mapping else {},
+        resource_set = resource_set,
+        toolchain = TOOLCHAIN_TYPE,
+    )

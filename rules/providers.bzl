@@ -1,0 +1,16 @@
+"""Providers of rules_verbatim. They carry Files, never contents or paths."""
+
+load("//rules/private/providers:oci_image_info.bzl", _OciImageInfo = "OciImageInfo")
+load("//rules/private/providers:oci_index_info.bzl", _OciIndexInfo = "OciIndexInfo")
+load("//rules/private/providers:oci_layer_info.bzl", _OciLayerInfo = "OciLayerInfo")
+load("//rules/private/providers:release_file_info.bzl", _ReleaseFileInfo = "ReleaseFileInfo", _ReleaseFilesInfo = "ReleaseFilesInfo")
+load("//rules/private/providers:sums_info.bzl", _SumsInfo = "SumsInfo")
+load("//rules/private/providers:verbatim_toolchain_info.bzl", _VerbatimToolchainInfo = "VerbatimToolchainInfo")
+
+OciImageInfo = _OciImageInfo
+OciIndexInfo = _OciIndexInfo
+OciLayerInfo = _OciLayerInfo
+ReleaseFileInfo = _ReleaseFileInfo
+ReleaseFilesInfo = _ReleaseFilesInfo
+SumsInfo = _SumsInfo
+VerbatimToolchainInfo = _VerbatimToolchainInfo
