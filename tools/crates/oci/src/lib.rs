@@ -12,11 +12,25 @@
 //! `oci-spec`, which drop unknown members. Documents of this project ([`LayerMetadata`] and
 //! the like) are the opposite: an unknown member is an error.
 
+mod descriptor;
+mod document;
 mod error;
+mod image;
 pub mod json;
 pub mod layer;
+pub mod layout;
 mod media_type;
+mod platform;
+mod settings;
 
+pub use descriptor::Descriptor;
+pub use document::{Config, Document, History, Index, Manifest, RootFs};
 pub use error::{Error, ErrorKind, Result};
+pub use image::{
+    build, build_index, describe_index, Base, BuiltIndex, Image, ImageMetadata, IndexMetadata,
+    Named,
+};
 pub use layer::{Encoder, LayerMetadata};
 pub use media_type::{Family, MediaType};
+pub use platform::Platform;
+pub use settings::{Settings, DEFAULT_CREATED};

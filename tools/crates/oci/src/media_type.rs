@@ -160,12 +160,14 @@ impl MediaType {
         if !self.is_layer() {
             return None;
         }
-        let (from, to): (fn(&(Self, Self)) -> &Self, fn(&(Self, Self)) -> &Self) = match family {
-            Family::Oci => (|pair| &pair.1, |pair| &pair.0),
-            Family::Docker => (|pair| &pair.0, |pair| &pair.1),
-        };
-        if let Some(pair) = LAYERS.iter().find(|pair| from(pair) == self) {
-            return Some(to(pair).clone());
+        let same = LAYERS
+            .iter()
+            .find(|(oci, docker)| oci == self || docker == self);
+        if let Some((oci, docker)) = same {
+            return Some(match family {
+                Family::Oci => oci.clone(),
+                Family::Docker => docker.clone(),
+            });
         }
         let docker = self.as_str().starts_with("application/vnd.docker.");
         (docker == (family == Family::Docker)).then(|| self.clone())

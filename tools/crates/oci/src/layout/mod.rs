@@ -1,0 +1,17 @@
+//! OCI layouts: images as files.
+//!
+//! A layout is a folder, or a tar archive of one, with `oci-layout`, `index.json` and blobs
+//! named by their digests. [`Layout`] reads both and believes neither: a document is given
+//! out only after its size and digest were recomputed, and the path of a blob is made from a
+//! parsed digest alone, so nothing outside the layout can be named.
+
+mod check;
+mod import;
+mod plan;
+mod source;
+mod tar;
+
+pub use check::{check, CheckedImage, Problem, Progress, Report};
+pub use import::{images, import, Candidate, Imported};
+pub use plan::{Inputs, LayerInput, Link, Plan};
+pub use source::Layout;

@@ -1,0 +1,392 @@
+//! Where the files of a layout are read from.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use verbatim_digest::Digest;
+use verbatim_reader::{Compression, Kind};
+
+use crate::error::{name, Error, ErrorKind, Result};
+use crate::json::{self, MAX_DOCUMENT};
+use crate::{Descriptor, Index, MediaType};
+
+/// Entries of an archive that are remembered; more than any image has blobs.
+const MAX_ENTRIES: usize = 1 << 20;
+
+/// A layout that can be read: a folder or a tar archive.
+#[derive(Debug)]
+pub struct Layout {
+    path: PathBuf,
+    source: Source,
+}
+
+#[derive(Debug)]
+enum Source {
+    Folder,
+    /// Where the content of each file begins in the archive, and its size.
+    Archive(BTreeMap<String, (u64, u64)>),
+}
+
+#[derive(Deserialize)]
+struct Marker {
+    #[serde(rename = "imageLayoutVersion")]
+    version: String,
+}
+
+impl Layout {
+    /// Open a layout and check that it is one.
+    pub fn open(path: &Path) -> Result<Self> {
+        let metadata =
+            std::fs::metadata(path).map_err(|e| Error::io(name(path), "cannot be read", e))?;
+        let source = if metadata.is_dir() {
+            Source::Folder
+        } else {
+            Source::Archive(scan(path)?)
+        };
+        let layout = Self {
+            path: path.to_owned(),
+            source,
+        };
+        layout.check_marker()?;
+        Ok(layout)
+    }
+
+    fn check_marker(&self) -> Result<()> {
+        let file = self.file_name("oci-layout");
+        let data = match self.file("oci-layout", 1 << 16) {
+            Ok(data) => data,
+            Err(e) if e.kind() == ErrorKind::Missing => {
+                let fix = if self.has("manifest.json") && !self.has("index.json") {
+                    "this is an old archive of `docker save`; convert it, with `skopeo copy docker-archive:… oci:…` for example"
+                } else {
+                    "name the folder (or the tar archive) that holds oci-layout, index.json and blobs"
+                };
+                return Err(Error::new(
+                    ErrorKind::Missing,
+                    file,
+                    format!("is missing, so this is not an OCI layout; {fix}"),
+                ));
+            }
+            Err(e) => return Err(e),
+        };
+        let marker: Marker = json::parse(&data, &file)?;
+        if marker.version.split('.').next() != Some("1") {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                file,
+                format!(
+                    "layout version {:?} is not supported, only 1.x; write it again with a current tool",
+                    marker.version
+                ),
+            )
+            .at("/imageLayoutVersion"));
+        }
+        Ok(())
+    }
+
+    /// The path that was opened.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The name of a file of the layout in messages.
+    pub fn file_name(&self, file: &str) -> String {
+        match self.source {
+            Source::Folder => name(&self.path.join(file)),
+            Source::Archive(_) => format!("{}!{file}", self.path.display()),
+        }
+    }
+
+    /// The name of a blob in messages.
+    pub fn blob_name(&self, digest: &Digest) -> String {
+        self.file_name(&blob_path(digest))
+    }
+
+    /// Where a blob is, if it is a file of its own.
+    pub fn blob_file(&self, digest: &Digest) -> Option<PathBuf> {
+        match self.source {
+            Source::Folder => Some(self.path.join(blob_path(digest))),
+            Source::Archive(_) => None,
+        }
+    }
+
+    fn has(&self, file: &str) -> bool {
+        match &self.source {
+            Source::Folder => self.path.join(file).exists(),
+            Source::Archive(entries) => entries.contains_key(file),
+        }
+    }
+
+    /// Whether there is a blob of this name; nothing is known of its content.
+    pub fn has_blob(&self, digest: &Digest) -> bool {
+        self.has(&blob_path(digest))
+    }
+
+    /// Open a file of the layout; links are followed, for that is how layouts share layers.
+    fn open_file(&self, file: &str) -> Result<(io::Take<File>, u64)> {
+        let failed = |e: io::Error| {
+            let e = if e.kind() == io::ErrorKind::NotFound {
+                io::Error::new(io::ErrorKind::NotFound, "there is no such file")
+            } else {
+                e
+            };
+            Error::io(self.file_name(file), "cannot be read", e)
+        };
+        match &self.source {
+            Source::Folder => {
+                let path = self.path.join(file);
+                // Before it is opened: a pipe would wait for a writer.
+                let metadata = std::fs::metadata(&path).map_err(failed)?;
+                if !metadata.is_file() {
+                    return Err(Error::new(
+                        ErrorKind::Malformed,
+                        self.file_name(file),
+                        "is not a regular file",
+                    ));
+                }
+                let file = File::open(&path).map_err(failed)?;
+                Ok((file.take(u64::MAX), metadata.len()))
+            }
+            Source::Archive(entries) => {
+                let &(start, size) = entries
+                    .get(file)
+                    .ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
+                let mut archive = File::open(&self.path).map_err(failed)?;
+                archive.seek(SeekFrom::Start(start)).map_err(failed)?;
+                Ok((archive.take(size), size))
+            }
+        }
+    }
+
+    fn file(&self, file: &str, limit: u64) -> Result<Vec<u8>> {
+        let (reader, _) = self.open_file(file)?;
+        json::read_limited(reader, limit, &self.file_name(file))
+    }
+
+    /// A reader of a blob, and how many bytes it should give. Whoever reads it hashes it.
+    pub fn blob(&self, digest: &Digest) -> Result<(io::Take<File>, u64)> {
+        self.open_file(&blob_path(digest))
+    }
+
+    /// `index.json`: its bytes, and what they say.
+    pub fn index(&self) -> Result<(Vec<u8>, Index)> {
+        let data = self.file("index.json", MAX_DOCUMENT)?;
+        let index = Index::parse(&data, &self.file_name("index.json"))?;
+        Ok((data, index))
+    }
+
+    /// A document by its descriptor, with size and digest recomputed.
+    pub fn document(&self, descriptor: &Descriptor) -> Result<Vec<u8>> {
+        let file = self.blob_name(&descriptor.digest);
+        let data = self.file(&blob_path(&descriptor.digest), MAX_DOCUMENT)?;
+        check_size(&file, descriptor, data.len() as u64)?;
+        check_digest(&file, &descriptor.digest, &Digest::of(&data))?;
+        Ok(data)
+    }
+
+    /// The one thing that the layout is of, if `index.json` names exactly one.
+    pub fn single(&self) -> Result<Option<Descriptor>> {
+        let (_, index) = self.index()?;
+        match <[Descriptor; 1]>::try_from(index.manifests) {
+            Ok([single]) => Ok(Some(single)),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// All blobs by the names of their files, sorted, and the names that are no digest.
+    pub(crate) fn blobs(&self) -> Result<(Vec<Digest>, Vec<String>)> {
+        let mut digests = Vec::new();
+        let mut others = Vec::new();
+        let mut add = |file: &str| match Digest::from_hex(file) {
+            Ok(digest) => digests.push(digest),
+            Err(_) => others.push(format!("blobs/sha256/{file}")),
+        };
+        match &self.source {
+            Source::Folder => {
+                let folder = self.path.join("blobs/sha256");
+                match std::fs::read_dir(&folder) {
+                    Ok(entries) => {
+                        for entry in entries {
+                            let entry =
+                                entry.map_err(|e| Error::io(name(&folder), "cannot be read", e))?;
+                            add(&entry.file_name().to_string_lossy());
+                        }
+                    }
+                    Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                    Err(e) => return Err(Error::io(name(&folder), "cannot be read", e)),
+                }
+            }
+            Source::Archive(entries) => {
+                for file in entries.keys() {
+                    if let Some(file) = file.strip_prefix("blobs/sha256/") {
+                        add(file);
+                    }
+                }
+            }
+        }
+        digests.sort_unstable();
+        others.sort_unstable();
+        Ok((digests, others))
+    }
+}
+
+/// The place of a blob in a layout. A digest has one spelling and no way to say `..`.
+pub(crate) fn blob_path(digest: &Digest) -> String {
+    format!("blobs/sha256/{}", digest.hex())
+}
+
+pub(crate) fn check_size(file: &str, descriptor: &Descriptor, size: u64) -> Result<()> {
+    if descriptor.size == size {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Mismatch,
+        file,
+        format!(
+            "has {size} bytes, and the document that names it says {}; fetch or build the image again",
+            descriptor.size
+        ),
+    ))
+}
+
+pub(crate) fn check_digest(file: &str, expected: &Digest, actual: &Digest) -> Result<()> {
+    if expected == actual {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Mismatch,
+        file,
+        format!("has the digest {actual} and not that of its name; fetch or build the image again"),
+    ))
+}
+
+/// Find the files of an archive.
+fn scan(path: &Path) -> Result<BTreeMap<String, (u64, u64)>> {
+    let failed = |e: io::Error| Error::io(name(path), "cannot be read", e);
+    let mut file = File::open(path).map_err(failed)?;
+    if !file.metadata().map_err(failed)?.is_file() {
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            name(path),
+            "is neither a folder nor a regular file; a layout must be one of them",
+        ));
+    }
+    let mut start = [0; 10];
+    let got = read_up_to(&mut file, &mut start).map_err(failed)?;
+    let compression = Compression::of_magic(&start[..got]);
+    if compression != Compression::None {
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            name(path),
+            format!("is compressed with {compression}, and blobs cannot be found inside; decompress it first"),
+        ));
+    }
+    if start[..got].iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{') {
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            name(path),
+            "is a JSON document where an OCI layout must be: a folder, or a tar archive of one",
+        ));
+    }
+    file.seek(SeekFrom::Start(0)).map_err(failed)?;
+    let mut archive = verbatim_reader::Archive::new(io::BufReader::with_capacity(1 << 18, file));
+    let mut entries = BTreeMap::new();
+    let mut headers = File::open(path).map_err(failed)?;
+    while let Some(entry) = archive.next_entry().map_err(|e| {
+        Error::new(
+            ErrorKind::Malformed,
+            name(path),
+            format!("is no tar archive of a layout: {e}"),
+        )
+    })? {
+        if entry.kind != Kind::File {
+            continue;
+        }
+        let Ok(file) = std::str::from_utf8(&entry.path) else {
+            continue;
+        };
+        let file = file.strip_prefix("./").unwrap_or(file).to_owned();
+        let content = content_start(&mut headers, entry.offset).map_err(failed)?;
+        if entries.len() == MAX_ENTRIES {
+            return Err(Error::new(
+                ErrorKind::Limit,
+                name(path),
+                format!("has more than {MAX_ENTRIES} entries, the limit for a layout"),
+            ));
+        }
+        let size = entry.size;
+        if entries.insert(file.clone(), (content, size)).is_some() {
+            return Err(Error::new(
+                ErrorKind::Malformed,
+                name(path),
+                format!("holds {file} twice; write the archive again"),
+            ));
+        }
+    }
+    Ok(entries)
+}
+
+/// Where the content of the entry begins whose first header is at `offset`.
+///
+/// The archive was just read whole by a strict reader; here only the extended headers
+/// before the entry's own are passed over. Whatever is read from the place is checked
+/// against a digest.
+fn content_start(file: &mut File, mut offset: u64) -> io::Result<u64> {
+    const BLOCK: u64 = 512;
+    loop {
+        let mut header = [0; BLOCK as usize];
+        file.seek(SeekFrom::Start(offset))?;
+        file.read_exact(&mut header)?;
+        offset += BLOCK;
+        if !matches!(header[156], b'x' | b'g' | b'L' | b'K' | b'V') {
+            return Ok(offset);
+        }
+        let size = header[124..136]
+            .iter()
+            .filter(|b| matches!(b, b'0'..=b'7'))
+            .fold(0u64, |n, b| n << 3 | u64::from(b - b'0'));
+        offset += size.div_ceil(BLOCK) * BLOCK;
+    }
+}
+
+fn read_up_to(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut got = 0;
+    while got < buffer.len() {
+        match reader.read(&mut buffer[got..]) {
+            Ok(0) => break,
+            Ok(n) => got += n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(got)
+}
+
+impl Descriptor {
+    /// Whether a descriptor promises an image of some platform or several: not an
+    /// attestation, a signature or another artifact.
+    pub(crate) fn may_be_image(&self) -> bool {
+        (self.media_type.is_index() || self.media_type.is_manifest())
+            && self.artifact_type.is_none()
+            && !self.annotations.contains_key("vnd.docker.reference.type")
+            && self.platform.as_ref().is_none_or(|platform| {
+                *platform == crate::Platform::default() || platform.is_runnable()
+            })
+    }
+}
+
+/// The media type that a document says it has must be the one it was named with.
+pub(crate) fn check_media_type(file: &str, named: &MediaType, own: &MediaType) -> Result<()> {
+    if named == own {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Mismatch,
+        file,
+        format!("says `{own}`, and the document that names it says `{named}`"),
+    )
+    .at("/mediaType"))
+}
