@@ -1,6 +1,6 @@
 //! A buffer over the source that always knows its place.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 
 /// How much is asked of the source at once: large enough that system calls do not show,
 /// small enough to stay in the second-level cache.
@@ -15,7 +15,12 @@ pub(crate) struct Input<R> {
     end: usize,
     offset: u64,
     ended: bool,
+    skip: Option<SkipSource<R>>,
 }
+
+/// How a source passes over bytes without reading them: as many as asked for, fewer only
+/// where it ends.
+pub(crate) type SkipSource<R> = fn(&mut R, u64) -> io::Result<u64>;
 
 impl<R: Read> Input<R> {
     pub(crate) fn new(reader: R) -> Self {
@@ -26,7 +31,13 @@ impl<R: Read> Input<R> {
             end: 0,
             offset: 0,
             ended: false,
+            skip: None,
         }
+    }
+
+    /// Pass over what is not needed with this function.
+    pub(crate) fn skip_with(&mut self, skip: SkipSource<R>) {
+        self.skip = Some(skip);
     }
 
     /// The offset of the next byte.
@@ -85,6 +96,22 @@ impl<R: Read> Input<R> {
         Ok(n)
     }
 
+    /// Pass over up to `n` bytes; 0 only where the source ends.
+    pub(crate) fn skip(&mut self, n: u64) -> io::Result<u64> {
+        if self.start == self.end && n > CAPACITY as u64 && !self.ended {
+            if let Some(skip) = self.skip {
+                let skipped = skip(&mut self.reader, n)?;
+                self.ended = skipped == 0;
+                self.offset += skipped;
+                return Ok(skipped);
+            }
+        }
+        let found = self.fill()?.len();
+        let step = n.min(found as u64);
+        self.consume(step as usize);
+        Ok(step)
+    }
+
     fn more(&mut self) -> io::Result<()> {
         if self.ended {
             return Ok(());
@@ -99,6 +126,16 @@ impl<R: Read> Input<R> {
         self.end += n;
         Ok(())
     }
+}
+
+/// Pass over bytes of a source that can seek.
+pub(crate) fn seek_over<R: Seek>(reader: &mut R, n: u64) -> io::Result<u64> {
+    let here = reader.stream_position()?;
+    // Seeking past the end succeeds, so the end has to be asked for.
+    let end = reader.seek(SeekFrom::End(0))?;
+    let there = here.saturating_add(n).min(end).max(here);
+    reader.seek(SeekFrom::Start(there))?;
+    Ok(there - here)
 }
 
 fn read_once(reader: &mut impl Read, out: &mut [u8]) -> io::Result<usize> {

@@ -246,6 +246,52 @@ fn a_source_in_small_pieces() {
 }
 
 #[test]
+fn seeking_over_content() {
+    let large = vec![b'l'; 700_000];
+    let open = Tar::new()
+        .file(b"first", &large)
+        .pax(b'x', &[("size", b"300000")])
+        .file(b"second", &large[..300_000])
+        .file(b"third", b"3");
+    let bytes = open.clone().end();
+    let mut archive = Archive::open_file(io::Cursor::new(&bytes));
+    let mut paths = Vec::new();
+    while let Some(mut entry) = archive.next_entry().unwrap() {
+        let (at, size) = (
+            entry.content_offset().unwrap() as usize,
+            entry.size as usize,
+        );
+        let mut content = vec![0; 10.min(size)];
+        entry.read_exact(&mut content).unwrap();
+        assert_eq!(content, bytes[at..at + content.len()]);
+        assert_eq!(entry.content_offset(), None);
+        paths.push((entry.path.clone(), size));
+    }
+    let expected = [("first", 700_000), ("second", 300_000), ("third", 1)];
+    assert_eq!(paths, expected.map(|(p, n)| (p.as_bytes().to_vec(), n)));
+    // What is cut short inside content that nobody reads is found all the same.
+    for n in [1000, 400_000, 700_512, 900_000, open.0.len()] {
+        let mut archive = Archive::open_file(io::Cursor::new(&bytes[..n]));
+        let error = loop {
+            match archive.next_entry() {
+                Ok(found) => assert!(found.is_some(), "{n}"),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(error.kind(), ErrorKind::Truncated);
+        assert_eq!(error.offset(), n as u64, "{error}");
+    }
+    // Compressed files are read through.
+    let packed = zstd::encode_all(&bytes[..], 1).unwrap();
+    let mut archive = Archive::open_file(io::Cursor::new(&packed));
+    let mut n = 0;
+    while archive.next_entry().unwrap().is_some() {
+        n += 1;
+    }
+    assert_eq!(n, 3);
+}
+
+#[test]
 fn a_source_that_fails() {
     struct Fails;
     impl Read for Fails {

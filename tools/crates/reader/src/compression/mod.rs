@@ -11,10 +11,10 @@ mod xz;
 mod zstd;
 
 use std::fmt;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 
 use crate::error::{DAMAGED, GET_IT_AGAIN};
-use crate::input::Input;
+use crate::input::{seek_over, Input};
 use crate::{Error, ErrorKind, ReadAhead, Stream};
 
 /// How a file is compressed.
@@ -183,6 +183,26 @@ impl<R: Read> Decompressed<R> {
         R: Send + 'static,
     {
         ReadAhead::new(self)
+    }
+
+    /// Let plain bytes that are not needed be passed over by seeking.
+    pub(crate) fn seeking(mut self) -> Self
+    where
+        R: Seek,
+    {
+        self.input.skip_with(seek_over);
+        self
+    }
+
+    /// Pass over up to `n` bytes; 0 only at the end.
+    pub(crate) fn skip(&mut self, n: u64) -> io::Result<u64> {
+        self.start()?;
+        if matches!(self.state, State::Plain) {
+            return self.input.skip(n).map_err(|e| self.source_failed(e));
+        }
+        let mut unused = [0; 32 << 10];
+        let room = unused.len().min(usize::try_from(n).unwrap_or(usize::MAX));
+        self.read(&mut unused[..room]).map(|n| n as u64)
     }
 
     /// Whether the file's compression itself says that the file is whole.

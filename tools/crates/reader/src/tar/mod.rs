@@ -5,7 +5,7 @@ mod pax;
 mod sparse;
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, Read, Seek};
 
 use self::header::{Block, Header, BLOCK, BLOCK_U64, SPARSE_PAIR};
 use self::pax::{Attributes, Scope};
@@ -196,6 +196,18 @@ impl<R: Read> Archive<Decompressed<R>> {
         archive.missing_end_is_fine = Decompressed::end_is_vouched_for;
         archive
     }
+
+    /// The same for a file: where it is not compressed, content that nobody reads is
+    /// passed over without reading it from the disk.
+    pub fn open_file(source: R) -> Self
+    where
+        R: Seek,
+    {
+        let mut archive = Self::new(decompress(source).seeking());
+        archive.missing_end_is_fine = Decompressed::end_is_vouched_for;
+        archive.input.skip_with(Decompressed::skip);
+        archive
+    }
 }
 
 impl<R: Read> Archive<R> {
@@ -364,16 +376,11 @@ impl<R: Read> Archive<R> {
     /// Pass over `n` stored bytes of something that begins at `begins`.
     fn skip(&mut self, mut n: u64, begins: u64) -> Result<(), Error> {
         while n > 0 {
-            let found = match self.input.fill() {
-                Ok(found) => found.len(),
+            match self.input.skip(n) {
+                Ok(0) => return Err(self.ends_inside(begins, n)),
+                Ok(step) => n -= step,
                 Err(e) => return Err(self.io(e)),
-            };
-            if found == 0 {
-                return Err(self.ends_inside(begins, n));
             }
-            let step = n.min(found as u64);
-            self.input.consume(step as usize);
-            n -= step;
         }
         Ok(())
     }
@@ -942,6 +949,19 @@ impl<R: Read> Archive<R> {
     fn failed(&mut self, error: io::Error) -> io::Error {
         self.state = State::Failed;
         self.io(error).into()
+    }
+}
+
+impl<R: Read> Entry<'_, R> {
+    /// Where the content lies in the archive, if it lies there in one piece.
+    ///
+    /// Counted in the uncompressed archive, from its first byte. Whoever has that archive
+    /// as a file can read the content again later, `size` bytes from there. `None` for
+    /// files with holes and for all that is no file; ask before reading.
+    pub fn content_offset(&self) -> Option<u64> {
+        let content = &self.archive.content;
+        let whole = content.holes.is_none() && content.stored == self.size;
+        (self.kind == Kind::File && whole).then(|| self.archive.input.offset())
     }
 }
 
