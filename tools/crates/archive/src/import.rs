@@ -140,7 +140,7 @@ impl Source {
                 path: path.display().to_string(),
                 origin: "the command line".to_owned(),
                 what: "a directory and no archive",
-                fix: "name a tar archive",
+                fix: "name a tar archive, or use `verbatim layer` for directories",
             });
         }
         let mut magic = [0; 16];
@@ -322,7 +322,7 @@ fn read_from(
             sink.entries.push(entry);
         }
     }
-    filter.check_used()
+    Ok(())
 }
 
 /// Where the content of the entry whose headers begin at `offset` lies in a plain archive,

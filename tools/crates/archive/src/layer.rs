@@ -326,7 +326,10 @@ impl Builder {
         self.item(path, Item::File(source.to_owned()), &wish, origin)
     }
 
-    /// Add the entries of a tar archive below `path` (which may be the root), as `options` say.
+    /// Add the entries of a tar archive below `path`, or at the root as the filter in `options` says.
+    ///
+    /// One filter may serve several archives; [`Filter::check_used`] tells afterwards
+    /// whether all of it was of use.
     pub fn archive(
         &mut self,
         path: &[u8],
@@ -336,10 +339,16 @@ impl Builder {
     ) -> Result<(), Error> {
         let prefix = of_prefix(path, origin)?;
         let mut source = Source::open(source)?;
-        let mut options = options.clone();
-        if !prefix.is_empty() {
-            options.filter = Filter::below(prefix);
-        }
+        let below;
+        let options = if prefix.is_empty() {
+            options
+        } else {
+            below = ArchiveOptions {
+                filter: Filter::below(prefix),
+                ..options.clone()
+            };
+            &below
+        };
         // Each archive is an origin of its own: within one, later entries replace earlier ones.
         self.origins.push(origin.to_owned());
         let spool_number = self.files.spool_number();
@@ -364,7 +373,7 @@ impl Builder {
             origin_name: origin,
             mtime: self.defaults.mtime,
         };
-        import::read(&mut source, &options, &mut sink)
+        import::read(&mut source, options, &mut sink)
     }
 
     /// Sort, merge and check everything.

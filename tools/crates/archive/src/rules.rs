@@ -184,8 +184,8 @@ impl Filter {
         }
     }
 
-    /// Every rule must have met something: one that did not is a mistake in writing.
-    pub(crate) fn check_used(&self) -> Result<(), Error> {
+    /// Every rule but `exclude` must have met something: one that did not is a mistake in writing.
+    pub fn check_used(&self) -> Result<(), Error> {
         let unused = |flag: &str, text: &str| {
             Err(Error::Invalid(format!(
                 "{flag}: `{text}` matches nothing in the input; correct it or leave it out"

@@ -1,0 +1,240 @@
+//! `verbatim normalize`: any tar archive as a canonical one, and the varying bits inside files.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::{anyhow, bail, Context};
+use serde_json::json;
+use verbatim_archive::{ArchiveOptions, Defaults, Devices, Filter, Glob, Mtime};
+use verbatim_formats::normalize_files;
+
+use super::layer::{mode, owner, Format, OutputOptions, SetOptions};
+use crate::outcome::Outcome;
+
+/// Make a canonical archive of any tar archive, or remove what varies inside files.
+///
+/// IN is a tar archive in any dialect (V7, ustar, GNU, PAX, star) and any compression
+/// (gzip, zstd, xz, bzip2), or `-` for standard input. Several are merged; where two say
+/// different things about one path, that is an error that names both.
+///
+/// Kept are paths, contents, permissions, owners as numbers, extended attributes, links
+/// and whiteouts. Names of owners and times of access go; entries are sorted; all times
+/// become --mtime, or with --clamp-mtime none is later than that. Normalising twice is
+/// the same as normalising once.
+///
+/// With --in-place files are changed where they are: the bits inside gzip files, zip and
+/// jar files, static libraries, Python bytecode and others that vary from build to build
+/// without meaning. --check reports what would change and writes nothing (exit code 1 if
+/// anything would).
+#[derive(Debug, clap::Args)]
+#[command(after_help = "EXAMPLES
+  A tarball from elsewhere as a layer:
+    verbatim normalize --metadata=base.json -o base.tar.gz base.tar.xz
+
+  Only one folder of it, somewhere else:
+    verbatim normalize --include=usr/share/doc --strip-prefix=usr/share --prefix=srv -o doc.tar in.tar
+
+  The bits inside files, in place:
+    verbatim normalize --in-place --mtime=0 lib/*.a docs/*.gz")]
+pub struct Options {
+    #[command(flatten)]
+    output: OutputOptions,
+    /// The time of all entries, in seconds since 1970.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 0,
+        conflicts_with = "clamp_mtime",
+        allow_negative_numbers = true
+    )]
+    mtime: i64,
+    /// Keep times that are earlier than this, and set all others to it.
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    clamp_mtime: Option<i64>,
+    /// Give everything this owner and group, as numbers.
+    #[arg(long, value_name = "UID:GID", value_parser = owner)]
+    owner: Option<(u64, u64)>,
+    /// Give all files these permissions.
+    #[arg(long, value_name = "MODE", value_parser = mode)]
+    file_mode: Option<u32>,
+    /// Give all directories these permissions.
+    #[arg(long, value_name = "MODE", value_parser = mode)]
+    dir_mode: Option<u32>,
+    /// Keep only what a glob matches, with all below it and the directories above it.
+    #[arg(long, value_name = "GLOB")]
+    include: Vec<String>,
+    /// Leave out what a glob matches, with all below it.
+    #[arg(long, value_name = "GLOB")]
+    exclude: Vec<String>,
+    /// Drop so many parts from the front of every path; shorter paths are left out.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    strip_components: usize,
+    /// Drop this from the front of the paths below it; other paths stay.
+    #[arg(long, value_name = "PATH")]
+    strip_prefix: Option<String>,
+    /// Give a path, and all below it, another name.
+    #[arg(long, value_name = "FROM=TO")]
+    rename: Vec<String>,
+    /// Put this in front of every path.
+    #[arg(long, value_name = "PATH")]
+    prefix: Option<String>,
+    /// What becomes of devices and named pipes.
+    #[arg(long, value_name = "WHAT", default_value = "reject")]
+    devices: DevicesName,
+    #[command(flatten)]
+    set: SetOptions,
+    /// Add missing directories above entries, as 0755 and 0:0.
+    #[arg(long)]
+    create_parents: bool,
+    /// Change what varies inside the files themselves, whatever their format.
+    #[arg(long, id = "in_place")]
+    in_place: bool,
+    /// With --in-place: report what would change, and write nothing.
+    #[arg(long, requires = "in_place")]
+    check: bool,
+    /// Tar archives, or with --in-place files of any kind.
+    #[arg(value_name = "IN", required = true)]
+    inputs: Vec<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum DevicesName {
+    Reject,
+    Keep,
+}
+
+/// Run it.
+pub fn run(options: Options) -> anyhow::Result<Outcome> {
+    if options.in_place {
+        return in_place(&options);
+    }
+    let mtime = match options.clamp_mtime {
+        Some(limit) => Mtime::Clamp(limit),
+        None => Mtime::Set(options.mtime),
+    };
+    let encoding = options.output.encoding()?;
+    let mut builder = options.output.builder(Defaults {
+        mtime,
+        ..Defaults::default()
+    });
+    builder.overrides(options.set.overrides()?);
+    builder.create_parents(options.create_parents);
+    let archive = ArchiveOptions {
+        filter: options.filter()?,
+        devices: match options.devices {
+            DevicesName::Reject => Devices::Reject,
+            DevicesName::Keep => Devices::Keep,
+        },
+        owner: options.owner,
+        file_mode: options.file_mode,
+        dir_mode: options.dir_mode,
+        mtime: None,
+    };
+    for input in &options.inputs {
+        let origin = match input.as_os_str() {
+            name if name == "-" => "standard input".into(),
+            name => name.to_string_lossy(),
+        };
+        builder.archive(b"", input, &archive, &origin)?;
+    }
+    archive.filter.check_used()?;
+    options.output.write(&builder.finish()?, encoding)?;
+    Ok(Outcome::Done)
+}
+
+impl Options {
+    fn filter(&self) -> anyhow::Result<Filter> {
+        let mut filter = Filter::default();
+        for glob in &self.include {
+            filter.include(Glob::new(glob, "--include")?);
+        }
+        for glob in &self.exclude {
+            filter.exclude(Glob::new(glob, "--exclude")?);
+        }
+        filter.strip_components(self.strip_components);
+        if let Some(path) = &self.strip_prefix {
+            filter.strip_prefix(path)?;
+        }
+        for rename in &self.rename {
+            let (from, to) = rename.split_once('=').ok_or_else(|| {
+                anyhow!("--rename={rename}: write the old path, `=` and the new one")
+            })?;
+            filter.rename(from, to)?;
+        }
+        if let Some(path) = &self.prefix {
+            filter.prefix(path)?;
+        }
+        Ok(filter)
+    }
+}
+
+fn in_place(options: &Options) -> anyhow::Result<Outcome> {
+    if options.output.any_for_layers() {
+        bail!("--in-place changes files where they are; leave out -o, --metadata, --compression and --level");
+    }
+    let answers = normalize_files(
+        &options.inputs,
+        &verbatim_formats::Options {
+            mtime: options.clamp_mtime.unwrap_or(options.mtime),
+            clamp: options.clamp_mtime.is_some(),
+            check: options.check,
+            threads: std::num::NonZeroUsize::new(options.output.threads()),
+        },
+    );
+    // All files that can be normalised are, before the first that cannot is told.
+    let mut reports = Vec::new();
+    let mut failed = None;
+    for answer in answers {
+        match answer {
+            Ok(report) => reports.push(report),
+            Err(error) => failed = failed.or(Some(error)),
+        }
+    }
+    let changed = reports.iter().any(verbatim_formats::Report::changed);
+    let mut text = Vec::new();
+    match options.output.format {
+        Format::Json => {
+            let files: Vec<_> = reports
+                .iter()
+                .map(|report| {
+                    json!({
+                        "path": report.path.to_string_lossy(),
+                        "format": report.handler,
+                        "changes": report.changes,
+                        "notes": report.notes,
+                    })
+                })
+                .collect();
+            let report = json!({
+                "schema": "verbatim.normalize/1",
+                "verdict": if changed { "different" } else { "equal" },
+                "files": files,
+            });
+            serde_json::to_writer(&mut text, &report).context("cannot write the report")?;
+            text.push(b'\n');
+        }
+        Format::Text => {
+            for report in &reports {
+                let path = report.path.display();
+                for change in &report.changes {
+                    writeln!(text, "{path}: {change}")?;
+                }
+                for note in &report.notes {
+                    writeln!(text, "{path}: left alone: {note}")?;
+                }
+            }
+        }
+    }
+    std::io::stdout()
+        .lock()
+        .write_all(&text)
+        .context("cannot write to standard output")?;
+    if let Some(error) = failed {
+        return Err(error.into());
+    }
+    Ok(if options.check && changed {
+        Outcome::Different
+    } else {
+        Outcome::Done
+    })
+}
