@@ -386,6 +386,41 @@ fn mode_and_times_stay_and_a_normal_file_is_not_written() {
     assert_eq!(names(dir.path()), ["link.gz", "x.gz"]);
 }
 
+#[cfg(unix)]
+#[test]
+fn names_of_one_file_remain_so() {
+    use std::os::unix::fs::MetadataExt;
+    let dir = tempfile::tempdir().unwrap();
+    let paths: Vec<_> = ["c.gz", "a.gz", "b.gz"]
+        .map(|name| dir.path().join(name))
+        .into();
+    fs::write(&paths[0], fixture("named.gz")).unwrap();
+    fs::hard_link(&paths[0], &paths[1]).unwrap();
+    fs::hard_link(&paths[0], &paths[2]).unwrap();
+    let check = Options {
+        check: true,
+        ..Options::default()
+    };
+    for options in [check, Options::default()] {
+        for report in normalize_files(&paths, &options) {
+            let report = report.unwrap();
+            assert!(report.changed() && report.notes.is_empty(), "{report:?}");
+        }
+    }
+    let inode = |path| fs::metadata(path).unwrap().ino();
+    assert_eq!(inode(&paths[0]), inode(&paths[1]));
+    assert_eq!(inode(&paths[0]), inode(&paths[2]));
+    assert_eq!(names(dir.path()), ["a.gz", "b.gz", "c.gz"]);
+
+    fs::write(&paths[0], fixture("named.gz")).unwrap();
+    let report = normalize_in_place(&paths[1], &Options::default()).unwrap();
+    assert_eq!(
+        report.notes,
+        ["2 other names of this file were not given and keep the old content"]
+    );
+    assert!(inode(&paths[0]) == inode(&paths[2]) && inode(&paths[0]) != inode(&paths[1]));
+}
+
 #[test]
 fn a_folder_is_refused_and_unknown_files_stay() {
     let dir = tempfile::tempdir().unwrap();

@@ -18,7 +18,7 @@ use std::sync::Mutex;
 use crate::handlers;
 
 pub(crate) use calendar::{parse as parse_date, Moment};
-use replace::Written;
+use replace::{Folders, Synced, Written};
 pub(crate) use source::Source;
 
 /// What to set, and whether to write at all.
@@ -280,6 +280,35 @@ fn failed<'a>(doing: &'static str, path: &'a Path) -> impl FnOnce(std::io::Error
 struct Prepared {
     report: Report,
     written: Option<Written>,
+    linked: Option<Linked>,
+}
+
+/// A file with several names, of which this is one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Linked {
+    device: u64,
+    inode: u64,
+    names: u64,
+    path: PathBuf,
+}
+
+impl Linked {
+    fn of(path: &Path, metadata: &std::fs::Metadata) -> Result<Option<Self>, Error> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt;
+            if metadata.nlink() > 1 {
+                return Ok(Some(Self {
+                    device: metadata.dev(),
+                    inode: metadata.ino(),
+                    names: metadata.nlink(),
+                    path: replace::real(path)?,
+                }));
+            }
+        }
+        let _ = (path, metadata);
+        Ok(None)
+    }
 }
 
 /// Find out what a file needs, and write it beside itself.
@@ -309,6 +338,7 @@ fn prepare(path: &Path, options: &Options) -> Result<Prepared, Error> {
         return Ok(Prepared {
             report,
             written: None,
+            linked: None,
         });
     };
     report.handler = Some(handler.name());
@@ -325,28 +355,41 @@ fn prepare(path: &Path, options: &Options) -> Result<Prepared, Error> {
     } else {
         Some(Written::beside(path, &metadata, &source, &plan.pieces)?)
     };
+    let linked = if plan.changes.is_empty() {
+        None
+    } else {
+        Linked::of(path, &metadata)?
+    };
     report.changes = plan.changes;
     report.notes = plan.notes;
-    Ok(Prepared { report, written })
+    Ok(Prepared {
+        report,
+        written,
+        linked,
+    })
 }
 
 /// Normalise one file where it is.
 pub fn normalize_in_place(path: impl AsRef<Path>, options: &Options) -> Result<Report, Error> {
-    let prepared = prepare(path.as_ref(), options)?;
-    if let Some(written) = prepared.written {
-        written.put_in_place()?.sync();
-    }
-    Ok(prepared.report)
+    let path = path.as_ref();
+    normalize_files(&[path], options).swap_remove(0)
 }
 
 /// So many files are written beside theirs before the first is synced: a journaling file
 /// system then commits them together, which is most of the time that syncing takes.
 const TOGETHER: usize = 64;
 
+/// The answers for some files that follow each other, with the first one's number.
+type Answers = (usize, Vec<Result<Report, Error>>);
+
+/// A name of a file that has several: it waits until all of them are known.
+type Waiting = (Linked, usize, Option<Synced>);
+
 /// Normalise many files where they are, several at once.
 ///
 /// The answers come in the order of the paths, whatever the number of threads. A file
-/// that fails does not stop the others.
+/// that fails does not stop the others. Names of one file (hard links) remain names of
+/// one file, if all of them are among the paths; a note says so if not.
 pub fn normalize_files<P: AsRef<Path> + Sync>(
     paths: &[P],
     options: &Options,
@@ -358,13 +401,13 @@ pub fn normalize_files<P: AsRef<Path> + Sync>(
         // A thread costs as much as a few files.
         .min(paths.len().div_ceil(4))
         .max(1);
+    // Few at a time, so that the threads end together; never more than may be open.
+    let take = (paths.len() / (threads * 4)).clamp(1, TOGETHER);
     let next = AtomicUsize::new(0);
-    let answers = Mutex::new(Vec::with_capacity(paths.len()));
+    let done: Mutex<(Vec<Answers>, Vec<Waiting>)> = Mutex::default();
     let work = || {
-        let mut folders = replace::Folders::default();
+        let mut folders = Folders::default();
         loop {
-            // Few at a time, so that the threads end together; never more than may be open.
-            let take = (paths.len() / (threads * 4)).clamp(1, TOGETHER);
             let start = next.fetch_add(take, Ordering::Relaxed);
             if start >= paths.len() {
                 break;
@@ -374,18 +417,24 @@ pub fn normalize_files<P: AsRef<Path> + Sync>(
                 .iter()
                 .map(|path| prepare(path.as_ref(), options))
                 .collect();
+            let mut waiting = Vec::new();
             let batch: Vec<_> = batch
                 .into_iter()
-                .map(|prepared| {
+                .enumerate()
+                .map(|(at, prepared)| {
                     let prepared = prepared?;
-                    if let Some(written) = prepared.written {
-                        folders.add(written.put_in_place()?);
+                    let synced = prepared.written.map(Written::sync).transpose()?;
+                    if let Some(linked) = prepared.linked {
+                        waiting.push((linked, start + at, synced));
+                    } else if let Some(synced) = synced {
+                        synced.put_in_place(&mut folders)?;
                     }
                     Ok(prepared.report)
                 })
                 .collect();
-            let mut answers = answers.lock().unwrap_or_else(|e| e.into_inner());
-            answers.push((start, batch));
+            let mut done = done.lock().unwrap_or_else(|e| e.into_inner());
+            done.0.push((start, batch));
+            done.1.append(&mut waiting);
         }
         folders.sync();
     };
@@ -395,7 +444,45 @@ pub fn normalize_files<P: AsRef<Path> + Sync>(
         }
         work();
     });
-    let mut answers = answers.into_inner().unwrap_or_else(|e| e.into_inner());
+    let (mut answers, mut waiting) = done.into_inner().unwrap_or_else(|e| e.into_inner());
     answers.sort_by_key(|(start, _)| *start);
-    answers.into_iter().flat_map(|(_, batch)| batch).collect()
+    let mut answers: Vec<_> = answers.into_iter().flat_map(|(_, batch)| batch).collect();
+    waiting.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
+    let mut folders = Folders::default();
+    let one_file = |a: &Waiting, b: &Waiting| (a.0.device, a.0.inode) == (b.0.device, b.0.inode);
+    for group in waiting.chunk_by_mut(one_file) {
+        put_together(group, &mut answers, &mut folders);
+    }
+    folders.sync();
+    answers
+}
+
+/// Put the names of one file in place, so that they are names of one file again.
+fn put_together(group: Vec<Waiting>, answers: &mut [Result<Report, Error>], folders: &mut Folders) {
+    let mut paths: Vec<_> = group
+        .iter()
+        .map(|(linked, ..)| linked.path.clone())
+        .collect();
+    paths.dedup();
+    let others = group[0].0.names.saturating_sub(paths.len() as u64);
+    let mut first: Option<PathBuf> = None;
+    for (_, index, synced) in group {
+        if others > 0 {
+            if let Ok(report) = &mut answers[*index] {
+                report.notes.push(format!(
+                    "{others} other names of this file were not given and keep the old content"
+                ));
+            }
+        }
+        let Some(synced) = synced.take() else {
+            continue;
+        };
+        let placed = match &first {
+            None => synced.put_in_place(folders).map(|path| first = Some(path)),
+            Some(first) => synced.link_in_place(first, folders),
+        };
+        if let Err(error) = placed {
+            answers[*index] = Err(error);
+        }
+    }
 }

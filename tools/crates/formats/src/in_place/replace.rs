@@ -9,7 +9,7 @@ use std::fs::{self, File, FileTimes, Metadata};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempPath};
 
 use super::{failed, Error, Piece, Source};
 
@@ -20,6 +20,23 @@ pub(super) struct Written {
     path: PathBuf,
 }
 
+/// New content that is synced, and waits for the other names of its file.
+#[derive(Debug)]
+pub(super) struct Synced {
+    file: TempPath,
+    path: PathBuf,
+}
+
+/// Where the content of `path` is: a link stays a link, and what it points to is replaced.
+pub(super) fn real(path: &Path) -> Result<PathBuf, Error> {
+    let link = fs::symlink_metadata(path).map_err(failed("read", path))?;
+    if link.is_symlink() {
+        fs::canonicalize(path).map_err(failed("follow", path))
+    } else {
+        Ok(path.to_owned())
+    }
+}
+
 impl Written {
     /// Write the pieces beside `path`.
     pub(super) fn beside(
@@ -28,15 +45,9 @@ impl Written {
         source: &Source,
         pieces: &[Piece],
     ) -> Result<Self, Error> {
-        // A link stays a link: what it points to is replaced.
-        let link = fs::symlink_metadata(path).map_err(failed("read", path))?;
-        let path = if link.is_symlink() {
-            fs::canonicalize(path).map_err(failed("follow", path))?
-        } else {
-            path.to_owned()
-        };
+        let path = real(path)?;
         let mut builder = tempfile::Builder::new();
-        builder.prefix(".verbatim-").suffix(".partial");
+        builder.prefix(PREFIX).suffix(SUFFIX);
         let mut file = builder
             .tempfile_in(parent(&path))
             .map_err(failed("write beside", &path))?;
@@ -45,48 +56,69 @@ impl Written {
         Ok(Self { file, path })
     }
 
-    /// Sync it and give it the name; the folder is yet to be synced.
-    pub(super) fn put_in_place(self) -> Result<Folder, Error> {
+    /// Sync it; the name is yet to be given.
+    pub(super) fn sync(self) -> Result<Synced, Error> {
         let Self { file, path } = self;
         file.as_file()
             .sync_all()
             .map_err(failed("write beside", &path))?;
+        Ok(Synced {
+            file: file.into_temp_path(),
+            path,
+        })
+    }
+}
+
+impl Synced {
+    /// Give it the name; the folder is yet to be synced.
+    pub(super) fn put_in_place(self, folders: &mut Folders) -> Result<PathBuf, Error> {
+        let Self { file, path } = self;
         file.persist(&path)
             .map_err(|error| failed("replace", &path)(error.error))?;
-        Ok(Folder(parent(&path).to_owned()))
+        folders.add(&path);
+        Ok(path)
+    }
+
+    /// Let the file's name be another name of `first`, which holds the same content.
+    pub(super) fn link_in_place(self, first: &Path, folders: &mut Folders) -> Result<(), Error> {
+        let path = self.path;
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(PREFIX).suffix(SUFFIX);
+        let link = builder
+            .make_in(parent(&path), |beside| fs::hard_link(first, beside))
+            .map_err(failed("write beside", &path))?;
+        link.into_temp_path()
+            .persist(&path)
+            .map_err(|error| failed("replace", &path)(error.error))?;
+        folders.add(&path);
+        Ok(())
     }
 }
 
-/// A folder in which a name changed.
-#[derive(Debug)]
-pub(super) struct Folder(PathBuf);
-
-impl Folder {
-    /// Best effort: not every file system lets a folder be synced, and the rename itself is atomic.
-    pub(super) fn sync(&self) {
-        if let Ok(folder) = File::open(&self.0) {
-            let _ = folder.sync_all();
-        }
-    }
-}
-
-/// The folders of many files, each to be synced once.
+/// The folders in which names changed, each to be synced once.
 #[derive(Debug, Default)]
 pub(super) struct Folders(BTreeSet<PathBuf>);
 
 impl Folders {
-    pub(super) fn add(&mut self, folder: Folder) {
-        if !self.0.contains(&folder.0) {
-            self.0.insert(folder.0);
+    fn add(&mut self, path: &Path) {
+        let folder = parent(path);
+        if !self.0.contains(folder) {
+            self.0.insert(folder.to_owned());
         }
     }
 
+    /// Best effort: not every file system lets a folder be synced, and the rename itself is atomic.
     pub(super) fn sync(self) {
         for folder in self.0 {
-            Folder(folder).sync();
+            if let Ok(folder) = File::open(folder) {
+                let _ = folder.sync_all();
+            }
         }
     }
 }
+
+const PREFIX: &str = ".verbatim-";
+const SUFFIX: &str = ".partial";
 
 fn parent(path: &Path) -> &Path {
     match path.parent() {
