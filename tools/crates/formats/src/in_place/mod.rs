@@ -458,7 +458,11 @@ pub fn normalize_files<P: AsRef<Path> + Sync>(
 }
 
 /// Put the names of one file in place, so that they are names of one file again.
-fn put_together(group: Vec<Waiting>, answers: &mut [Result<Report, Error>], folders: &mut Folders) {
+fn put_together(
+    group: &mut [Waiting],
+    answers: &mut [Result<Report, Error>],
+    folders: &mut Folders,
+) {
     let mut paths: Vec<_> = group
         .iter()
         .map(|(linked, ..)| linked.path.clone())
