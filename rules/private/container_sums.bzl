@@ -155,6 +155,8 @@ container_sums = rule(
     attrs = {
         "flags": attr.label_keyed_string_dict(
             doc = "Build settings that references may name: from a `string_flag` to a key, `{\"//:version\": \"VERSION\"}` for `tag = \"{VERSION}\"`.",
+            # Whatever is no flag gets our own message.
+            allow_files = True,
         ),
         "images": attr.label_keyed_string_dict(
             doc = "The images: from a target to the `name` or `name:tag` that it is published as; several are separated by spaces. " +

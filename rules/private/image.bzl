@@ -166,6 +166,8 @@ oci_image = rule(
             doc = "The image that this one continues: `oci_image`, `oci_import`, or an `oci_index` with an image for the same platform. " +
                   "Its configuration is inherited as `docker build` does: environment and labels are merged by name, ports and volumes are united, " +
                   "a new `entrypoint` drops the base's `cmd`, anything else that is given replaces the base's.",
+            # Whatever is no image gets our own message.
+            allow_files = True,
         ),
         "cmd": attr.string_list(
             doc = "The default arguments of the entrypoint.",
@@ -207,6 +209,8 @@ oci_image = rule(
         ),
         "layers": attr.label_list(
             doc = "The layers on top of the base, lowest first: `oci_layer`, `binary_layer`, `tar_layer`.",
+            # Whatever is no layer gets our own message.
+            allow_files = True,
         ),
         "platform": attr.label(
             doc = "The Bazel platform that the image and all that is in it is built for; by default that of the build. It cannot be a `select`.",

@@ -108,10 +108,13 @@ oci_index = rule(
         ),
         "image": attr.label(
             doc = "One image, built once for each of `platforms`.",
+            allow_files = True,
             cfg = each_platform_transition,
         ),
         "images": attr.label_list(
             doc = "Images, one for a platform. Each is built for its own `platform`.",
+            # Whatever is no image gets our own message.
+            allow_files = True,
         ),
         "platforms": attr.label_list(
             doc = "The Bazel platforms that `image` is built for.",

@@ -1,7 +1,7 @@
 """What every kind of layer has in common: how its archive is made, compressed and handed on."""
 
 load("//rules/private/providers:oci_layer_info.bzl", "OciLayerInfo")
-load(":checks.bzl", "check_glob", "check_line", "check_mode", "check_one_of", "fail_at", "parse_owner")
+load(":checks.bzl", "check_exclusive", "check_glob", "check_line", "check_mode", "check_one_of", "fail_at", "parse_owner")
 load(":toolchain.bzl", "run_verbatim")
 
 # Compression to the ending of the blob's name and the levels there are.
@@ -103,6 +103,9 @@ def make_layer(ctx, *, command, args, operands = None, inputs, mnemonic, progres
             ))
     if ctx.attr.mtime < 0:
         fail_at(ctx.label, "mtime", "%d lies before 1970; write seconds since then." % ctx.attr.mtime)
+    clamp = getattr(ctx.attr, "clamp_mtime", -1)
+    if clamp >= 0:
+        check_exclusive(ctx.label, {"clamp_mtime": True, "mtime": ctx.attr.mtime != 0})
 
     blob = ctx.actions.declare_file(ctx.label.name + compression.extension)
     metadata = ctx.actions.declare_file(ctx.label.name + ".layer.json")
@@ -110,7 +113,10 @@ def make_layer(ctx, *, command, args, operands = None, inputs, mnemonic, progres
     args.add(ctx.attr.compression, format = "--compression=%s")
     if ctx.attr.level:
         args.add("--level=%d" % ctx.attr.level)
-    args.add("--mtime=%d" % ctx.attr.mtime)
+    if clamp >= 0:
+        args.add("--clamp-mtime=%d" % clamp)
+    else:
+        args.add("--mtime=%d" % ctx.attr.mtime)
     args.add(metadata, format = "--metadata=%s")
     args.add(blob, format = "--output=%s")
     if operands:

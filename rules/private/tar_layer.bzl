@@ -22,7 +22,7 @@ def _tar_layer_impl(ctx):
     if ctx.attr.strip_prefix:
         args.add("--strip-prefix=" + image_path(label, "strip_prefix", ctx.attr.strip_prefix))
     for old, new in ctx.attr.renames.items():
-        args.add("--rename=%s=%s" % (image_path(label, "renames", old), image_path(label, "renames", new)))
+        args.add("--rename=%s=%s" % (image_path(label, "renames", old), image_path(label, "renames", new, allow_root = True)))
     if ctx.attr.prefix:
         prefix = image_path(label, "prefix", ctx.attr.prefix, allow_root = True)
         if prefix:
@@ -58,6 +58,10 @@ def _tar_layer_impl(ctx):
 tar_layer = rule(
     implementation = _tar_layer_impl,
     attrs = {
+        "clamp_mtime": attr.int(
+            doc = "The latest modification time, in seconds since 1970: later ones become this one, earlier ones stay. By default all become `mtime`.",
+            default = -1,
+        ),
         "create_parents": attr.bool(
             doc = "Whether directories above the entries are written too, where the archives hold none (0755, owner 0:0).",
         ),

@@ -1,0 +1,138 @@
+"""What the actions of the rules are, and what they are given."""
+
+load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
+load("//rules:providers.bzl", "OciImageInfo", "OciIndexInfo", "OciLayerInfo", "SumsInfo")
+
+# What Bazel itself adds to a program; no process comes of these.
+_OF_BAZEL = ["Middleman", "RepoMappingManifest", "RunfilesTree", "SourceSymlinkManifest", "SymlinkTree"]
+
+def _verbatim_actions(actions, mnemonic):
+    return [action for action in actions if action.mnemonic == mnemonic]
+
+def _check_tool(env, action):
+    """The command is the program itself, and what it is told stands in a param file."""
+    program = action.argv[0].split("/")[-1]
+    asserts.true(env, program.startswith("verbatim"), "{} runs {} and not the program".format(action.mnemonic, action.argv[0]))
+    asserts.equals(env, {}, dict(action.env))
+
+def _blobs(files):
+    return [
+        file.path
+        for file in files
+        if file.path.endswith(".tar") or file.path.endswith(".tar.gz") or file.path.endswith(".tar.zst") or file.is_directory
+    ]
+
+def _layer_actions_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    target = analysistest.target_under_test(env)
+    actions = analysistest.target_actions(env)
+    layers = _verbatim_actions(actions, "VerbatimLayer")
+    asserts.equals(env, 1, len(layers), "a layer takes one process")
+    asserts.equals(env, [], [action.mnemonic for action in actions if action.mnemonic not in ["VerbatimLayer"] + ctx.attr.also])
+    _check_tool(env, layers[0])
+    info = target[OciLayerInfo]
+    asserts.equals(
+        env,
+        sorted([info.blob.path, info.metadata.path]),
+        sorted([file.path for file in layers[0].outputs.to_list()]),
+    )
+    for argument in ctx.attr.arguments:
+        asserts.true(env, argument in layers[0].argv, "{} is not among {}".format(argument, layers[0].argv))
+    return analysistest.end(env)
+
+layer_actions_test = analysistest.make(
+    _layer_actions_test_impl,
+    attrs = {
+        "also": attr.string_list(doc = "Mnemonics of actions that there may be beside the layer's."),
+        "arguments": attr.string_list(doc = "What must be among the arguments."),
+    },
+)
+
+def _small_inputs_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    actions = analysistest.target_actions(env)
+    found = _verbatim_actions(actions, ctx.attr.mnemonic)
+    asserts.equals(env, 1, len(found), "one {}".format(ctx.attr.mnemonic))
+    for action in found:
+        _check_tool(env, action)
+        asserts.equals(env, [], _blobs(action.inputs.to_list()), "{} must not get the bytes of layers".format(action.mnemonic))
+        for argument in ctx.attr.arguments:
+            asserts.true(env, argument in action.argv, "{} is not among {}".format(argument, action.argv))
+    for action in actions:
+        if action.mnemonic not in _OF_BAZEL:
+            _check_tool(env, action)
+    return analysistest.end(env)
+
+small_inputs_test = analysistest.make(
+    _small_inputs_test_impl,
+    attrs = {
+        "arguments": attr.string_list(doc = "What must be among the arguments."),
+        "mnemonic": attr.string(doc = "The action that must get small files alone."),
+    },
+)
+
+def _image_outputs_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    target = analysistest.target_under_test(env)
+    default = target[DefaultInfo].files.to_list()
+    asserts.equals(env, 1, len(default), "an image is one layout")
+    asserts.true(env, default[0].is_directory, "a layout is a directory")
+    asserts.equals(env, target.label.name, default[0].basename)
+    runfiles = target[DefaultInfo].default_runfiles.files.to_list()
+    groups = target[OutputGroupInfo]
+    for group in ["config", "descriptor", "digest", "layout", "manifest", "metadata", "tarball"]:
+        asserts.true(env, len(getattr(groups, group).to_list()) >= 1, "the output group {} is empty".format(group))
+    asserts.equals(env, default, groups.layout.to_list())
+    images = [target[OciImageInfo]] if OciImageInfo in target else target[OciIndexInfo].images
+    asserts.equals(env, ctx.attr.platforms, [image.platform for image in images])
+    for image in images:
+        for layer in image.layers:
+            asserts.true(env, layer.blob in runfiles, "{} is a link's target and must be among the runfiles".format(layer.blob.path))
+
+            # Whatever the flags of this build: what is released is optimised.
+            asserts.true(env, "-opt" in layer.blob.path, "{} is not built with -c opt".format(layer.blob.path))
+    return analysistest.end(env)
+
+image_outputs_test = analysistest.make(
+    _image_outputs_test_impl,
+    attrs = {"platforms": attr.string_list(doc = "The platforms of the images.")},
+)
+
+image_outputs_dbg_test = analysistest.make(
+    _image_outputs_test_impl,
+    attrs = {"platforms": attr.string_list(doc = "The platforms of the images.")},
+    config_settings = {
+        "//command_line_option:compilation_mode": "dbg",
+        "//command_line_option:stamp": True,
+    },
+)
+
+def _sums_inputs_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    target = analysistest.target_under_test(env)
+    actions = _verbatim_actions(analysistest.target_actions(env), "VerbatimSums")
+    asserts.equals(env, 1, len(actions))
+    names = [file.basename for file in actions[0].inputs.to_list()]
+    asserts.equals(env, ctx.attr.stamped, "stable-status.txt" in names, "inputs: {}".format(names))
+    asserts.equals(env, target.label.name + ".sha256", target[SumsInfo].text.basename)
+    asserts.equals(env, target.label.name + ".json", target[SumsInfo].json.basename)
+    for argument in ctx.attr.arguments:
+        asserts.true(env, argument in actions[0].argv, "{} is not among {}".format(argument, actions[0].argv))
+    return analysistest.end(env)
+
+sums_inputs_test = analysistest.make(
+    _sums_inputs_test_impl,
+    attrs = {
+        "arguments": attr.string_list(doc = "What must be among the arguments."),
+        "stamped": attr.bool(doc = "Whether the workspace status must be among the inputs."),
+    },
+)
+
+sums_inputs_stamp_test = analysistest.make(
+    _sums_inputs_test_impl,
+    attrs = {
+        "arguments": attr.string_list(doc = "What must be among the arguments."),
+        "stamped": attr.bool(doc = "Whether the workspace status must be among the inputs."),
+    },
+    config_settings = {"//command_line_option:stamp": True},
+)

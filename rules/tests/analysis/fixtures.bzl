@@ -1,0 +1,93 @@
+"""Targets that tests need, made without rules of any language."""
+
+def _program_impl(ctx):
+    program = ctx.actions.declare_file(ctx.label.name)
+    ctx.actions.write(program, "#!/bin/true\n", is_executable = True)
+    return [DefaultInfo(
+        executable = program,
+        runfiles = ctx.runfiles(
+            files = [program] + ctx.files.data,
+            root_symlinks = {path: target[DefaultInfo].files.to_list()[0] for target, path in ctx.attr.root_symlinks.items()},
+            symlinks = {path: target[DefaultInfo].files.to_list()[0] for target, path in ctx.attr.symlinks.items()},
+        ),
+    )]
+
+program = rule(
+    implementation = _program_impl,
+    attrs = {
+        "data": attr.label_list(
+            doc = "Runfiles.",
+            allow_files = True,
+        ),
+        "root_symlinks": attr.label_keyed_string_dict(
+            doc = "Runfiles under paths of their own.",
+            allow_files = True,
+        ),
+        "symlinks": attr.label_keyed_string_dict(
+            doc = "Runfiles under paths of their own in the main repository.",
+            allow_files = True,
+        ),
+    },
+    doc = "A program with all kinds of runfiles.",
+    executable = True,
+)
+
+def _files_impl(ctx):
+    outputs = []
+    for name, content in ctx.attr.contents.items():
+        output = ctx.actions.declare_file(ctx.label.name + "/" + name)
+        ctx.actions.write(output, content)
+        outputs.append(output)
+    return [DefaultInfo(files = depset(outputs))]
+
+files = rule(
+    implementation = _files_impl,
+    attrs = {"contents": attr.string_dict(doc = "From a file name to its content.")},
+    doc = "Several files.",
+)
+
+def _like_rules_oci_impl(ctx):
+    info = ctx.attr.image[DefaultInfo]
+    return [DefaultInfo(files = info.files, runfiles = info.default_runfiles)]
+
+like_rules_oci = rule(
+    implementation = _like_rules_oci_impl,
+    attrs = {"image": attr.label(
+        doc = "The image whose layout is handed on.",
+        mandatory = True,
+    )},
+    doc = "An image as rules_oci hands it on: an OCI layout, the layers in the runfiles, and nothing else.",
+)
+
+def _like_rules_img_impl(ctx):
+    groups = ctx.attr.image[OutputGroupInfo]
+    return [
+        DefaultInfo(files = groups.manifest),
+        OutputGroupInfo(
+            descriptor = groups.descriptor,
+            digest = groups.digest,
+            oci_layout = groups.layout,
+        ),
+    ]
+
+like_rules_img = rule(
+    implementation = _like_rules_img_impl,
+    attrs = {"image": attr.label(
+        doc = "The image whose files are handed on.",
+        mandatory = True,
+    )},
+    doc = "An image as rules_img hands it on: the manifest, with digest and descriptor in output groups.",
+)
+
+def _broken_digests_impl(ctx):
+    digest = ctx.actions.declare_file(ctx.label.name)
+    ctx.actions.write(digest, "sha256:")
+    return [
+        DefaultInfo(files = depset([digest])),
+        OutputGroupInfo(descriptor = depset(), digest = depset([digest])),
+    ]
+
+broken_digests = rule(
+    implementation = _broken_digests_impl,
+    doc = "A target whose output groups promise an image and hold none.",
+)
