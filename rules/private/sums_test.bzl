@@ -1,31 +1,7 @@
 """`sums_test`: checked-in sums against those of the build."""
 
 load("//rules/private/providers:sums_info.bzl", "SumsInfo")
-load(":toolchain.bzl", "TOOLCHAIN_TYPE", "verbatim_tool")
-
-def _run_impl(ctx):
-    # The program itself under another name; Bazel gives it the target's `args`.
-    tool = verbatim_tool(ctx).executable
-    executable = ctx.actions.declare_file(ctx.label.name + (".exe" if tool.extension == "exe" else ""))
-    ctx.actions.symlink(output = executable, target_file = tool, is_executable = True)
-    return [DefaultInfo(
-        executable = executable,
-        runfiles = ctx.runfiles(files = ctx.files.data + [tool]),
-    )]
-
-_RUN = {
-    "attrs": {
-        "data": attr.label_list(
-            doc = "The files that `args` name.",
-            allow_files = True,
-        ),
-    },
-    "implementation": _run_impl,
-    "toolchains": [TOOLCHAIN_TYPE],
-}
-
-_sums_test = rule(doc = "Runs the program as a test.", test = True, **_RUN)
-_sums_update = rule(doc = "Runs the program in the workspace.", executable = True, **_RUN)
+load(":run.bzl", "verbatim_run", "verbatim_test")
 
 def _sums_text_impl(ctx):
     return [DefaultInfo(files = depset([ctx.attr.sums[SumsInfo].text]))]
@@ -57,7 +33,7 @@ def sums_test(name, sums, expected, **kwargs):
     common = {key: value for key, value in kwargs.items() if key in ["compatible_with", "target_compatible_with", "visibility"]}
     tags = kwargs.pop("tags", [])
     label = native.package_relative_label(expected)
-    if label.workspace_name != native.package_relative_label(":x").workspace_name:
+    if label.repo_name != native.package_relative_label(":x").repo_name:
         fail("//{}:{}: attribute `expected`: {} is not a file of this workspace; check one in.".format(native.package_name(), name, label))
 
     _sums_text(
@@ -67,7 +43,7 @@ def sums_test(name, sums, expected, **kwargs):
         testonly = True,
         visibility = ["//visibility:private"],
     )
-    _sums_test(
+    verbatim_test(
         name = name,
         args = [
             "sums",
@@ -83,7 +59,7 @@ def sums_test(name, sums, expected, **kwargs):
         tags = tags,
         **(dict(size = "small") | kwargs)
     )
-    _sums_update(
+    verbatim_run(
         name = name + ".update",
         args = [
             "sums",

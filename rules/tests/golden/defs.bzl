@@ -1,0 +1,67 @@
+"""Golden tests: real outputs against checked-in files."""
+
+load("@bazel_skylib//rules:diff_test.bzl", "diff_test")
+load("@rules_shell//shell:sh_test.bzl", "sh_test")
+load("//rules/private:run.bzl", "verbatim_test")
+
+def listing_test(name, layer, expected):
+    """Compare what GNU tar finds in a layer with a checked-in listing.
+
+    Args:
+        name: the name of the test.
+        layer: the layer.
+        expected: the listing.
+    """
+    sh_test(
+        name = name,
+        size = "small",
+        srcs = ["listing_test.sh"],
+        args = [
+            "$(rootpath %s)" % expected,
+            "$(rootpath %s)" % layer,
+        ],
+        data = [
+            expected,
+            layer,
+        ],
+    )
+
+def output_test(name, target, output_group, expected):
+    """Compare an output with a checked-in file.
+
+    Args:
+        name: the name of the test.
+        target: the target.
+        output_group: the output group, of one file.
+        expected: the checked-in file.
+    """
+    native.filegroup(
+        name = name + ".actual",
+        testonly = True,
+        srcs = [target],
+        output_group = output_group,
+    )
+    diff_test(
+        name = name,
+        size = "small",
+        file1 = expected,
+        file2 = ":" + name + ".actual",
+    )
+
+def layout_test(name, image):
+    """Check an image's layout as it lies in the runfiles of another target: every blob, every digest.
+
+    Args:
+        name: the name of the test.
+        image: the image.
+    """
+    verbatim_test(
+        name = name,
+        size = "small",
+        args = [
+            "layout",
+            "check",
+            "$(rootpath %s)" % image,
+        ],
+        data = [image],
+    )
