@@ -85,6 +85,16 @@ def _include_directories(rctx, gcc):
             listing = False
         elif listing:
             listed.append(str(rctx.path(line.strip()).realpath))
+
+    # Debian keeps the kernel's headers elsewhere and links each of them; gcc
+    # names the files behind the links.
+    for folder in list(listed):
+        for header in ["asm/types.h", "asm-generic/types.h", "linux/types.h"]:
+            link = rctx.path(folder + "/" + header)
+            if link.exists:
+                behind = str(link.realpath.dirname.dirname)
+                if behind not in listed:
+                    listed.append(behind)
     return listed
 
 def _cross_gcc_repository_impl(rctx):
