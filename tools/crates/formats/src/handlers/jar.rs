@@ -98,5 +98,9 @@ fn manifest(_: &[u8], content: &[u8]) -> Option<Normalized> {
             kept.extend_from_slice(line);
         }
     }
-    (!changes.is_empty()).then_some((kept, changes))
+    (!changes.is_empty()).then_some(Normalized {
+        content: kept,
+        changes,
+        packed: false,
+    })
 }

@@ -10,6 +10,7 @@
 //! which signed packages have, forbids moving any.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::ops::Range;
 
 use super::{find, has_extension, u16_at, u32_at, u64_at, Handler};
@@ -52,8 +53,14 @@ pub(super) struct Rules {
     pub(super) older: fn(name: &[u8]) -> bool,
 }
 
-/// Content that was normalised, and what changed in it.
-pub(super) type Normalized = (Vec<u8>, Vec<String>);
+/// Content that was normalised.
+pub(super) struct Normalized {
+    pub(super) content: Vec<u8>,
+    /// What changed in it.
+    pub(super) changes: Vec<String>,
+    /// Whether its format compresses by itself.
+    pub(super) packed: bool,
+}
 
 impl Default for Rules {
     fn default() -> Self {
@@ -577,13 +584,8 @@ fn content(source: &Source, entry: &Entry) -> Result<Option<Vec<u8>>, Flaw> {
     let stored = source.read(entry.data..entry.data + entry.compressed)?;
     let content = match u16_at(&entry.central, 10) {
         STORED => stored.into_owned(),
-        DEFLATED => {
-            let mut content = vec![0; entry.uncompressed as usize];
-            match libdeflater::Decompressor::new().deflate_decompress(&stored, &mut content) {
-                Ok(length) if length == content.len() => content,
-                _ => return Err(Flaw::at(entry.data, "the content of an entry is damaged")),
-            }
-        }
+        DEFLATED => inflate(&stored, entry.uncompressed)
+            .ok_or_else(|| Flaw::at(entry.data, "the content of an entry is damaged"))?,
         _ => return Ok(None),
     };
     if content.len() as u64 != entry.uncompressed
@@ -635,7 +637,11 @@ fn normal_content(
     let Ok(plan) = handler.normalize(&Source::memory(&content), &inner) else {
         return Ok(None);
     };
-    Ok((!plan.changes.is_empty()).then(|| (plan.assemble(&content), plan.changes)))
+    Ok((!plan.changes.is_empty()).then(|| Normalized {
+        content: plan.assemble(&content),
+        changes: plan.changes,
+        packed: matches!(handler.name(), "gzip" | "png" | "zip" | "jar"),
+    }))
 }
 
 /// Whether a handler could accept the name, so that most entries need not be decompressed.
@@ -655,31 +661,47 @@ fn may_be_handled(name: &[u8]) -> bool {
     has_extension(&name.to_ascii_lowercase(), NAMES)
 }
 
-/// Put other content into an entry: compressed as it was, sizes in front of it.
-fn replace_content(entry: &mut Entry, local: &mut [u8], content: &[u8]) {
-    let compressed = if u16_at(&entry.central, 10) == DEFLATED {
-        let mut compressor = libdeflater::Compressor::new(libdeflater::CompressionLvl::default());
+thread_local! {
+    /// Both take longer to make than to use on a small file.
+    static DEFLATE: RefCell<(libdeflater::Compressor, libdeflater::Decompressor)> =
+        RefCell::new((
+            libdeflater::Compressor::new(libdeflater::CompressionLvl::default()),
+            libdeflater::Decompressor::new(),
+        ));
+}
+
+/// The content compressed, in the same way on every machine.
+fn deflate(content: &[u8]) -> Option<Vec<u8>> {
+    DEFLATE.with_borrow_mut(|(compressor, _)| {
         let mut out = vec![0; compressor.deflate_compress_bound(content.len())];
-        match compressor.deflate_compress(content, &mut out) {
-            Ok(length) => {
-                out.truncate(length);
-                out
-            }
-            // The bound is never too small; stored would be right in any case.
-            Err(_) => {
-                entry.central[10..12].copy_from_slice(&STORED.to_le_bytes());
-                local[8..10].copy_from_slice(&STORED.to_le_bytes());
-                content.to_vec()
-            }
-        }
+        let length = compressor.deflate_compress(content, &mut out).ok()?;
+        out.truncate(length);
+        Some(out)
+    })
+}
+
+/// What was compressed, if it is exactly so long.
+fn inflate(compressed: &[u8], length: u64) -> Option<Vec<u8>> {
+    let mut out = vec![0; length as usize];
+    let written = DEFLATE
+        .with_borrow_mut(|(_, decompressor)| decompressor.deflate_decompress(compressed, &mut out));
+    (written.ok()? == out.len()).then_some(out)
+}
+
+/// Put other content into an entry: compressed as it was, sizes in front of it.
+fn replace_content(entry: &mut Entry, local: &mut [u8], content: Vec<u8>, packed: bool) {
+    let sums_of = (libdeflater::crc32(&content), content.len() as u32);
+    // What is compressed by itself is stored: whether it would shrink must not decide.
+    let deflated = if u16_at(&entry.central, 10) == DEFLATED && !packed {
+        deflate(&content)
     } else {
-        content.to_vec()
+        None
     };
-    let sums = [
-        libdeflater::crc32(content),
-        compressed.len() as u32,
-        content.len() as u32,
-    ];
+    let method = if deflated.is_some() { DEFLATED } else { STORED };
+    entry.central[10..12].copy_from_slice(&method.to_le_bytes());
+    local[8..10].copy_from_slice(&method.to_le_bytes());
+    let compressed = deflated.unwrap_or(content);
+    let sums = [sums_of.0, compressed.len() as u32, sums_of.1];
     for (index, sum) in sums.into_iter().enumerate() {
         let bytes = sum.to_le_bytes();
         local[14 + index * 4..18 + index * 4].copy_from_slice(&bytes);
@@ -728,8 +750,13 @@ pub(super) fn normalize(source: &Source, context: &Context, rules: &Rules) -> Re
         times.set_extra(&mut local[extra..], &mut plan);
         if movable && sealed.is_none() {
             let normal = normal_content(source, entry, &local[extra..], context, rules)?;
-            if let Some((content, changes)) = normal {
-                replace_content(entry, &mut local, &content);
+            if let Some(Normalized {
+                content,
+                changes,
+                packed,
+            }) = normal
+            {
+                replace_content(entry, &mut local, content, packed);
                 let name = String::from_utf8_lossy(entry.name()).into_owned();
                 for change in changes {
                     plan.change(format!("{name}: {change}"));

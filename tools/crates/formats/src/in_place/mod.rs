@@ -312,7 +312,7 @@ impl Linked {
 }
 
 /// Find out what a file needs, and write it beside itself.
-fn prepare(path: &Path, options: &Options) -> Result<Prepared, Error> {
+fn prepare(path: &Path, options: &Options, buffer: &mut Vec<u8>) -> Result<Prepared, Error> {
     let mut report = Report {
         path: path.to_owned(),
         ..Report::default()
@@ -329,7 +329,7 @@ fn prepare(path: &Path, options: &Options) -> Result<Prepared, Error> {
             },
         });
     }
-    let source = Source::open(&file, metadata.len()).map_err(failed("read", path))?;
+    let source = Source::open(&file, metadata.len(), buffer).map_err(failed("read", path))?;
     let name = path.file_name().unwrap_or_default().as_encoded_bytes();
     let head = source
         .read(0..source.len().min(HEAD as u64))
@@ -407,6 +407,8 @@ pub fn normalize_files<P: AsRef<Path> + Sync>(
     let done: Mutex<(Vec<Answers>, Vec<Waiting>)> = Mutex::default();
     let work = || {
         let mut folders = Folders::default();
+        // One for all files: fresh memory for each would cost more than reading it.
+        let mut buffer = Vec::new();
         loop {
             let start = next.fetch_add(take, Ordering::Relaxed);
             if start >= paths.len() {
@@ -415,7 +417,7 @@ pub fn normalize_files<P: AsRef<Path> + Sync>(
             let end = paths.len().min(start + take);
             let batch: Vec<_> = paths[start..end]
                 .iter()
-                .map(|path| prepare(path.as_ref(), options))
+                .map(|path| prepare(path.as_ref(), options, &mut buffer))
                 .collect();
             let mut waiting = Vec::new();
             let batch: Vec<_> = batch

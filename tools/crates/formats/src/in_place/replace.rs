@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, FileTimes, Metadata};
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, IoSlice, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::{NamedTempFile, TempPath};
@@ -127,16 +127,35 @@ fn parent(path: &Path) -> &Path {
     }
 }
 
+/// How many pieces are handed to the system at once.
+const SLICES: usize = 256;
+
 fn write(file: &mut File, source: &Source, pieces: &[Piece]) -> io::Result<()> {
-    let Some(mut original) = source.file() else {
-        let mut whole = Vec::with_capacity(source.len() as usize);
-        for piece in pieces {
-            match piece {
-                Piece::Copy(range) => whole.extend_from_slice(&source.read(range.clone())?),
-                Piece::Bytes(bytes) => whole.extend_from_slice(bytes),
+    let mut original = match source.whole() {
+        Err(file) => file,
+        Ok(data) => {
+            let mut slices: Vec<_> = pieces
+                .iter()
+                .map(|piece| match piece {
+                    Piece::Copy(range) => &data[range.start as usize..range.end as usize],
+                    Piece::Bytes(bytes) => bytes,
+                })
+                .filter(|slice| !slice.is_empty())
+                .map(IoSlice::new)
+                .collect();
+            let mut rest = &mut slices[..];
+            while !rest.is_empty() {
+                let written = match file.write_vectored(&rest[..rest.len().min(SLICES)]) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                    written => written?,
+                };
+                if written == 0 {
+                    return Err(io::ErrorKind::WriteZero.into());
+                }
+                IoSlice::advance_slices(&mut rest, written);
             }
+            return Ok(());
         }
-        return file.write_all(&whole);
     };
     for piece in pieces {
         match piece {

@@ -17,7 +17,7 @@ pub(crate) struct Source<'a> {
 
 #[derive(Debug)]
 enum Content<'a> {
-    Memory(Cow<'a, [u8]>),
+    Memory(&'a [u8]),
     File(&'a File),
 }
 
@@ -26,35 +26,36 @@ impl<'a> Source<'a> {
     pub(crate) fn memory(data: &'a [u8]) -> Self {
         Self {
             length: data.len() as u64,
-            content: Content::Memory(Cow::Borrowed(data)),
+            content: Content::Memory(data),
         }
     }
 
-    /// Read a small file, or be ready to read from a large one.
-    pub(crate) fn open(file: &'a File, length: u64) -> io::Result<Self> {
+    /// Read a small file into the buffer, or be ready to read from a large one.
+    pub(crate) fn open(file: &'a File, length: u64, buffer: &'a mut Vec<u8>) -> io::Result<Self> {
         if length > WHOLE {
             return Ok(Self {
                 length,
                 content: Content::File(file),
             });
         }
-        let mut data = vec![0; length as usize];
-        read_at(file, &mut data, 0)?;
-        Ok(Self {
-            length,
-            content: Content::Memory(Cow::Owned(data)),
-        })
+        let length = length as usize;
+        if buffer.len() < length {
+            buffer.resize(length, 0);
+        }
+        let data = &mut buffer[..length];
+        read_at(file, data, 0)?;
+        Ok(Self::memory(data))
     }
 
     pub(crate) fn len(&self) -> u64 {
         self.length
     }
 
-    /// The file behind it, if it is not in memory.
-    pub(crate) fn file(&self) -> Option<&'a File> {
+    /// The bytes, or the file that they are in.
+    pub(crate) fn whole(&self) -> Result<&'a [u8], &'a File> {
         match self.content {
-            Content::File(file) => Some(file),
-            Content::Memory(_) => None,
+            Content::Memory(data) => Ok(data),
+            Content::File(file) => Err(file),
         }
     }
 
@@ -69,9 +70,7 @@ impl<'a> Source<'a> {
             ));
         }
         match &self.content {
-            Content::Memory(data) => Ok(Cow::Borrowed(
-                &data[range.start as usize..range.end as usize],
-            )),
+            Content::Memory(data) => Ok(data[range.start as usize..range.end as usize].into()),
             Content::File(file) => {
                 let mut data = vec![0; (range.end - range.start) as usize];
                 read_at(file, &mut data, range.start)?;
