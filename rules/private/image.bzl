@@ -4,9 +4,10 @@ load("//rules/private/platform:target_platform.bzl", "PLATFORM_ATTRS", "platform
 load("//rules/private/providers:oci_image_info.bzl", "OciImageInfo")
 load("//rules/private/providers:oci_index_info.bzl", "OciIndexInfo")
 load("//rules/private/providers:oci_layer_info.bzl", "OciLayerInfo")
-load(":checks.bzl", "check_exclusive", "check_line", "fail_at", "show")
+load(":checks.bzl", "check_exclusive", "check_line", "check_one_of", "fail_at", "show")
 load(":image_outputs.bzl", "add_image_outputs", "declare_image", "image_providers")
 load(":layout.bzl", "LAYOUT_ATTRS")
+load(":media_types.bzl", "MEDIA_TYPES", "MEDIA_TYPE_ATTRS")
 load(":toolchain.bzl", "TOOLCHAIN_TYPE", "run_verbatim", "verbatim_args")
 load(":transitions.bzl", "release_transition")
 
@@ -120,6 +121,7 @@ def _oci_image_impl(ctx):
         inputs.extend([base.manifest, base.config, base.metadata])
     args.add_all(inputs[:len(layers)], format_each = "--layer=%s")
     args.add(json.encode(_spec(ctx, platform)), format = "--spec=%s")
+    args.add(check_one_of(label, "media_types", ctx.attr.media_types, MEDIA_TYPES), format = "--media-types=%s")
     for attribute in _OR_FILE:
         file = getattr(ctx.file, attribute + "_file")
         check_exclusive(label, {
@@ -140,6 +142,7 @@ def _oci_image_impl(ctx):
         outputs = add_image_outputs(args, files),
         mnemonic = "VerbatimImage",
         progress_message = "Making image %{label}",
+        path_mapping = True,
     )
     return image_providers(
         ctx,
@@ -228,7 +231,7 @@ oci_image = rule(
         "workdir": attr.string(
             doc = "The working directory. A relative path continues that of the base.",
         ),
-    } | PLATFORM_ATTRS | LAYOUT_ATTRS,
+    } | PLATFORM_ATTRS | LAYOUT_ATTRS | MEDIA_TYPE_ATTRS,
     cfg = release_transition,
     doc = """An image for one platform.
 

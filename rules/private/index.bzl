@@ -2,8 +2,9 @@
 
 load("//rules/private/providers:oci_image_info.bzl", "OciImageInfo")
 load("//rules/private/providers:oci_index_info.bzl", "OciIndexInfo")
-load(":checks.bzl", "check_exclusive", "fail_at", "show")
+load(":checks.bzl", "check_exclusive", "check_one_of", "fail_at", "show")
 load(":layout.bzl", "LAYOUT_ATTRS", "layout_outputs")
+load(":media_types.bzl", "MEDIA_TYPES", "MEDIA_TYPE_ATTRS")
 load(":toolchain.bzl", "TOOLCHAIN_TYPE", "run_verbatim", "verbatim_args")
 load(":transitions.bzl", "each_platform_transition")
 
@@ -50,6 +51,7 @@ def _oci_index_impl(ctx):
     metadata = ctx.actions.declare_file(label.name + ".metadata.json")
     args = verbatim_args(ctx)
     args.add_all(images, map_each = _image_arg)
+    args.add(check_one_of(label, "media_types", ctx.attr.media_types, MEDIA_TYPES), format = "--media-types=%s")
     for key, value in ctx.attr.annotations.items():
         if "\n" in value:
             fail_at(label, "annotations", "the value of {} holds a line feed; write it on one line.".format(repr(key)))
@@ -72,6 +74,7 @@ def _oci_index_impl(ctx):
         outputs = [index, digest, descriptor, metadata],
         mnemonic = "VerbatimIndex",
         progress_message = "Making image index %{label}",
+        path_mapping = True,
     )
     outputs = layout_outputs(
         ctx,
@@ -120,7 +123,7 @@ oci_index = rule(
             doc = "The Bazel platforms that `image` is built for.",
             providers = [platform_common.PlatformInfo],
         ),
-    } | LAYOUT_ATTRS,
+    } | LAYOUT_ATTRS | MEDIA_TYPE_ATTRS,
     doc = """An image for several platforms.
 
 Either from `images`, each with a platform of its own, or from one `image` without a `platform`, built for each of `platforms`.

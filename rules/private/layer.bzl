@@ -182,6 +182,8 @@ def _oci_layer_impl(ctx):
         inputs = depset(transitive = inputs),
         mnemonic = "VerbatimLayer",
         progress_message = "Making layer %{label}",
+        # An mtree holds paths that Bazel does not see.
+        path_mapping = not ctx.attr.mtree and not ctx.attr.mtree_content,
     )
 
 def _expand_mtree(ctx):

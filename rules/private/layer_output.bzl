@@ -74,7 +74,7 @@ def add_attribute_args(ctx, args):
             fail_at(ctx.label, "mtimes", "{} is not a time; write seconds since 1970, such as \"1700000000\".".format(repr(mtime)))
         args.add("--set-mtime=%s=%s" % (check_glob(ctx.label, "mtimes", glob), mtime))
 
-def make_layer(ctx, *, command, args, operands = None, inputs, mnemonic, progress_message):
+def make_layer(ctx, *, command, args, operands = None, inputs, mnemonic, progress_message, path_mapping = True):
     """Declare the one action that makes a layer, and the rule's providers.
 
     Args:
@@ -85,6 +85,7 @@ def make_layer(ctx, *, command, args, operands = None, inputs, mnemonic, progres
         inputs: depset of Files.
         mnemonic: the action's mnemonic.
         progress_message: what Bazel shows while it runs.
+        path_mapping: whether all paths stand in `args`, where Bazel can map them.
 
     Returns:
         A list of providers.
@@ -130,6 +131,7 @@ def make_layer(ctx, *, command, args, operands = None, inputs, mnemonic, progres
         outputs = [blob, metadata],
         mnemonic = mnemonic,
         progress_message = progress_message,
+        path_mapping = path_mapping,
         resource_set = _layer_resources,
     )
     return [
