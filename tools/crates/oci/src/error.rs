@@ -72,7 +72,7 @@ impl Error {
             kind,
             file: file.to_string(),
             pointer: None,
-            what: format!("{doing}: {source}"),
+            what: doing.to_owned(),
             source: Some(source),
         }
     }
@@ -99,8 +99,11 @@ impl Error {
     }
 
     /// What is wrong and what to do, without the place.
-    pub fn what(&self) -> &str {
-        &self.what
+    pub fn what(&self) -> String {
+        match &self.source {
+            None => self.what.clone(),
+            Some(source) => format!("{}: {source}", self.what),
+        }
     }
 }
 
@@ -117,17 +120,8 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {
-    // The text of an operating system's error is part of the sentence already; it stays
-    // reachable for those who ask what kind it was.
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        None
-    }
-}
-
-impl Error {
-    /// The operating system's error behind this one.
-    pub fn io_error(&self) -> Option<&io::Error> {
-        self.source.as_ref()
+        self.source.as_ref().map(|source| source as _)
     }
 }
 

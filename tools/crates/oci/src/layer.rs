@@ -10,6 +10,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use verbatim_digest::Digest;
+use verbatim_reader::{decompress, Compression};
 
 use crate::error::{name, Error, ErrorKind, Result};
 use crate::{json, MediaType};
@@ -121,6 +122,53 @@ impl LayerMetadata {
     /// Read the document from a file.
     pub fn read(path: &Path) -> Result<Self> {
         Self::parse(&json::read_file(path, MAX_METADATA)?, &name(path))
+    }
+
+    /// Describe a layer's blob by reading it, whatever its compression.
+    ///
+    /// How it was compressed stays unknown, except where it was not.
+    pub fn of_blob(path: &Path) -> Result<Self> {
+        let file = name(path);
+        let unreadable = |e| Error::io(&file, "cannot be read as a layer", e);
+        let open = || std::fs::File::open(path).map_err(unreadable);
+        // Anything is a plain tar archive until somebody reads it.
+        verbatim_reader::Archive::open_file(open()?)
+            .next_entry()
+            .map_err(|e| unreadable(e.into()))?;
+        let (digest, size) = verbatim_digest::of_reader(open()?).map_err(unreadable)?;
+        let mut reader = decompress(open()?);
+        let media_type = match reader.compression().map_err(unreadable)? {
+            Compression::None => MediaType::OCI_LAYER,
+            Compression::Gzip => MediaType::OCI_LAYER_GZIP,
+            Compression::Zstd => MediaType::OCI_LAYER_ZSTD,
+            other => {
+                return Err(Error::new(
+                    ErrorKind::Unsupported,
+                    file,
+                    format!("is compressed with {other}, which no layer may be; convert it with `verbatim normalize --compression=gzip`"),
+                ))
+            }
+        };
+        if media_type == MediaType::OCI_LAYER {
+            return Ok(Self::new(
+                media_type,
+                digest,
+                size,
+                digest,
+                Some(size),
+                Some(Encoder::none()),
+            ));
+        }
+        let (diff_id, inside) =
+            verbatim_digest::of_reader(reader.read_ahead()).map_err(unreadable)?;
+        Ok(Self::new(
+            media_type,
+            digest,
+            size,
+            diff_id,
+            Some(inside),
+            None,
+        ))
     }
 
     /// What the types alone do not say. `pointer` is where in `file` the object stands.

@@ -8,11 +8,13 @@
 //!
 //! [`Sums`] is what both say: what is released, each thing with one digest, in one order.
 
+pub mod collect;
 mod compare;
 mod file_name;
 mod list;
 pub mod record;
 mod reference;
+pub mod request;
 pub mod text;
 
 pub use compare::{compare, Change};

@@ -90,12 +90,11 @@ impl Record {
     ///
     /// Where one name is given twice with the same digest, the more telling of both is kept.
     pub fn new(mut images: Vec<Image>, mut files: Vec<File>) -> Self {
-        images.sort_by(|a, b| {
-            (&a.reference, a.digest, std::cmp::Reverse(a.platforms.len())).cmp(&(
-                &b.reference,
-                b.digest,
-                std::cmp::Reverse(b.platforms.len()),
-            ))
+        // Which of two is kept must not depend on the order in which they were given.
+        images.sort_by_cached_key(|image| {
+            let document = json::to_canonical(image).unwrap_or_default();
+            let telling = std::cmp::Reverse(document.len());
+            (image.reference.clone(), image.digest, telling, document)
         });
         images.dedup_by(|b, a| (&a.reference, a.digest) == (&b.reference, b.digest));
         files.sort_by(|a, b| {

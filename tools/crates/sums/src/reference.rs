@@ -217,6 +217,13 @@ fn check_registry(registry: &str) -> Result<(), String> {
     if registry.starts_with('[') {
         return Ok(());
     }
+    // Hosts do not tell upper from lower case, and a release has one name for a thing.
+    if host.bytes().any(|b| b.is_ascii_uppercase()) {
+        return Err(format!(
+            "its registry has upper-case letters; write `{}`",
+            registry.to_ascii_lowercase()
+        ));
+    }
     for label in host.split('.') {
         let valid = !label.is_empty()
             && label
@@ -352,6 +359,7 @@ mod tests {
             ("example.com/", "is empty"),
             ("example.com//a", "is empty"),
             ("example.com/A", "write `a`"),
+            ("Example.com:1/a", "write `example.com:1`"),
             ("example.com/a b", "character"),
             ("example.com/a\nb", "character"),
             ("example.com/a:", "is not a tag"),

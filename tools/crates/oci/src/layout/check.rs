@@ -95,7 +95,7 @@ impl From<&Error> for Problem {
             file: error.file().to_owned(),
             pointer: error.pointer().map(str::to_owned),
             kind: error.kind().name(),
-            problem: error.what().to_owned(),
+            problem: error.what(),
         }
     }
 }

@@ -292,9 +292,8 @@ fn scan(path: &Path) -> Result<BTreeMap<String, (u64, u64)>> {
         ));
     }
     file.seek(SeekFrom::Start(0)).map_err(failed)?;
-    let mut archive = verbatim_reader::Archive::new(io::BufReader::with_capacity(1 << 18, file));
+    let mut archive = verbatim_reader::Archive::open_file(file);
     let mut entries = BTreeMap::new();
-    let mut headers = File::open(path).map_err(failed)?;
     while let Some(entry) = archive.next_entry().map_err(|e| {
         Error::new(
             ErrorKind::Malformed,
@@ -309,7 +308,10 @@ fn scan(path: &Path) -> Result<BTreeMap<String, (u64, u64)>> {
             continue;
         };
         let file = file.strip_prefix("./").unwrap_or(file).to_owned();
-        let content = content_start(&mut headers, entry.offset).map_err(failed)?;
+        // A blob with holes is none that an image tool wrote.
+        let Some(content) = entry.content_offset() else {
+            continue;
+        };
         if entries.len() == MAX_ENTRIES {
             return Err(Error::new(
                 ErrorKind::Limit,
@@ -327,29 +329,6 @@ fn scan(path: &Path) -> Result<BTreeMap<String, (u64, u64)>> {
         }
     }
     Ok(entries)
-}
-
-/// Where the content of the entry begins whose first header is at `offset`.
-///
-/// The archive was just read whole by a strict reader; here only the extended headers
-/// before the entry's own are passed over. Whatever is read from the place is checked
-/// against a digest.
-fn content_start(file: &mut File, mut offset: u64) -> io::Result<u64> {
-    const BLOCK: u64 = 512;
-    loop {
-        let mut header = [0; BLOCK as usize];
-        file.seek(SeekFrom::Start(offset))?;
-        file.read_exact(&mut header)?;
-        offset += BLOCK;
-        if !matches!(header[156], b'x' | b'g' | b'L' | b'K' | b'V') {
-            return Ok(offset);
-        }
-        let size = header[124..136]
-            .iter()
-            .filter(|b| matches!(b, b'0'..=b'7'))
-            .fold(0u64, |n, b| n << 3 | u64::from(b - b'0'));
-        offset += size.div_ceil(BLOCK) * BLOCK;
-    }
 }
 
 fn read_up_to(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {

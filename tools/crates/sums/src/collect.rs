@@ -1,0 +1,413 @@
+//! From images and files to their sums.
+//!
+//! Whatever an image is given as, its digest is made from the bytes of its manifest or index,
+//! and no layer is ever read: a thousand images cost a few thousand small files.
+
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use serde::Deserialize;
+use verbatim_digest::{Digest, Hasher};
+use verbatim_oci::layout::{images, Candidate, Layout};
+use verbatim_oci::{
+    json, Descriptor, Document, Error, ErrorKind, ImageMetadata, IndexMetadata, Manifest, Named,
+    Result,
+};
+
+use crate::record::{File, Image, PlatformImage};
+use crate::{text, Conflict, FileName, Record, Reference, Subject, Sums};
+
+/// What a layout stands for, where it could be two things.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// The one image in it.
+    Image,
+    /// The index: the one that `index.json` names, or `index.json` itself.
+    Index,
+}
+
+/// Sums that are being put together.
+#[derive(Debug, Default)]
+pub struct Collection {
+    sums: Sums,
+    images: Vec<Image>,
+    files: Vec<File>,
+}
+
+impl Collection {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Add an image; `origin` says where it comes from, for the error about a conflict.
+    pub fn add_image(&mut self, image: Image, origin: &str) -> Result<(), Conflict> {
+        let subject = Subject::Image(image.reference.clone());
+        self.sums.add(subject, image.digest, origin)?;
+        self.images.push(image);
+        Ok(())
+    }
+
+    /// Add a file.
+    pub fn add_file(&mut self, file: File, origin: &str) -> Result<(), Conflict> {
+        let subject = Subject::File(file.name.clone());
+        self.sums.add(subject, file.digest, origin)?;
+        self.files.push(file);
+        Ok(())
+    }
+
+    /// Add all of another document.
+    pub fn add_record(&mut self, record: Record, origin: &str) -> Result<(), Conflict> {
+        for image in record.images {
+            self.add_image(image, origin)?;
+        }
+        for file in record.files {
+            self.add_file(file, origin)?;
+        }
+        Ok(())
+    }
+
+    /// What was added.
+    pub fn sums(&self) -> &Sums {
+        &self.sums
+    }
+
+    /// The text and the document beside it.
+    pub fn finish(self) -> (String, Record) {
+        let text = text::render(&self.sums);
+        (text, Record::new(self.images, self.files))
+    }
+}
+
+fn platform_image(image: &ImageMetadata) -> PlatformImage {
+    let mut manifest = image.manifest.clone();
+    manifest.platform = None;
+    PlatformImage {
+        platform: image.platform.clone(),
+        manifest,
+        config: image.config.clone(),
+        layers: image.layers.clone(),
+    }
+}
+
+/// The entry of an image by what is known of it.
+pub fn of_image(reference: Reference, image: &ImageMetadata) -> Image {
+    Image {
+        reference,
+        digest: image.manifest.digest,
+        media_type: image.manifest.media_type.clone(),
+        size: image.manifest.size,
+        image_id: Some(image.config.digest),
+        platforms: vec![platform_image(image)],
+    }
+}
+
+/// The entry of an index by what is known of it.
+pub fn of_index(reference: Reference, index: &IndexMetadata) -> Image {
+    Image {
+        reference,
+        digest: index.index.digest,
+        media_type: index.index.media_type.clone(),
+        size: index.index.size,
+        image_id: None,
+        platforms: index.images.iter().map(platform_image).collect(),
+    }
+}
+
+/// The entry of something of which there is only a descriptor: the build tool that wrote it
+/// is believed, because the bytes are not at hand.
+pub fn of_descriptor(reference: Reference, descriptor: &Descriptor) -> Image {
+    Image {
+        reference,
+        digest: descriptor.digest,
+        media_type: descriptor.media_type.clone(),
+        size: descriptor.size,
+        image_id: None,
+        platforms: Vec::new(),
+    }
+}
+
+/// The entry of a manifest or an index alone.
+pub fn of_document(reference: Reference, document: Named<'_>) -> Result<Image> {
+    let parsed = Document::parse(document.data, document.file)?;
+    Ok(Image {
+        reference,
+        digest: Digest::of(document.data),
+        media_type: parsed.media_type(),
+        size: document.data.len() as u64,
+        image_id: match parsed {
+            Document::Manifest(manifest) if manifest.may_be_image() => Some(manifest.config.digest),
+            _ => None,
+        },
+        platforms: Vec::new(),
+    })
+}
+
+/// The entry of a layout.
+///
+/// Where `index.json` names exactly one thing, that is what is published. Where it names
+/// several, `index.json` is the index itself. `kind` settles what is meant otherwise.
+pub fn of_layout(reference: Reference, layout: &Layout, kind: Option<Kind>) -> Result<Image> {
+    let (data, index) = layout.index()?;
+    let file = layout.file_name("index.json");
+    if index.manifests.is_empty() {
+        return Err(Error::new(
+            ErrorKind::Missing,
+            file,
+            "names nothing; a layout must name at least one manifest or index",
+        )
+        .at("/manifests"));
+    }
+    let single = match &index.manifests[..] {
+        [single] => Some(single),
+        _ => None,
+    };
+    match (kind, single) {
+        (Some(Kind::Image), _) => {
+            let mut all = images(layout, None)?;
+            if all.len() != 1 {
+                return Err(Error::new(
+                    ErrorKind::Mismatch,
+                    file,
+                    format!(
+                        "names {} images, and --kind says it is of one; leave --kind out or say index",
+                        all.len()
+                    ),
+                ));
+            }
+            Ok(of_image(reference, &describe(layout, &all.remove(0))?))
+        }
+        (None, Some(single)) => of_root(reference, layout, single),
+        (Some(Kind::Index), Some(single)) if single.media_type.is_index() => {
+            of_root(reference, layout, single)
+        }
+        _ => {
+            let all = images(layout, None)?;
+            Ok(Image {
+                reference,
+                digest: Digest::of(&data),
+                media_type: index.media_type(),
+                size: data.len() as u64,
+                image_id: None,
+                platforms: platforms(layout, &all)?,
+            })
+        }
+    }
+}
+
+fn of_root(reference: Reference, layout: &Layout, root: &Descriptor) -> Result<Image> {
+    if !root.media_type.is_index() && !root.media_type.is_manifest() {
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            layout.file_name("index.json"),
+            format!(
+                "names something of type `{}`, which is neither a manifest nor an index",
+                root.media_type
+            ),
+        )
+        .at("/manifests/0/mediaType"));
+    }
+    let data = layout.document(root)?;
+    let mut image = of_document(
+        reference,
+        Named::new(&data, &layout.blob_name(&root.digest)),
+    )?;
+    image.platforms = platforms(layout, &images(layout, Some(root))?)?;
+    Ok(image)
+}
+
+fn platforms(layout: &Layout, candidates: &[Candidate]) -> Result<Vec<PlatformImage>> {
+    candidates
+        .iter()
+        .map(|candidate| Ok(platform_image(&describe(layout, candidate)?)))
+        .collect()
+}
+
+fn describe(layout: &Layout, candidate: &Candidate) -> Result<ImageMetadata> {
+    let manifest_name = layout.blob_name(&candidate.descriptor.digest);
+    let manifest = Manifest::parse(&candidate.manifest, &manifest_name)?;
+    ImageMetadata::describe(
+        Named::new(&candidate.manifest, &manifest_name),
+        Named::new(
+            &candidate.config,
+            &layout.blob_name(&manifest.config.digest),
+        ),
+        None,
+    )
+}
+
+/// The entry of whatever is at a path: a layout, an archive of one, a manifest or an index.
+pub fn of_path(reference: Reference, path: &Path, kind: Option<Kind>) -> Result<Image> {
+    if begins_as_json(path) {
+        let data = json::read_file(path, json::MAX_DOCUMENT)?;
+        return of_document(reference, Named::new(&data, &path.display().to_string()));
+    }
+    of_layout(reference, &Layout::open(path)?, kind)
+}
+
+fn begins_as_json(path: &Path) -> bool {
+    let mut start = Vec::new();
+    path.is_file()
+        && std::fs::File::open(path)
+            .and_then(|file| file.take(64).read_to_end(&mut start))
+            .is_ok()
+        && start.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{')
+}
+
+/// A file that is to be summed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// Under which name it is published.
+    pub name: FileName,
+    /// Where it is.
+    pub path: PathBuf,
+}
+
+/// The files that a path stands for: itself under its own name, or, if it is a folder, every
+/// file below it under its path from there. `exclude` are the outputs, which may be there
+/// from an earlier time.
+pub fn files_at(path: &Path, exclude: &[PathBuf]) -> Result<Vec<Wanted>> {
+    let unreadable = |path: &Path, e| Error::io(path.display(), "cannot be read", e);
+    let mut found = Vec::new();
+    let metadata = std::fs::metadata(path).map_err(|e| unreadable(path, e))?;
+    if !metadata.is_dir() {
+        let name = path.file_name().unwrap_or_default();
+        found.push(wanted(Path::new(name), path)?);
+        return Ok(found);
+    }
+    let exclude: Vec<PathBuf> = exclude
+        .iter()
+        .filter_map(|path| path.canonicalize().ok())
+        .collect();
+    let mut folders = vec![PathBuf::new()];
+    while let Some(folder) = folders.pop() {
+        let here = path.join(&folder);
+        for entry in std::fs::read_dir(&here).map_err(|e| unreadable(&here, e))? {
+            let entry = entry.map_err(|e| unreadable(&here, e))?;
+            let relative = folder.join(entry.file_name());
+            let full = entry.path();
+            let kind = entry.file_type().map_err(|e| unreadable(&full, e))?;
+            if kind.is_dir() {
+                folders.push(relative);
+                continue;
+            }
+            if kind.is_symlink() {
+                let target = std::fs::metadata(&full).map_err(|e| unreadable(&full, e))?;
+                if target.is_dir() {
+                    return Err(Error::new(
+                        ErrorKind::Unsupported,
+                        full.display(),
+                        "is a link to a folder, and could lead anywhere; name the folder itself with --files",
+                    ));
+                }
+            }
+            let is_output = !exclude.is_empty()
+                && full
+                    .canonicalize()
+                    .is_ok_and(|full| exclude.contains(&full));
+            if !is_output {
+                found.push(wanted(&relative, &full)?);
+            }
+        }
+    }
+    // Names are unique; this order is not that of the disk.
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    if found.is_empty() {
+        return Err(Error::new(
+            ErrorKind::Missing,
+            path.display(),
+            "holds no file; name a folder with the files of the release",
+        ));
+    }
+    Ok(found)
+}
+
+fn wanted(name: &Path, path: &Path) -> Result<Wanted> {
+    let wrong = |what: String| Error::new(ErrorKind::Unsupported, path.display(), what);
+    let name = name
+        .to_str()
+        .ok_or_else(|| wrong("has a name that is not UTF-8; rename it".into()))?;
+    let name = published_name(name).map_err(wrong)?;
+    Ok(Wanted {
+        name,
+        path: path.to_owned(),
+    })
+}
+
+/// The name of a published file, if a sums file can hold it without being misread.
+pub fn published_name(name: &str) -> std::result::Result<FileName, String> {
+    if matches!(Subject::from_text(name), Ok(Subject::Image(_))) {
+        return Err(format!(
+            "`{name}` would be read as an image reference in a sums file; publish it under another name"
+        ));
+    }
+    name.parse::<FileName>().map_err(|e| e.to_string())
+}
+
+/// The number of a file, and its digest and size.
+type Hashed = (usize, Result<(Digest, u64)>);
+
+/// Hash files, several at a time; in the order in which they were given.
+pub fn hash_files(files: Vec<Wanted>, threads: usize) -> Result<Vec<File>> {
+    // Opening a file costs more than hashing a small one, and so does asking for work.
+    const BATCH: usize = 32;
+    let next = AtomicUsize::new(0);
+    let done: Mutex<Vec<Hashed>> = Mutex::new(Vec::with_capacity(files.len()));
+    let work = || {
+        let mut buffer = vec![0; 1 << 17];
+        loop {
+            let first = next.fetch_add(BATCH, Ordering::Relaxed);
+            if first >= files.len() {
+                return;
+            }
+            let last = files.len().min(first + BATCH);
+            let batch: Vec<_> = (first..last)
+                .map(|i| (i, hash_file(&files[i].path, &mut buffer)))
+                .collect();
+            done.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .extend(batch);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads.clamp(1, files.len().div_ceil(BATCH).max(1)) {
+            scope.spawn(work);
+        }
+        work();
+    });
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_unstable_by_key(|(i, _)| *i);
+    files
+        .into_iter()
+        .zip(done)
+        .map(|(file, (_, result))| {
+            let (digest, size) = result?;
+            Ok(File {
+                name: file.name,
+                digest,
+                size: Some(size),
+            })
+        })
+        .collect()
+}
+
+fn hash_file(path: &Path, buffer: &mut [u8]) -> Result<(Digest, u64)> {
+    let unreadable = |e| Error::io(path.display(), "cannot be read", e);
+    let mut file = std::fs::File::open(path).map_err(unreadable)?;
+    let mut hasher = Hasher::new();
+    let mut size = 0;
+    loop {
+        match file.read(buffer) {
+            Ok(0) => return Ok((hasher.finish(), size)),
+            Ok(n) => {
+                hasher.update(&buffer[..n]);
+                size += n as u64;
+            }
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(unreadable(e)),
+        }
+    }
+}

@@ -1,0 +1,413 @@
+//! `verbatim layout`: OCI layouts, written, read and checked.
+
+use std::fmt::Write as _;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use anyhow::{anyhow, bail};
+use clap::builder::styling::{AnsiColor, Style};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+use verbatim_oci::layout::{check, import, Inputs, LayerInput, Layout, Plan, Progress, Report};
+use verbatim_oci::{json, ErrorKind, Named, Platform};
+use verbatim_sums::Reference;
+
+use super::image::{layer_input, print, write_files, LinkName};
+use crate::outcome::{Outcome, Unchecked};
+
+/// Write, read and check OCI layouts: images as folders or tar archives.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "EXAMPLES
+  Is every byte of an image what its documents say?
+    verbatim layout check bazel-bin/image
+
+  One image out of a layout of several platforms:
+    verbatim layout import app --platform=linux/arm64 --manifest=manifest.json --config=config.json")]
+pub struct Options {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Create(Create),
+    Archive(Archive),
+    Import(Import),
+    Check(Check),
+}
+
+pub fn run(options: Options) -> anyhow::Result<Outcome> {
+    match options.command {
+        Command::Create(options) => run_create(options),
+        Command::Archive(options) => run_archive(options),
+        Command::Import(options) => run_import(options),
+        Command::Check(options) => run_check(options),
+    }
+}
+
+/// What a layout is made from.
+#[derive(Debug, clap::Args)]
+struct Parts {
+    /// The manifest or index that the layout is of.
+    #[arg(long, value_name = "FILE")]
+    root: PathBuf,
+    /// A manifest or config that the root names; give it once for each.
+    #[arg(long = "object", value_name = "FILE")]
+    objects: Vec<PathBuf>,
+    /// A layer: its blob, or {"blob":FILE,"metadata":FILE}; give it once for each.
+    #[arg(long = "layer", value_name = "LAYER")]
+    layers: Vec<String>,
+    /// Where further blobs are: an OCI layout, or a file in blobs/sha256 of one.
+    #[arg(long = "layout", value_name = "LAYOUT")]
+    layouts: Vec<PathBuf>,
+}
+
+impl Parts {
+    fn plan(&self) -> anyhow::Result<Plan> {
+        let mut inputs = Inputs::default();
+        for object in &self.objects {
+            inputs.add_document_file(object)?;
+        }
+        for layer in &self.layers {
+            match layer_input(layer)? {
+                (metadata, Some(blob)) => inputs.add_layer(LayerInput { blob, metadata }),
+                (_, None) => bail!(
+                    "{layer} is the metadata of a layer, and a layout needs the blob; write --layer={{\"blob\":…,\"metadata\":…}}"
+                ),
+            }
+        }
+        for layout in &self.layouts {
+            inputs.add_layout(layout)?;
+        }
+        let root = json::read_file(&self.root, json::MAX_DOCUMENT)?;
+        Ok(Plan::new(
+            Named::new(&root, &self.root.display().to_string()),
+            inputs,
+        )?)
+    }
+}
+
+/// Write an OCI layout with everything that one manifest or index names, and nothing else.
+///
+/// `index.json` has exactly one descriptor, so every tool takes the layout. The folder must
+/// not exist, or be empty. Digests are recomputed while blobs are copied; of a blob that is
+/// linked only the size is checked, and `verbatim layout check` checks the rest.
+#[derive(Debug, clap::Args)]
+struct Create {
+    #[command(flatten)]
+    parts: Parts,
+    /// The name of the root in the layout.
+    #[arg(long, value_name = "NAME")]
+    tag: Option<String>,
+    /// How layers come into the folder. Symbolic links are relative and hold from its final place.
+    #[arg(long, value_name = "HOW", default_value = "copy")]
+    link: LinkName,
+    /// The folder to write.
+    #[arg(short, long, value_name = "DIR")]
+    output: PathBuf,
+}
+
+fn run_create(options: Create) -> anyhow::Result<Outcome> {
+    options.parts.plan()?.write_folder(
+        &options.output,
+        options.link.into(),
+        options.tag.as_deref(),
+    )?;
+    Ok(Outcome::Done)
+}
+
+/// Write an OCI layout as a tar archive that Docker and Podman load too.
+///
+/// The archive is canonical (sorted, owner 0:0, time 0) and holds Docker's `manifest.json`
+/// beside the OCI layout. Of an index it lists every image; the name is then in the OCI
+/// part only, for Docker's list would give it to the last image.
+#[derive(Debug, clap::Args)]
+struct Archive {
+    #[command(flatten)]
+    parts: Parts,
+    /// The name of the image when it is loaded, registry.example.com/name:tag or name:tag.
+    #[arg(long, value_name = "NAME:TAG")]
+    reference: Option<String>,
+    /// The archive to write.
+    #[arg(short, long, value_name = "OUT.tar")]
+    output: PathBuf,
+}
+
+fn run_archive(options: Archive) -> anyhow::Result<Outcome> {
+    let reference = options
+        .reference
+        .as_deref()
+        .map(|text| archive_name(text, "--reference"))
+        .transpose()?;
+    options.parts.plan()?.write_archive(
+        &options.output,
+        reference
+            .as_ref()
+            .map(|(full, tag)| (full.as_str(), tag.as_deref())),
+    )?;
+    Ok(Outcome::Done)
+}
+
+/// A name for a loaded image, and the tag in it. Local names need no registry.
+pub(super) fn archive_name(text: &str, option: &str) -> anyhow::Result<(String, Option<String>)> {
+    let parsed: Reference = text
+        .parse()
+        .or_else(|error| format!("localhost/{text}").parse().map_err(|_| error))
+        .map_err(|error| anyhow!("{option}: {error}"))?;
+    Ok((text.to_owned(), parsed.tag().map(str::to_owned)))
+}
+
+/// Take one image out of a layout, after checking every byte of it.
+///
+/// The layout may have several descriptors and nested indexes; attestations, signatures and
+/// other artifacts are passed over. Where it holds several images, --platform chooses.
+#[derive(Debug, clap::Args)]
+struct Import {
+    /// The layout, a folder or a tar archive.
+    #[arg(value_name = "LAYOUT")]
+    layout: PathBuf,
+    /// Which image, os/architecture or os/architecture/variant.
+    #[arg(long, value_name = "PLATFORM")]
+    platform: Option<Platform>,
+    /// Write the manifest here.
+    #[arg(long, value_name = "FILE")]
+    manifest: Option<PathBuf>,
+    /// Write the config here.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Write the digest of the manifest here, without a line feed.
+    #[arg(long, value_name = "FILE")]
+    digest: Option<PathBuf>,
+    /// Write the descriptor of the manifest, with its platform, here.
+    #[arg(long, value_name = "FILE")]
+    descriptor: Option<PathBuf>,
+    /// Write all that is known of the image here, as JSON.
+    #[arg(long, value_name = "FILE")]
+    metadata: Option<PathBuf>,
+    /// How many layers are read at a time; by default as many as there are cores.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+}
+
+fn run_import(options: Import) -> anyhow::Result<Outcome> {
+    let layout = Layout::open(&options.layout).map_err(unchecked)?;
+    let bar = Bar::new();
+    let image = import(
+        &layout,
+        options.platform.as_ref(),
+        threads(options.threads),
+        bar.clone(),
+    );
+    bar.finish();
+    let image = image.map_err(unchecked)?;
+    let digest = image.metadata.manifest.digest.to_string();
+    write_files(vec![
+        (options.manifest.as_deref(), image.manifest),
+        (options.config.as_deref(), image.config),
+        (options.digest.as_deref(), digest.clone().into_bytes()),
+        (
+            options.descriptor.as_deref(),
+            json::to_canonical(&image.metadata.manifest)?,
+        ),
+        (options.metadata.as_deref(), image.metadata.to_json()?),
+    ])?;
+    let silent = [
+        &options.manifest,
+        &options.config,
+        &options.digest,
+        &options.descriptor,
+        &options.metadata,
+    ];
+    if silent.iter().all(|output| output.is_none()) {
+        print(&format!("{digest}\n"))?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// Check every byte of a layout against its documents.
+///
+/// All digests and sizes are recomputed, layers are unpacked and their content compared with
+/// the diff_ids of the config, platforms in indexes with those in configs, media types with
+/// the compression that is there. Layers are read in parallel and never held in memory.
+///
+/// Exit code 0: all is as the documents say; 1: something is wrong or missing; 2: it is no
+/// layout at all; 3: something could not be read.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "EXAMPLES
+  verbatim layout check bazel-bin/image
+  verbatim layout check --format=json app.tar | jq .problems")]
+struct Check {
+    /// The layout, a folder or a tar archive.
+    #[arg(value_name = "LAYOUT")]
+    layout: PathBuf,
+    /// The form of the report.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+    /// How many blobs are read at a time; by default as many as there are cores.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+}
+
+/// The form of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Format {
+    Text,
+    Json,
+}
+
+/// The report for machines.
+#[derive(Serialize)]
+struct CheckReport<'a> {
+    schema: &'static str,
+    verdict: &'static str,
+    layout: String,
+    #[serde(flatten)]
+    report: &'a Report,
+}
+
+fn run_check(options: Check) -> anyhow::Result<Outcome> {
+    let layout = Layout::open(&options.layout).map_err(unchecked)?;
+    let bar = Bar::new();
+    let report = check(&layout, threads(options.threads), bar.clone());
+    bar.finish();
+    let report = report.map_err(unchecked)?;
+    let unreadable = report.problems.iter().find(|problem| problem.kind == "io");
+    let verdict = match (report.problems.is_empty(), unreadable) {
+        (true, _) => "valid",
+        (false, None) => "invalid",
+        (false, Some(_)) => "unchecked",
+    };
+    let name = options.layout.display().to_string();
+    match options.format {
+        Format::Json => print(&String::from_utf8(json::to_canonical_line(
+            &CheckReport {
+                schema: "verbatim.layout/1",
+                verdict,
+                layout: name,
+                report: &report,
+            },
+        )?)?)?,
+        Format::Text => print(&text_report(&name, verdict, &report))?,
+    }
+    if let Some(problem) = unreadable {
+        return Err(anyhow!("{}: {}", problem.file, problem.problem).context(Unchecked));
+    }
+    Ok(match verdict {
+        "valid" => Outcome::Done,
+        _ => Outcome::Different,
+    })
+}
+
+fn text_report(name: &str, verdict: &str, report: &Report) -> String {
+    let (good, bad) = colours();
+    let colour = if verdict == "valid" { good } else { bad };
+    let mut text = format!("{name}: {colour}{verdict}{colour:#}\n");
+    // Writing to a string cannot fail.
+    let _ = writeln!(
+        text,
+        "  published  {}  {}",
+        report.published.digest, report.published.media_type
+    );
+    let width = report
+        .images
+        .iter()
+        .map(|image| image.platform.to_string().len())
+        .max()
+        .unwrap_or(0);
+    for image in &report.images {
+        let _ = writeln!(
+            text,
+            "  image      {}  {:width$}  {} layers, {} bytes",
+            image.manifest,
+            image.platform.to_string(),
+            image.layers,
+            image.size
+        );
+    }
+    let _ = writeln!(
+        text,
+        "  read       {} blobs, {} bytes",
+        report.blobs, report.bytes
+    );
+    for file in &report.unreferenced {
+        let _ = writeln!(text, "  not named by any document: {file}");
+    }
+    for problem in &report.problems {
+        let place = match &problem.pointer {
+            Some(pointer) => format!("{} at {pointer}", problem.file),
+            None => problem.file.clone(),
+        };
+        let _ = writeln!(
+            text,
+            "{bad}{}{bad:#} {place}: {}",
+            problem.kind, problem.problem
+        );
+    }
+    text
+}
+
+/// Styles for good and bad news; plain where nobody looks, or where `NO_COLOR` is set.
+pub(super) fn colours() -> (Style, Style) {
+    let plain = !std::io::stdout().is_terminal()
+        || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    if plain {
+        (Style::new(), Style::new())
+    } else {
+        (
+            AnsiColor::Green.on_default().bold(),
+            AnsiColor::Red.on_default().bold(),
+        )
+    }
+}
+
+/// What could not be read was not checked.
+pub(super) fn unchecked(error: verbatim_oci::Error) -> anyhow::Error {
+    let io = error.kind() == ErrorKind::Io;
+    let error = anyhow::Error::from(error);
+    if io {
+        error.context(Unchecked)
+    } else {
+        error
+    }
+}
+
+/// As many threads as asked for, or as there are cores.
+pub(super) fn threads(asked: Option<u16>) -> usize {
+    asked.map_or_else(
+        || available_parallelism().map_or(1, usize::from),
+        usize::from,
+    )
+}
+
+/// A progress bar on standard error, if that is a terminal.
+struct Bar(ProgressBar);
+
+impl Bar {
+    fn new() -> Arc<Self> {
+        let bar = ProgressBar::no_length();
+        if let Ok(style) = ProgressStyle::with_template(
+            "checking {wide_bar} {decimal_bytes}/{decimal_total_bytes} {eta}",
+        ) {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(250));
+        Arc::new(Self(bar))
+    }
+
+    fn finish(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
+impl Progress for Bar {
+    fn total(&self, bytes: u64) {
+        self.0.set_length(bytes);
+    }
+
+    fn add(&self, bytes: u64) {
+        self.0.inc(bytes);
+    }
+}
