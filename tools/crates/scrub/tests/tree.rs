@@ -1,0 +1,289 @@
+//! A root file system as installers leave it.
+
+use verbatim_scrub::{Action, Change, Kind, Rules, Scrub};
+
+/// What a rule is expected to do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Want {
+    Keep,
+    Drop,
+    Empty,
+    Rewrite,
+    Fail,
+}
+use Want::{Drop, Empty, Fail, Keep, Rewrite};
+
+const PEM: &[u8] = b"-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\n";
+const DIR: &[u8] = b"\0dir";
+const LINK: &[u8] = b"\0link";
+
+/// Path, content (or what kind it is), rule, and what is to be done.
+const TREE: &[(&str, &[u8], &str, Want)] = &[
+    (
+        "etc/machine-id",
+        b"0123456789abcdef0123456789abcdef\n",
+        "machine-id",
+        Empty,
+    ),
+    ("var/lib/dbus/machine-id", b"0123", "machine-id", Drop),
+    ("var/lib/dbus/machine-id", LINK, "", Keep),
+    (
+        "etc/shadow",
+        b"root:*:19700:0:99999:7:::\n",
+        "password-age",
+        Rewrite,
+    ),
+    (
+        "etc/shadow-",
+        b"root:*:19700:0:99999:7:::\n",
+        "account-backup",
+        Drop,
+    ),
+    ("etc/passwd-", b"root", "account-backup", Drop),
+    ("etc/passwd", b"root:x:0:0\n", "", Keep),
+    ("var/backups/dpkg.status.0", b"x", "account-backup", Drop),
+    ("var/backups", DIR, "", Keep),
+    ("etc/ssh/ssh_host_ed25519_key", b"x", "host-key", Fail),
+    ("etc/ssh/ssh_host_ed25519_key.pub", b"x", "host-key", Fail),
+    ("etc/ssh/ssh_host_key", b"x", "host-key", Fail),
+    (
+        "etc/ssh/sshd_config",
+        b"HostKey /etc/ssh/ssh_host_rsa_key\n",
+        "",
+        Keep,
+    ),
+    ("root/.ssh/id_ed25519", PEM, "private-key", Fail),
+    ("root/.ssh/id_ed25519.pub", b"ssh-ed25519 AAAA", "", Keep),
+    (
+        "etc/ssl/private/ssl-cert-snakeoil.key",
+        b"x",
+        "private-key",
+        Fail,
+    ),
+    ("etc/ssl/private", DIR, "", Keep),
+    ("etc/app/server.pem", PEM, "private-key", Fail),
+    ("var/lib/app/key", PEM, "private-key", Fail),
+    ("usr/share/doc/python/tests/key.pem", PEM, "", Keep),
+    (
+        "etc/ssl/certs/ca.pem",
+        b"-----BEGIN CERTIFICATE-----\n",
+        "",
+        Keep,
+    ),
+    ("var/log/dpkg.log", b"2024-01-01", "logs", Drop),
+    ("var/log/apt/history.log", b"Start-Date", "logs", Drop),
+    ("var/log/apt", DIR, "", Keep),
+    ("var/log/wtmp", b"x", "logs", Empty),
+    ("var/log/btmp", b"", "", Keep),
+    ("var/log/journal/0123456789", DIR, "logs", Drop),
+    ("var/log/journal", DIR, "", Keep),
+    ("var/log/latest", LINK, "logs", Drop),
+    ("var/cache/apt/pkgcache.bin", b"x", "apt-cache", Drop),
+    ("var/cache/apt/archives/a.deb", b"x", "apt-cache", Drop),
+    ("var/cache/apt/archives/partial", DIR, "", Keep),
+    (
+        "var/lib/apt/lists/example.com_Packages",
+        b"x",
+        "apt-cache",
+        Drop,
+    ),
+    ("var/lib/apt/lists/partial", DIR, "", Keep),
+    ("var/lib/apt/extended_states", b"x", "", Keep),
+    ("var/cache/debconf/config.dat", b"x", "", Keep),
+    ("var/cache/debconf/config.dat-old", b"x", "apt-cache", Drop),
+    ("var/cache/dnf/fedora-0123/repodata", DIR, "dnf-cache", Drop),
+    ("var/lib/dnf/history.sqlite-wal", b"x", "dnf-cache", Drop),
+    ("var/cache/ldconfig/aux-cache", b"x", "ldconfig-aux", Drop),
+    ("etc/ld.so.cache", b"x", "", Keep),
+    (
+        "var/cache/fontconfig/0123-le64.cache-7",
+        b"x",
+        "font-cache",
+        Drop,
+    ),
+    (
+        "usr/share/fonts/truetype/dejavu/.uuid",
+        b"x",
+        "font-cache",
+        Drop,
+    ),
+    ("usr/share/fonts/truetype/dejavu/a.ttf", b"x", "", Keep),
+    ("var/cache/man/de/index.db", b"x", "search-index", Drop),
+    ("var/lib/systemd/random-seed", b"x", "random-seed", Drop),
+    ("etc/iscsi/initiatorname.iscsi", b"x", "host-identity", Drop),
+    ("etc/hostname", b"builder17\n", "", Keep),
+    ("var/lib/rpm/rpmdb.sqlite", b"x", "", Keep),
+    ("var/lib/rpm/rpmdb.sqlite-wal", b"", "package-journal", Drop),
+    (
+        "usr/lib/sysimage/rpm/rpmdb.sqlite-wal",
+        b"x",
+        "package-journal",
+        Fail,
+    ),
+    (
+        "usr/lib/sysimage/rpm/rpmdb.sqlite-shm",
+        b"x",
+        "package-journal",
+        Drop,
+    ),
+    ("var/lib/dpkg/status", b"x", "", Keep),
+    ("var/lib/dpkg/status-old", b"x", "package-journal", Drop),
+    ("var/lib/dpkg/lock", b"", "package-journal", Drop),
+    ("var/lib/dpkg/updates", DIR, "", Keep),
+    ("var/lib/dpkg/updates/0001", b"x", "package-journal", Fail),
+    ("var/.updated", b"x", "update-stamp", Drop),
+    ("root/.bash_history", b"x", "home-cache", Drop),
+    ("home/user/.cache/pip/x", b"x", "home-cache", Drop),
+    ("root/.cache", DIR, "", Keep),
+    ("root/.bashrc", b"x", "", Keep),
+    ("run/lock", DIR, "", Keep),
+    ("run/utmp", b"x", "temporary", Drop),
+    ("tmp/build/x", b"x", "temporary", Drop),
+    ("tmp/build", DIR, "temporary", Drop),
+    ("tmp", DIR, "", Keep),
+    (".dockerenv", b"", "temporary", Drop),
+    ("usr/lib/python3/__pycache__/a.pyc", b"x", "", Keep),
+    ("usr/bin/program", b"x", "", Keep),
+    ("var/cache/apt/.wh.pkgcache.bin", b"", "", Keep),
+    ("etc/.wh..wh..opq", b"", "", Keep),
+];
+
+fn kind_of(content: &[u8]) -> Kind {
+    match content {
+        DIR => Kind::Directory,
+        LINK => Kind::Symlink,
+        content => Kind::File {
+            size: content.len() as u64,
+        },
+    }
+}
+
+fn visit(scrub: &mut Scrub, path: &str, content: &[u8]) -> Action {
+    let kind = kind_of(content);
+    let needs = scrub.needs(path.as_bytes(), kind);
+    scrub.visit(path.as_bytes(), kind, &content[..needs])
+}
+
+#[test]
+fn everything_in_its_place() {
+    for prefix in ["", "/", "./"] {
+        for &(path, content, rule, want) in TREE {
+            let mut scrub = Scrub::new(Rules::default());
+            let action = visit(&mut scrub, &format!("{prefix}{path}"), content);
+            let got = match &action {
+                Action::Keep => Keep,
+                Action::Drop => Drop,
+                Action::Rewrite(new) if new.is_empty() => Empty,
+                Action::Rewrite(_) => Rewrite,
+                Action::Fail(refusal) => {
+                    assert_eq!((refusal.rule, &refusal.path[..]), (rule, path.as_bytes()));
+                    let text = refusal.to_string();
+                    assert!(text.starts_with(path) && text.contains(rule), "{text}");
+                    Fail
+                }
+            };
+            assert_eq!(got, want, "{path}");
+            // What was done is in the report, and nothing else.
+            let change = match want {
+                Keep | Fail => None,
+                Drop => Some(Change::Dropped),
+                Empty => Some(Change::Emptied),
+                Rewrite => Some(Change::Rewritten),
+            };
+            let done = scrub.into_done();
+            assert_eq!(done.first().map(|done| done.change), change, "{path}");
+            assert_eq!(
+                done.first().map_or("", |done| done.rule),
+                if change.is_some() { rule } else { "" }
+            );
+            // Without its rule the entry stays.
+            if !rule.is_empty() {
+                let rules = Rules::default().switch(rule, false).unwrap();
+                let mut scrub = Scrub::new(rules);
+                assert_eq!(visit(&mut scrub, path, content), Action::Keep, "{path}");
+            }
+            let exempt = Rules::default().exempt(path.split('/').next().unwrap());
+            assert_eq!(visit(&mut Scrub::new(exempt), path, content), Action::Keep);
+        }
+    }
+}
+
+#[test]
+fn twice_is_once() {
+    let mut scrub = Scrub::new(Rules::parse("all").unwrap());
+    for &(path, content, ..) in TREE {
+        if let Action::Rewrite(new) = visit(&mut scrub, path, content) {
+            assert_eq!(visit(&mut scrub, path, &new), Action::Keep, "{path}");
+        }
+    }
+}
+
+#[test]
+fn rules_that_are_off_by_default() {
+    let mut scrub = Scrub::new(Rules::parse("all").unwrap());
+    assert_eq!(visit(&mut scrub, "etc/hostname", b"x"), Action::Drop);
+    assert_eq!(visit(&mut scrub, "etc/resolv.conf", LINK), Action::Keep);
+    let cached = "usr/lib/python3/__pycache__";
+    assert_eq!(visit(&mut scrub, cached, DIR), Action::Drop);
+    assert_eq!(
+        visit(&mut scrub, &format!("{cached}/a.pyc"), b"x"),
+        Action::Drop
+    );
+    let report: Vec<_> = scrub.done().iter().map(ToString::to_string).collect();
+    assert_eq!(report[0], "dropped   etc/hostname (hostname)");
+}
+
+#[test]
+fn what_cannot_be_looked_into() {
+    let mut scrub = Scrub::new(Rules::default());
+    let fails = |action| matches!(action, Action::Fail(_));
+    // A hard link's content stands elsewhere, where nobody would rewrite it.
+    assert!(fails(scrub.visit(b"etc/machine-id", Kind::HardLink, b"")));
+    assert!(fails(scrub.visit(b"var/log/wtmp", Kind::HardLink, b"")));
+    assert_eq!(
+        scrub.visit(b"etc/passwd-", Kind::HardLink, b""),
+        Action::Drop
+    );
+    assert_eq!(
+        scrub.visit(b"etc/app/config", Kind::HardLink, b""),
+        Action::Keep
+    );
+    // Less content than was asked for, and more than can be.
+    let kind = Kind::File { size: 33 };
+    assert_eq!(scrub.needs(b"etc/machine-id", kind), 33);
+    assert!(fails(scrub.visit(b"etc/machine-id", kind, b"")));
+    let huge = Kind::File { size: u64::MAX };
+    assert_eq!(scrub.needs(b"etc/shadow", huge), 1 << 20);
+    assert!(fails(scrub.visit(
+        b"etc/shadow",
+        huge,
+        &vec![b'x'; 1 << 20]
+    )));
+    // A large file is only looked at from its beginning.
+    assert_eq!(scrub.needs(b"var/lib/data", huge), 16 << 10);
+    assert_eq!(
+        scrub.visit(b"var/lib/data", huge, &[0; 16 << 10]),
+        Action::Keep
+    );
+    assert_eq!(scrub.needs(b"usr/bin/program", huge), 0);
+    assert!(!scrub.done().is_empty());
+}
+
+#[test]
+fn hostile_paths() {
+    let mut scrub = Scrub::new(Rules::parse("all").unwrap());
+    let deep = [&b"usr/"[..], &b"a/".repeat(100_000), b"x"].concat();
+    for path in [
+        &b""[..],
+        b"/",
+        b".",
+        "\u{0}etc".as_bytes(),
+        b"\xff\xfe",
+        b"//etc",
+        &deep,
+    ] {
+        for kind in [Kind::Directory, Kind::Other, Kind::File { size: 0 }] {
+            assert_eq!(scrub.visit(path, kind, b""), Action::Keep);
+        }
+    }
+}
