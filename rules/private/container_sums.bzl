@@ -123,7 +123,9 @@ def _container_sums_impl(ctx):
             fields["reference"] = own
             names[name] = None
             if name in ctx.attr.kinds:
-                fields["as"] = check_one_of(label, "kinds", ctx.attr.kinds[name], ["image", "index"])
+                if source.kind not in ["layout", "file"]:
+                    fail_at(label, "kinds", "{} is not a layout that can be understood in two ways, so that there is nothing to settle; remove it.".format(show(target.label)))
+                fields["layout_kind"] = check_one_of(label, "kinds", ctx.attr.kinds[name], ["image", "index"])
             records.append(struct(
                 fields = fields,
                 files = source.files,

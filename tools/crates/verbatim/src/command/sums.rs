@@ -40,6 +40,7 @@ enum Command {
     Merge(Merge),
     Check(Check),
     Compare(Compare),
+    Update(Update),
 }
 
 pub fn run(options: Options) -> anyhow::Result<Outcome> {
@@ -48,6 +49,7 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
         Command::Merge(options) => run_merge(options),
         Command::Check(options) => run_check(options),
         Command::Compare(options) => run_compare(options),
+        Command::Update(options) => run_update(options),
     }
 }
 
@@ -656,4 +658,52 @@ fn difference(expected_name: &str, actual_name: &str, changes: &[Change]) -> Str
         counts[0], counts[1], counts[2]
     );
     text
+}
+
+/// Take new sums over into a checked-in file.
+///
+/// Meant for `bazel run`, which says where the workspace is (in BUILD_WORKSPACE_DIRECTORY):
+/// only there does a program write into the sources. The file is written whole, or not at all.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "EXAMPLES
+  Accept changed sums of a `sums_test`:
+    bazel run //release:sums_test.update")]
+struct Update {
+    /// The checked-in file, relative to the workspace.
+    #[arg(value_name = "DEST")]
+    destination: PathBuf,
+    /// The sums that it shall hold.
+    #[arg(value_name = "ACTUAL")]
+    actual: PathBuf,
+}
+
+fn run_update(options: Update) -> anyhow::Result<Outcome> {
+    // The one place where the environment is read: nothing else tells a program that
+    // `bazel run` started where the sources are.
+    let workspace = std::env::var_os("BUILD_WORKSPACE_DIRECTORY")
+        .filter(|folder| !folder.is_empty())
+        .ok_or_else(|| {
+            anyhow!("BUILD_WORKSPACE_DIRECTORY is not set; start this with `bazel run`")
+        })?;
+    let inside = options
+        .destination
+        .components()
+        .all(|part| matches!(part, std::path::Component::Normal(_)));
+    if !inside || options.destination.as_os_str().is_empty() {
+        bail!(
+            "{}: is not a path inside the workspace; give it relative to its top, without `..`",
+            options.destination.display()
+        );
+    }
+    let (data, name) = read_text(&options.actual)?;
+    let count = text::parse(&data, &name)?.sums.len();
+    let path = Path::new(&workspace).join(&options.destination);
+    let shown = options.destination.display();
+    if std::fs::read(&path).is_ok_and(|old| old == data) {
+        print(&format!("{shown}: holds these {count} sums already\n"))?;
+        return Ok(Outcome::Done);
+    }
+    write_files(vec![(Some(path.as_path()), data)])?;
+    print(&format!("{shown}: holds {count} sums now\n"))?;
+    Ok(Outcome::Done)
 }
