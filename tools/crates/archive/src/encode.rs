@@ -8,6 +8,7 @@
 use std::fmt;
 
 use libdeflater::{CompressionLvl, Compressor};
+use zstd::zstd_safe::CParameter;
 
 use crate::Error;
 
@@ -48,6 +49,10 @@ pub struct Encoder {
 const GZIP_BLOCK: usize = 1 << 20;
 /// zstd looks back further, so shorter frames cost more: 2 % with 2 MiB, 0.4 % with 4 MiB.
 const ZSTD_BLOCK: usize = 4 << 20;
+/// Above this level zstd's own tables take 40 to 70 MiB a thread. For frames of 4 MiB, tables
+/// of 8 MiB lose next to nothing, and memory stays bounded.
+const ZSTD_SMALL_TABLES: i32 = 8;
+const ZSTD_TABLE_LOG: u32 = 21;
 /// Uncompressed, the size of a block only decides how work is shared.
 const PLAIN_BLOCK: usize = 1 << 20;
 
@@ -137,9 +142,18 @@ impl Encoding {
                     })?;
                 Some(BlockEncoder::Gzip(Compressor::new(level)))
             }
-            Compression::Zstd => Some(BlockEncoder::Zstd(
-                zstd::bulk::Compressor::new(self.level).map_err(zstd_error)?,
-            )),
+            Compression::Zstd => {
+                let mut compressor = zstd::bulk::Compressor::new(self.level).map_err(zstd_error)?;
+                if self.level > ZSTD_SMALL_TABLES {
+                    for table in [
+                        CParameter::HashLog(ZSTD_TABLE_LOG),
+                        CParameter::ChainLog(ZSTD_TABLE_LOG),
+                    ] {
+                        compressor.set_parameter(table).map_err(zstd_error)?;
+                    }
+                }
+                Some(BlockEncoder::Zstd(compressor))
+            }
         })
     }
 }
@@ -168,30 +182,28 @@ pub(crate) enum BlockEncoder {
 }
 
 impl BlockEncoder {
-    /// Compress one block into `out`, whose old content is lost, and say how many bytes it takes there.
-    pub(crate) fn encode(&mut self, block: &[u8], out: &mut Vec<u8>) -> Result<usize, Error> {
+    /// Compress one block into `out`, whose old content is lost.
+    pub(crate) fn encode(&mut self, block: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
         match self {
             Self::Gzip(compressor) => {
-                let bound = compressor.gzip_compress_bound(block.len());
-                if out.len() < bound {
-                    out.resize(bound, 0);
-                }
-                compressor
+                out.resize(compressor.gzip_compress_bound(block.len()), 0);
+                let n = compressor
                     .gzip_compress(block, out)
                     .map_err(|e| Error::Encode {
                         encoder: "libdeflate",
                         problem: e.to_string(),
-                    })
+                    })?;
+                out.truncate(n);
             }
             Self::Zstd(compressor) => {
-                let bound = zstd::zstd_safe::compress_bound(block.len());
-                if out.len() < bound {
-                    out.resize(bound, 0);
-                }
+                // Not filled beforehand: memory that is never touched costs nothing.
+                out.clear();
+                out.reserve(zstd::zstd_safe::compress_bound(block.len()));
                 compressor
-                    .compress_to_buffer(block, &mut out[..])
-                    .map_err(zstd_error)
+                    .compress_to_buffer(block, out)
+                    .map_err(zstd_error)?;
             }
         }
+        Ok(())
     }
 }

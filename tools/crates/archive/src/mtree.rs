@@ -313,9 +313,12 @@ mod tests {
 
     #[test]
     fn contents_come_from_where_the_list_says() {
-        let bytes = build("a/b type=file contents=Cargo.toml mode=0600\n").unwrap();
-        let content = std::fs::read("Cargo.toml").unwrap();
-        assert_eq!(&bytes[512..512 + content.len()], content);
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a file");
+        std::fs::write(&file, "abc").unwrap();
+        let name = file.to_str().unwrap().replace(' ', "\\s");
+        let bytes = build(&format!("a/b type=file contents={name} mode=0600\n")).unwrap();
+        assert_eq!(&bytes[512..516], b"abc\0");
     }
 
     #[test]

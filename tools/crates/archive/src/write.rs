@@ -224,10 +224,10 @@ fn write_alone(
         match &mut encoder {
             None => out.write_all(&buffer).map_err(write_error)?,
             Some(encoder) => {
-                let n = encoder.encode(&buffer, &mut encoded)?;
-                digest.update(&encoded[..n]);
-                size += n as u64;
-                out.write_all(&encoded[..n]).map_err(write_error)?;
+                encoder.encode(&buffer, &mut encoded)?;
+                digest.update(&encoded);
+                size += encoded.len() as u64;
+                out.write_all(&encoded).map_err(write_error)?;
             }
         }
         progress(buffer.len() as u64);
@@ -301,10 +301,10 @@ impl Drop for StopOnDrop<'_> {
     }
 }
 
-/// A block of compressed bytes; of a buffer only the front is used.
+/// A block as it is written.
 enum Piece {
     Plain(Arc<Vec<u8>>),
-    Encoded(Vec<u8>, usize),
+    Encoded(Vec<u8>),
 }
 
 type Numbered<T> = (usize, Result<T, Error>);
@@ -440,7 +440,7 @@ fn work(
                 let mut encoded = lock(&shared.encoded).pop().unwrap_or_default();
                 let result = encoder.encode(&buffer, &mut encoded);
                 shared.give_back(buffer);
-                result.map(|n| Piece::Encoded(encoded, n))
+                result.map(|()| Piece::Encoded(encoded))
             }
             _ => Ok(Piece::Plain(buffer)),
         };
@@ -463,10 +463,10 @@ fn write_in_order(
                 out.write_all(&block).map_err(write_error)?;
                 shared.give_back(block);
             }
-            Piece::Encoded(block, n) => {
-                hasher.update(&block[..n]);
-                size += n as u64;
-                out.write_all(&block[..n]).map_err(write_error)?;
+            Piece::Encoded(block) => {
+                hasher.update(&block);
+                size += block.len() as u64;
+                out.write_all(&block).map_err(write_error)?;
                 lock(&shared.encoded).push(block);
             }
         }
