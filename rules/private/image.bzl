@@ -150,6 +150,7 @@ def _oci_image_impl(ctx):
         platform = platform_text(platform),
         layers = (base.layers if base else []) + layers,
         layouts = base.layouts if base else depset(),
+        layouts_runfiles = base.layouts_runfiles if base else depset(),
     )
 
 oci_image = rule(

@@ -38,7 +38,7 @@ def add_image_outputs(args, files):
     args.add(files.metadata, format = "--metadata=%s")
     return [files.manifest, files.config, files.digest, files.descriptor, files.metadata]
 
-def image_providers(ctx, files, *, platform, layers, layouts):
+def image_providers(ctx, files, *, platform, layers, layouts, layouts_runfiles):
     """Declare the layout and put the providers of an image together.
 
     Args:
@@ -47,6 +47,7 @@ def image_providers(ctx, files, *, platform, layers, layouts):
         platform: string, `os/architecture[/variant]`.
         layers: list of OciLayerInfo.
         layouts: depset of Files that hold further layers.
+        layouts_runfiles: depset of Files, what links in these layouts point to.
 
     Returns:
         A list of providers.
@@ -57,6 +58,7 @@ def image_providers(ctx, files, *, platform, layers, layouts):
         objects = [files.config],
         layers = layers,
         layouts = layouts,
+        layouts_runfiles = layouts_runfiles,
     )
     return [
         DefaultInfo(files = depset([outputs.layout]), runfiles = outputs.runfiles),
@@ -66,6 +68,7 @@ def image_providers(ctx, files, *, platform, layers, layouts):
             digest = files.digest,
             layers = layers,
             layouts = layouts,
+            layouts_runfiles = layouts_runfiles,
             manifest = files.manifest,
             metadata = files.metadata,
             platform = platform,

@@ -6,33 +6,37 @@ load(":image_outputs.bzl", "add_image_outputs", "declare_image", "image_provider
 load(":layout.bzl", "LAYOUT_ATTRS")
 load(":toolchain.bzl", "TOOLCHAIN_TYPE", "run_verbatim", "verbatim_args")
 
-def _layout_path(ctx):
-    """The root of the layout among the files of `srcs`."""
+def _find_layout(ctx):
+    """Say where the layout is among the files of `srcs`, and which files hold blobs."""
     files = ctx.files.srcs
+    if len(files) == 1 and files[0].basename != "oci-layout":
+        # A directory, or an archive.
+        return struct(blobs = files, path = files[0].path)
     directories = [file for file in files if file.is_directory]
     if directories:
-        if len(files) != 1:
-            fail_at(ctx.label, "srcs", "holds the directory {} and {} more files; name one directory, or the files of one layout.".format(
-                repr(directories[0].short_path),
-                len(files) - 1,
-            ))
-        return files[0].path
+        fail_at(ctx.label, "srcs", "holds the directory {} and {} more files; name one directory, one archive, or the files of one layout.".format(
+            repr(directories[0].short_path),
+            len(files) - 1,
+        ))
     roots = [file for file in files if file.basename == "oci-layout"]
     if len(roots) != 1:
-        fail_at(ctx.label, "srcs", "holds {} files named \"oci-layout\"; name all files of one layout (`glob([\"base/**\"])`) or one directory.".format(len(roots)))
+        fail_at(ctx.label, "srcs", "holds {} files named \"oci-layout\"; name all files of one layout (`glob([\"base/**\"])`), one directory or one archive.".format(len(roots)))
     root = roots[0].dirname
     for file in files:
         if not file.path.startswith(root + "/"):
             fail_at(ctx.label, "srcs", "{} does not belong to the layout {}; take it out.".format(repr(file.short_path), repr(root)))
-    return root
+    return struct(
+        blobs = [file for file in files if file.dirname == root + "/blobs/sha256"],
+        path = root,
+    )
 
 def _oci_import_impl(ctx):
     platform = platform_text(resolve_platform(ctx))
     check_line(ctx.label, "reference", ctx.attr.reference)
-    layout = _layout_path(ctx)
+    layout = _find_layout(ctx)
 
     # Layouts of other rules are links into their targets' runfiles.
-    layouts = depset(ctx.files.srcs, transitive = [
+    runfiles = depset(transitive = [
         target[DefaultInfo].default_runfiles.files
         for target in ctx.attr.srcs
         if target[DefaultInfo].default_runfiles
@@ -41,23 +45,31 @@ def _oci_import_impl(ctx):
     args.add("--platform=" + platform)
     files = declare_image(ctx)
     outputs = add_image_outputs(args, files)
-    args.add(layout)
+    args.add(layout.path)
     run_verbatim(
         ctx,
         command = ["layout", "import"],
         args = args,
-        inputs = layouts,
+        inputs = depset(ctx.files.srcs, transitive = [runfiles]),
         outputs = outputs,
         mnemonic = "VerbatimImport",
         progress_message = "Importing image %{label}",
     )
-    return image_providers(ctx, files, platform = platform, layers = [], layouts = layouts)
+    return image_providers(
+        ctx,
+        files,
+        platform = platform,
+        layers = [],
+        layouts = depset(layout.blobs),
+        layouts_runfiles = runfiles,
+    )
 
 oci_import = rule(
     implementation = _oci_import_impl,
     attrs = {
         "srcs": attr.label_list(
-            doc = "The layout: all its files, `glob([\"base/**\"])`, or one target whose only output is a directory, such as images of other rules.",
+            doc = "The layout: all its files, `glob([\"base/**\"])`; or one target whose only output is a directory, such as an image of other rules; " +
+                  "or one tar archive of a layout.",
             allow_empty = False,
             allow_files = True,
             mandatory = True,

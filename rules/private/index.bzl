@@ -82,6 +82,7 @@ def _oci_index_impl(ctx):
         objects = objects,
         layers = [layer for image in images for layer in image.layers],
         layouts = depset(transitive = [image.layouts for image in images]),
+        layouts_runfiles = depset(transitive = [image.layouts_runfiles for image in images]),
     )
     return [
         DefaultInfo(files = depset([outputs.layout]), runfiles = outputs.runfiles),

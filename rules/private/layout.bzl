@@ -16,13 +16,7 @@ LAYOUT_ATTRS = {
 def _layer_arg(layer):
     return "--layer=" + json.encode({"blob": layer.blob.path, "metadata": layer.metadata.path})
 
-def _layout_arg(file):
-    # Of a layout that came as single files the blobs are what is of use here.
-    if file.is_directory or "/blobs/sha256/" in "/" + file.path:
-        return "--layout=" + file.path
-    return None
-
-def layout_outputs(ctx, *, root, objects, layers, layouts):
+def layout_outputs(ctx, *, root, objects, layers, layouts, layouts_runfiles):
     """Declare the OCI layout of an image or index, and an archive of it.
 
     Args:
@@ -31,6 +25,7 @@ def layout_outputs(ctx, *, root, objects, layers, layouts):
         objects: list of Files, the manifests and configs below it.
         layers: list of OciLayerInfo.
         layouts: depset of Files, layouts that hold further blobs.
+        layouts_runfiles: depset of Files, what links in these layouts point to.
 
     Returns:
         A struct with the Files `layout` and `tarball` and the runfiles that the layout's links point into.
@@ -41,7 +36,7 @@ def layout_outputs(ctx, *, root, objects, layers, layouts):
     layers = seen.values()
     inputs = depset(
         [root] + objects + [layer.blob for layer in layers] + [layer.metadata for layer in layers],
-        transitive = [layouts],
+        transitive = [layouts, layouts_runfiles],
     )
 
     def arguments():
@@ -49,7 +44,7 @@ def layout_outputs(ctx, *, root, objects, layers, layouts):
         args.add(root, format = "--root=%s")
         args.add_all(objects, format_each = "--object=%s")
         args.add_all(layers, map_each = _layer_arg)
-        args.add_all(layouts, map_each = _layout_arg, expand_directories = False)
+        args.add_all(layouts, format_each = "--layout=%s", expand_directories = False)
         return args
 
     links = ctx.attr._layout_links[BuildSettingInfo].value
@@ -82,7 +77,7 @@ def layout_outputs(ctx, *, root, objects, layers, layouts):
         progress_message = "Archiving image %{label}",
     )
 
-    blobs = depset([layer.blob for layer in layers], transitive = [layouts])
+    blobs = depset([layer.blob for layer in layers], transitive = [layouts, layouts_runfiles])
     return struct(
         layout = layout,
         runfiles = ctx.runfiles([layout], transitive_files = blobs if links == "symlink" else None),

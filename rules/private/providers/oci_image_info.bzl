@@ -10,6 +10,7 @@ OciImageInfo = provider(
         "digest": "File: `sha256:` and 64 hexadecimal digits, without a line feed.",
         "platform": "string: `os/architecture` or `os/architecture/variant`; the platform that was asked for.",
         "layers": "list of OciLayerInfo, bottom first: the layers of the image and of its bases that Bazel built.",
-        "layouts": "depset of Files: OCI layouts (directories, or files in `blobs/sha256`) that hold the layers of foreign bases.",
+        "layouts": "depset of Files: OCI layouts (directories, archives, or files in `blobs/sha256`) that hold the layers of foreign bases.",
+        "layouts_runfiles": "depset of Files: what links in these layouts point to.",
     },
 )
