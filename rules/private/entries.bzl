@@ -6,28 +6,50 @@ neither flattens them nor keeps a second copy of their paths.
 
 load(":checks.bzl", "show")
 
-def entry_args(entries):
-    """Turn prepared entries into arguments; for `map_each`.
-
-    Args:
-        entries: a struct with `fields` (dict of what is known at analysis time) and `file` (File or None).
-
-    Returns:
-        One argument.
-    """
-    fields = dict(entries.fields)
-    file = entries.file
-    if file != None:
-        fields["source"] = file.path
-        if file.is_directory:
-            fields["type"] = "tree"
+def _argument(fields):
     return "--entry=" + json.encode(fields)
+
+def _tree_files(fields, tree, expander):
+    """The files of a directory, as Bazel knows them: how a sandbox lays them out must make no difference."""
+    files = []
+    for file in expander.expand(tree):
+        at = {"path": _join(fields["path"], file.tree_relative_path), "source": file.path}
+        files.append(fields | at)
+    return files
+
+def _join(folder, path):
+    return folder + "/" + path if folder else path
+
+def _entry_arguments(entry, expander):
+    """Turn an entry into arguments; for `map_each`."""
+    if entry.file == None:
+        return [_argument(entry.fields)]
+    if not entry.file.is_directory:
+        return [_argument(entry.fields | {"source": entry.file.path})]
+
+    # The directories belong to the tree, so that an owner can be set for them too.
+    files = _tree_files(entry.fields, entry.file, expander)
+    top = entry.fields["path"]
+    directories = {top: None} if top else {}
+    for file in files:
+        folder = file["path"].rpartition("/")[0]
+
+        # No path is deeper than it is long.
+        for _ in range(len(folder)):
+            if folder in directories or not folder:
+                break
+            directories[folder] = None
+            folder = folder.rpartition("/")[0]
+    return [
+        _argument({"type": "directory", "path": path, "origin": entry.fields["origin"]})
+        for path in directories
+    ] + [_argument(file) for file in files]
 
 def file_entry(file, path, *, origin, mode = None):
     """A file, or a directory whose contents go below the path.
 
     Args:
-        file: a File; a tree artifact is unfolded by the program.
+        file: a File; a tree artifact is unfolded when the action runs.
         path: the path in the image.
         origin: what messages name as where this comes from.
         mode: octal digits; without it files get the layer's default.
@@ -72,7 +94,7 @@ def add_entries(args, entries):
         args: an Args object.
         entries: list of entries.
     """
-    args.add_all(entries, map_each = entry_args, expand_directories = False)
+    args.add_all(entries, map_each = _entry_arguments, expand_directories = False)
 
 def relative_to(path, directory):
     """Say where a path lies, seen from a directory.
@@ -109,31 +131,27 @@ def in_runfiles(short_path, workspace):
 
 def _runfile_args(base, workspace, origin, mode, executable, executable_path):
     # Functions and strings alone are caught here: the runfiles stay in their depsets.
-    def entry(fields, file):
-        if file.is_directory:
-            fields["type"] = "tree"
-        fields["source"] = file.path
-        fields["mode"] = mode
-        fields["origin"] = "runfiles of " + origin
-        return "--entry=" + json.encode(fields)
+    origin = "runfiles of " + origin
 
-    def for_file(file):
+    def entry(path, file, expander):
+        fields = {"type": "file", "path": path, "mode": mode, "origin": origin}
+        if file.is_directory:
+            return [_argument(child) for child in _tree_files(fields, file, expander)]
+        return [_argument(fields | {"source": file.path})]
+
+    def for_file(file, expander):
         path = base + "/" + in_runfiles(file.short_path, workspace)
         if file.short_path == executable:
             # The program is in the image once; its second place is a link to the first.
-            return "--entry=" + json.encode({
-                "type": "symlink",
-                "path": path,
-                "target": relative_to(executable_path, path.rpartition("/")[0]),
-                "origin": "runfiles of " + origin,
-            })
-        return entry({"type": "file", "path": path}, file)
+            target = relative_to(executable_path, path.rpartition("/")[0])
+            return [_argument({"type": "symlink", "path": path, "target": target, "origin": origin})]
+        return entry(path, file, expander)
 
-    def for_symlink(symlink):
-        return entry({"type": "file", "path": base + "/" + workspace + "/" + symlink.path}, symlink.target_file)
+    def for_symlink(symlink, expander):
+        return entry(base + "/" + workspace + "/" + symlink.path, symlink.target_file, expander)
 
-    def for_root_symlink(symlink):
-        return entry({"type": "file", "path": base + "/" + symlink.path}, symlink.target_file)
+    def for_root_symlink(symlink, expander):
+        return entry(base + "/" + symlink.path, symlink.target_file, expander)
 
     return struct(file = for_file, symlink = for_symlink, root_symlink = for_root_symlink)
 
