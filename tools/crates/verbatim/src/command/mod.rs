@@ -1,0 +1,50 @@
+//! The subcommands, one a file.
+
+mod binary;
+mod image;
+mod index;
+mod layer;
+mod layout;
+mod normalize;
+mod sums;
+
+use std::ffi::OsString;
+
+use clap::{Parser, Subcommand};
+
+use crate::outcome::Outcome;
+
+/// Hermetic OCI images and release sums that anyone can prove.
+///
+/// Exit codes: 0 done or all equal; 1 something differs, is missing or is extra;
+/// 2 the input or the usage is wrong; 3 it could not be checked.
+#[derive(Debug, Parser)]
+#[command(name = "verbatim", version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Layer(layer::Options),
+    Normalize(normalize::Options),
+    Image(image::Options),
+    Index(index::Options),
+    Layout(layout::Options),
+    Binary(binary::Options),
+    Sums(sums::Options),
+}
+
+/// Run the program on its arguments, the program's name first.
+pub fn run(arguments: Vec<OsString>) -> anyhow::Result<Outcome> {
+    match Cli::parse_from(arguments).command {
+        Command::Layer(options) => layer::run(options),
+        Command::Normalize(options) => normalize::run(options),
+        Command::Image(options) => image::run(options),
+        Command::Index(options) => index::run(options),
+        Command::Layout(options) => layout::run(options),
+        Command::Binary(options) => binary::run(options),
+        Command::Sums(options) => sums::run(options),
+    }
+}

@@ -1,0 +1,26 @@
+//! `verbatim`: the same sources give the same digest on every machine, and anyone can prove it.
+//!
+//! The program is thin: each subcommand is a file in [`command`], an options struct that
+//! clap reads and a function that calls the crates beside this one.
+
+mod command;
+mod outcome;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // `@FILE` stands for the arguments in FILE, one a line: what a build tool's param file holds.
+    let arguments = match argfile::expand_args_from(
+        std::env::args_os(),
+        argfile::parse_fromfile,
+        argfile::PREFIX,
+    ) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            return outcome::report(Err(
+                anyhow::Error::from(error).context("cannot read a param file")
+            ))
+        }
+    };
+    outcome::report(command::run(arguments))
+}

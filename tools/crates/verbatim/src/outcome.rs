@@ -1,0 +1,48 @@
+//! What a run ends with: the exit codes that scripts rely on.
+
+use std::process::ExitCode;
+
+/// The end of a run that was carried through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Done, or all equal: exit code 0.
+    Done,
+    /// Something differs, is missing or is extra: exit code 1.
+    Different,
+}
+
+/// Marks an error as "it could not be checked" (unreachable, unauthorised, a full disk): exit code 3.
+///
+/// Attach it with `.context(Unchecked)`; every other error says that the input or the usage is wrong: exit code 2.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("it could not be checked")]
+pub struct Unchecked;
+
+/// Print the error, if there is one, as one sentence, and choose the exit code.
+pub fn report(result: anyhow::Result<Outcome>) -> ExitCode {
+    match result {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Different) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("verbatim: {error:#}");
+            ExitCode::from(if error.downcast_ref::<Unchecked>().is_some() || disk_failed(&error) {
+                3
+            } else {
+                2
+            })
+        }
+    }
+}
+
+/// A full or failing disk says nothing about the input.
+fn disk_failed(error: &anyhow::Error) -> bool {
+    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    error.chain().any(|cause| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|e| {
+            matches!(
+                e.kind(),
+                StorageFull | QuotaExceeded | ReadOnlyFilesystem | FileTooLarge
+            )
+        })
+    })
+}
