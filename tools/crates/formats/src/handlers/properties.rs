@@ -8,9 +8,8 @@ use crate::in_place::{Context, Flaw, Plan, Source};
 
 pub(super) struct Properties;
 
-/// Comments that the caller of `store` gave come first; few write more than this.
-const LINES: usize = 8;
-const TOP: u64 = 1 << 12;
+/// A longer line is no date.
+const LONGEST: u64 = 1 << 10;
 
 impl Handler for Properties {
     fn name(&self) -> &'static str {
@@ -22,20 +21,24 @@ impl Handler for Properties {
     }
 
     fn normalize(&self, source: &Source, _: &Context) -> Result<Plan, Flaw> {
-        let top = source.read(0..source.len().min(TOP))?;
         let mut plan = Plan::default();
         let mut at = 0;
-        for line in top.split_inclusive(|byte| *byte == b'\n').take(LINES) {
-            if !line.starts_with(b"#") {
+        // Comments that the caller of `store` gave come first.
+        while at < source.len() {
+            let line = source.read(at..source.len().min(at + LONGEST))?;
+            let Some(end) = memchr::memchr(b'\n', &line) else {
+                break;
+            };
+            if line[0] != b'#' {
                 break;
             }
-            let end = at + line.len() as u64;
-            if is_date(line[1..].trim_ascii_end()) {
+            let next = at + end as u64 + 1;
+            if is_date(line[1..end].trim_ascii_end()) {
                 plan.change("date comment");
             } else {
-                plan.copy(at..end);
+                plan.copy(at..next);
             }
-            at = end;
+            at = next;
         }
         plan.copy(at..source.len());
         Ok(plan)

@@ -1,0 +1,25 @@
+//! Stripping: no panic, no growth beyond the headers, twice is the same as once, and an
+//! error leaves the file as it was.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use verbatim_formats::{elf, scan};
+
+fuzz_target!(|input: &[u8]| {
+    let mut once = input.to_vec();
+    match elf::strip(&mut once) {
+        Err(_) => assert!(once == input),
+        Ok(report) => {
+            assert_eq!(report.to, once.len() as u64);
+            assert!(once.len() < 20 * input.len() + (1 << 18));
+            let mut twice = once.clone();
+            elf::strip(&mut twice).unwrap();
+            assert!(once == twice);
+        }
+    }
+    let rules = scan::Rules::new(true, &["secret"], &["allowed"]).unwrap();
+    for finding in rules.scan(input).first {
+        assert!((finding.offset as usize) < input.len());
+    }
+});
