@@ -40,6 +40,9 @@ use crate::outcome::Outcome;
 ///   {"type":"tree","path":"srv","source":"out/site","executable":"keep"}
 ///   {"type":"archive","path":"","source":"base.tar.zst"}
 ///
+/// A file's source is followed where it is a symlink; with "relative_links":"keep" a relative
+/// symlink is taken as it is.
+///
 /// All may have "uid", "gid", "mtime", and "origin", a name for messages; all but
 /// archives "mode"; files and directories "xattrs" ({"user.a":"text or base64:…"}).
 #[derive(Debug, clap::Args)]
@@ -109,7 +112,7 @@ pub(super) struct OutputOptions {
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(super) format: Format,
     /// The layer to write.
-    #[arg(short, long, value_name = "OUT", required_unless_present = "in_place")]
+    #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
 }
 
@@ -233,6 +236,10 @@ enum Entry {
     File {
         path: String,
         source: PathBuf,
+        /// Where the source is itself a relative symlink, take that and not the file it leads
+        /// to. Bazel's own links are absolute, so that a relative one is what a rule made.
+        #[serde(default)]
+        relative_links: RelativeLinks,
         mode: Option<String>,
         uid: Option<u64>,
         gid: Option<u64>,
@@ -284,6 +291,27 @@ enum Entry {
     },
 }
 
+/// What becomes of a source that is a relative symlink.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum RelativeLinks {
+    #[default]
+    Follow,
+    Keep,
+}
+
+impl RelativeLinks {
+    /// The file, or the link where it is to be kept.
+    fn item(self, source: PathBuf) -> Item {
+        match std::fs::read_link(&source) {
+            Ok(target) if self == Self::Keep && target.is_relative() => {
+                Item::Symlink(target.into_os_string().into_vec())
+            }
+            _ => Item::File(source),
+        }
+    }
+}
+
 /// What becomes of executable bits on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -330,6 +358,7 @@ impl Entry {
             Self::File {
                 path,
                 source,
+                relative_links,
                 mode,
                 uid,
                 gid,
@@ -337,9 +366,12 @@ impl Entry {
                 xattrs,
                 origin,
             } => {
-                let wish = wish(mode.as_deref(), (uid, gid, mtime), &xattrs);
                 let origin = origin.unwrap_or_else(|| source.display().to_string());
-                (path, origin, wish, What::Item(Item::File(source)))
+                let item = relative_links.item(source);
+                // The permissions of a link mean nothing.
+                let mode = mode.filter(|_| matches!(item, Item::File(_)));
+                let wish = wish(mode.as_deref(), (uid, gid, mtime), &xattrs);
+                (path, origin, wish, What::Item(item))
             }
             Self::Directory {
                 path,
