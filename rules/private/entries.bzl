@@ -129,6 +129,16 @@ def in_runfiles(short_path, workspace):
         return short_path[len("../"):]
     return workspace + "/" + short_path
 
+def _may_be_unresolved(file):
+    """Whether a file may be a symbolic link of its own (`declare_symlink`), which stays one.
+
+    Bazel 8 knows; for Bazel 7 only a source file certainly is none, and the program looks:
+    links that Bazel itself makes are absolute.
+    """
+    if hasattr(file, "is_symlink"):
+        return file.is_symlink
+    return not file.is_source
+
 def _runfile_args(base, workspace, origin, mode, executable, executable_path):
     # Functions and strings alone are caught here: the runfiles stay in their depsets.
     origin = "runfiles of " + origin
@@ -137,6 +147,8 @@ def _runfile_args(base, workspace, origin, mode, executable, executable_path):
         fields = {"type": "file", "path": path, "mode": mode, "origin": origin}
         if file.is_directory:
             return [_argument(child) for child in _tree_files(fields, file, expander)]
+        if _may_be_unresolved(file):
+            fields["relative_links"] = "keep"
         return [_argument(fields | {"source": file.path})]
 
     def for_file(file, expander):

@@ -3,10 +3,14 @@
 def _program_impl(ctx):
     program = ctx.actions.declare_file(ctx.label.name)
     ctx.actions.write(program, "#!/bin/true\n", is_executable = True)
+
+    # A link that leads nowhere in the build, as the `bin/python3` of a virtual environment is one.
+    link = ctx.actions.declare_symlink(ctx.label.name + ".link")
+    ctx.actions.symlink(output = link, target_path = "../somewhere/else")
     return [DefaultInfo(
         executable = program,
         runfiles = ctx.runfiles(
-            files = [program] + ctx.files.data,
+            files = [program, link] + ctx.files.data,
             root_symlinks = {path: target[DefaultInfo].files.to_list()[0] for target, path in ctx.attr.root_symlinks.items()},
             symlinks = {path: target[DefaultInfo].files.to_list()[0] for target, path in ctx.attr.symlinks.items()},
         ),
