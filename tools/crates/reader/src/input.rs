@@ -40,6 +40,18 @@ impl<R: Read> Input<R> {
         self.skip = Some(skip);
     }
 
+    /// Make room for more bytes at once.
+    pub(crate) fn grow(&mut self, capacity: usize) {
+        if self.buffer.len() < capacity {
+            let mut buffer = vec![0; capacity].into_boxed_slice();
+            let rest = self.end - self.start;
+            buffer[..rest].copy_from_slice(&self.buffer[self.start..self.end]);
+            self.buffer = buffer;
+            self.start = 0;
+            self.end = rest;
+        }
+    }
+
     /// The offset of the next byte.
     pub(crate) fn offset(&self) -> u64 {
         self.offset
@@ -71,7 +83,7 @@ impl<R: Read> Input<R> {
 
     /// At least `n` bytes, fewer only where the source ends. `n` must fit the buffer.
     pub(crate) fn peek(&mut self, n: usize) -> io::Result<&[u8]> {
-        debug_assert!(n <= CAPACITY);
+        debug_assert!(n <= self.buffer.len());
         while self.end - self.start < n && !self.ended {
             self.more()?;
         }

@@ -180,6 +180,16 @@ fn cut_short_anywhere() {
             );
             assert_eq!(error.offset(), n as u64);
         }
+        // The same in a second part, from its first byte.
+        let both = [&packed[..], &packed].concat();
+        for n in packed.len() + 1..both.len() {
+            let error = read(&both[..n]).unwrap_err();
+            assert_eq!(
+                error.kind(),
+                ErrorKind::Truncated,
+                "{compression} {n}: {error}"
+            );
+        }
     }
 }
 
@@ -278,4 +288,115 @@ fn what_only_looks_compressed() {
         assert_eq!(decompress(plain).compression().unwrap(), Compression::None);
         assert_eq!(read(plain).unwrap(), plain);
     }
+}
+
+/// Members of a gzip file that were decompressed together, and each by itself.
+fn check_members(packed: &[u8], expected: Result<&[u8], ErrorKind>) {
+    let mut first: Option<Result<Vec<u8>, String>> = None;
+    for threads in [1, 2, 3, 8] {
+        for piece in [100_000, 9_999_999] {
+            let mut out = Vec::new();
+            let mut reader = decompress(Pieces(packed, piece)).threads(threads);
+            let got = match reader.read_to_end(&mut out) {
+                Ok(_) => {
+                    assert!(Ok(&out[..]) == expected, "{threads}");
+                    assert_eq!(reader.compressed_bytes(), packed.len() as u64);
+                    Ok(out)
+                }
+                Err(e) => {
+                    let e = e.downcast::<Error>().unwrap();
+                    assert_eq!(Err(e.kind()), expected.map(|_| ()), "{threads} {e}");
+                    assert!(reader.read(&mut [0; 10]).is_err());
+                    Err(e.to_string())
+                }
+            };
+            assert!(*first.get_or_insert_with(|| got.clone()) == got);
+        }
+    }
+    let mut out = Vec::new();
+    let ahead = decompress(io::Cursor::new(packed.to_vec())).read_ahead();
+    let result = io::BufReader::new(ahead).read_to_end(&mut out);
+    assert_eq!(result.is_ok(), expected.is_ok());
+}
+
+struct Pieces<'a>(&'a [u8], usize);
+
+impl Read for Pieces<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let n = out.len().min(self.1);
+        self.0.read(&mut out[..n])
+    }
+}
+
+#[test]
+fn gzip_of_many_members() {
+    let plain = sample().repeat(300);
+    for size in [plain.len() / 7, 1 << 20, 200_000, 30_000] {
+        let packed: Vec<u8> = plain.chunks(size).flat_map(gzip).collect();
+        check_members(&packed, Ok(&plain));
+        check_members(&[&packed[..], &[0; 1000]].concat(), Ok(&plain));
+        // Something wrong in a member at the end, in the middle, and between two.
+        let mut wrong = packed.clone();
+        let last = wrong.len() - 5;
+        wrong[last] ^= 1;
+        check_members(&wrong, Err(ErrorKind::Malformed));
+        let mut wrong = packed.clone();
+        let middle = wrong.len() / 2 + 1;
+        wrong[middle] ^= 0x10;
+        check_members(&wrong, Err(ErrorKind::Malformed));
+        check_members(&packed[..packed.len() - 1], Err(ErrorKind::Truncated));
+        check_members(&packed[..packed.len() / 2 + 1], Err(ErrorKind::Truncated));
+        check_members(&[&packed[..], b"x"].concat(), Err(ErrorKind::Malformed));
+    }
+}
+
+#[test]
+fn gzip_members_that_are_hard_to_guess() {
+    let part = sample();
+    // Members inside of members, not compressed again: their headers lead astray.
+    let nested: Vec<u8> = part.chunks(1000).flat_map(gzip).collect();
+    let stored = |plain: &[u8]| {
+        let mut out = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+        for (i, chunk) in plain.chunks(60_000).enumerate() {
+            out.push(u8::from((i + 1) * 60_000 >= plain.len()));
+            out.extend((chunk.len() as u16).to_le_bytes());
+            out.extend((!(chunk.len() as u16)).to_le_bytes());
+            out.extend(chunk);
+        }
+        out.extend(crc32fast::hash(plain).to_le_bytes());
+        out.extend((plain.len() as u32).to_le_bytes());
+        out
+    };
+    let mut packed = Vec::new();
+    let mut plain = Vec::new();
+    for i in 0..60 {
+        if i % 3 == 0 {
+            packed.extend(gzip(&part));
+            plain.extend(&part);
+        } else {
+            packed.extend(stored(&nested));
+            plain.extend(&nested);
+        }
+    }
+    check_members(&packed, Ok(&plain));
+    // Headers that change, names in them, empty members, one that is large.
+    let large = part.repeat(200);
+    let mut packed = Vec::new();
+    let mut plain = Vec::new();
+    for i in 0..50u8 {
+        let name = [&[0x1f, 0x8b, 8, 8, i / 10, 0, 0, 0, 0, 3][..], b"name\0"].concat();
+        packed.extend(gzip_with(&part, &name));
+        plain.extend(&part);
+        packed.extend(gzip_with(b"", &name));
+        if i == 25 {
+            packed.extend(gzip(&large));
+            plain.extend(&large);
+        }
+    }
+    check_members(&packed, Ok(&plain));
+    // A length that lies.
+    let mut lies: Vec<u8> = (0..10).flat_map(|_| gzip(&part)).collect();
+    let one = gzip(&part).len();
+    lies[5 * one - 1] ^= 1;
+    check_members(&lies, Err(ErrorKind::Malformed));
 }

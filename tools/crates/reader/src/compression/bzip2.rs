@@ -2,7 +2,7 @@
 
 use bzip2::{Decompress, Status};
 
-use super::{Bad, Decoder, Step};
+use super::{begins_like, Bad, Decoder, Step};
 
 pub(super) struct Bzip2 {
     stream: Decompress,
@@ -36,7 +36,7 @@ impl Decoder for Bzip2 {
     }
 
     fn begins(&self, start: &[u8]) -> bool {
-        start.starts_with(b"BZh")
+        begins_like(start, b"BZh")
     }
 
     fn restart(&mut self) -> Result<(), Bad> {

@@ -3,7 +3,7 @@
 use crc32fast::Hasher;
 use zlib_rs::{Inflate, InflateFlush, Status};
 
-use super::{Bad, Decoder, Step};
+use super::{begins_like, Bad, Decoder, Step};
 use crate::ErrorKind;
 
 const FHCRC: u8 = 1 << 1;
@@ -202,7 +202,7 @@ impl Decoder for Gzip {
     }
 
     fn begins(&self, start: &[u8]) -> bool {
-        start.starts_with(&[0x1f, 0x8b])
+        begins_like(start, &[0x1f, 0x8b])
     }
 
     fn restart(&mut self) -> Result<(), Bad> {

@@ -7,12 +7,14 @@
 
 mod bzip2;
 mod gzip;
+mod members;
 mod xz;
 mod zstd;
 
 use std::fmt;
 use std::io::{self, Read, Seek};
 
+use self::members::{Look, Members};
 use crate::error::{DAMAGED, GET_IT_AGAIN};
 use crate::input::{seek_over, Input};
 use crate::{Error, ErrorKind, ReadAhead, Stream};
@@ -109,6 +111,12 @@ trait Decoder {
     fn restart(&mut self) -> Result<(), Bad>;
 }
 
+/// Whether the bytes begin with the magic, or with what is left of it in a file that was cut
+/// short.
+fn begins_like(start: &[u8], magic: &[u8]) -> bool {
+    start.iter().zip(magic).all(|(a, b)| a == b)
+}
+
 type BoxedDecoder = Box<dyn Decoder + Send>;
 
 enum State {
@@ -120,6 +128,8 @@ enum State {
     Part(BoxedDecoder),
     /// Between parts, or after the last one.
     Between(BoxedDecoder),
+    /// Between members of a gzip file, some of which were decompressed together.
+    Members(BoxedDecoder),
     /// Only zero bytes may follow.
     Padding,
     /// All was read.
@@ -138,6 +148,10 @@ pub struct Decompressed<R> {
     /// Whether the part that is being read had content, and how many had before it.
     has_content: bool,
     parts_with_content: u64,
+    /// Where the part that is being read, or was read last, begins.
+    part_begins: u64,
+    threads: usize,
+    members: Option<Members>,
 }
 
 impl<R> fmt::Debug for Decompressed<R> {
@@ -160,6 +174,9 @@ pub fn decompress<R: Read>(source: R) -> Decompressed<R> {
         empty_parts: 0,
         has_content: false,
         parts_with_content: 0,
+        part_begins: 0,
+        threads: 0,
+        members: None,
     }
 }
 
@@ -176,12 +193,25 @@ impl<R: Read> Decompressed<R> {
         self.input.offset()
     }
 
+    /// How many threads may decompress, where the file allows it: that is so for gzip files
+    /// of many small members. One, unless set. The bytes are the same for any number.
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads;
+        self
+    }
+
     /// Decompress on a thread of its own, which pays wherever the bytes are hashed,
     /// compressed or written by the caller.
-    pub fn read_ahead(self) -> ReadAhead
+    ///
+    /// Unless [`Decompressed::threads`] says otherwise, up to eight threads decompress where
+    /// the file allows it, and never more than there are processors.
+    pub fn read_ahead(mut self) -> ReadAhead
     where
         R: Send + 'static,
     {
+        if self.threads == 0 {
+            self.threads = std::thread::available_parallelism().map_or(1, |n| n.get().min(8));
+        }
         ReadAhead::new(self)
     }
 
@@ -292,8 +322,15 @@ impl<R: Read> Decompressed<R> {
             }));
         }
         if begins {
+            // Until it is clear how to go on, there is no going on.
+            self.state = State::Failed;
+            if self.compression == Compression::Gzip && self.read_members()? {
+                self.state = State::Members(decoder);
+                return Ok(());
+            }
             return match decoder.restart() {
                 Ok(()) => {
+                    self.part_begins = self.input.offset();
                     self.state = State::Part(decoder);
                     Ok(())
                 }
@@ -305,6 +342,47 @@ impl<R: Read> Decompressed<R> {
             return Ok(());
         }
         Err(self.trailing(0))
+    }
+
+    /// Try to decompress some members together, the next of which begins here.
+    fn read_members(&mut self) -> io::Result<bool> {
+        let members = match &mut self.members {
+            Some(members) => members,
+            None => {
+                // Only where the one before was small it is worth the memory.
+                if self.input.offset() - self.part_begins > members::LARGEST as u64 {
+                    return Ok(false);
+                }
+                self.input.grow(members::BUFFER);
+                self.members.insert(Members::new(self.threads))
+            }
+        };
+        if !members.pays() {
+            return Ok(false);
+        }
+        let mut look = members.look(self.input.buffered(), false);
+        if let Look::More = look {
+            look = match self.input.peek(members::BUFFER) {
+                Ok(buffer) => members.look(buffer, true),
+                Err(e) => return Err(self.source_failed(e)),
+            };
+        }
+        let Look::Found {
+            bytes,
+            members,
+            with_content,
+        } = look
+        else {
+            return Ok(false);
+        };
+        self.input.consume(bytes);
+        self.parts_with_content += u64::from(with_content);
+        self.empty_parts = if with_content > 0 {
+            0
+        } else {
+            self.empty_parts + members
+        };
+        Ok(true)
     }
 
     fn trailing(&mut self, at: usize) -> io::Error {
@@ -390,6 +468,16 @@ impl<R: Read> Read for Decompressed<R> {
                     if step.produced > 0 {
                         return Ok(step.produced);
                     }
+                }
+                State::Members(_) => {
+                    let n = self.members.as_mut().map_or(0, |members| members.read(out));
+                    if n > 0 {
+                        return Ok(n);
+                    }
+                    self.state = match std::mem::replace(&mut self.state, State::Failed) {
+                        State::Members(decoder) => State::Between(decoder),
+                        other => other,
+                    };
                 }
                 State::Between(_) => self.next_part()?,
                 State::Padding => self.skip_padding()?,

@@ -2,7 +2,7 @@
 
 use liblzma::stream::{Action, Error, Status, Stream, TELL_UNSUPPORTED_CHECK};
 
-use super::{Bad, Decoder, Step};
+use super::{begins_like, Bad, Decoder, Step};
 use crate::error::DAMAGED;
 use crate::ErrorKind;
 
@@ -72,7 +72,7 @@ impl Decoder for Xz {
     }
 
     fn begins(&self, start: &[u8]) -> bool {
-        start.starts_with(&[0xfd, b'7', b'z', b'X', b'Z', 0])
+        begins_like(start, &[0xfd, b'7', b'z', b'X', b'Z', 0])
     }
 
     fn restart(&mut self) -> Result<(), Bad> {

@@ -2,7 +2,7 @@
 
 use zstd::stream::raw::{DParameter, Decoder as Frames, InBuffer, Operation, OutBuffer};
 
-use super::{Bad, Compression, Decoder, Step};
+use super::{begins_like, Bad, Decoder, Step};
 use crate::error::DAMAGED;
 use crate::ErrorKind;
 
@@ -72,7 +72,8 @@ impl Decoder for Zstd {
     }
 
     fn begins(&self, start: &[u8]) -> bool {
-        Compression::of_magic(start) == Compression::Zstd
+        begins_like(start, &[0x28, 0xb5, 0x2f, 0xfd])
+            || matches!(start, [0x50..=0x5f, rest @ ..] if begins_like(rest, &[0x2a, 0x4d, 0x18]))
     }
 
     fn restart(&mut self) -> Result<(), Bad> {
