@@ -191,7 +191,7 @@ fn nothing_is_lost_and_order_makes_no_difference() {
             "seed {seed}"
         );
         assert_eq!(seen.len(), list.len(), "seed {seed}");
-        assert!(tar.ends_with(&[0; 1024]) && tar.len() % 512 == 0);
+        assert!(tar.ends_with(&[0; 1024]) && tar.len().is_multiple_of(512));
         let by_path: BTreeMap<_, _> = seen.iter().map(|(path, _, seen)| (path, seen)).collect();
         let resolve = |path: &Vec<u8>| match &by_path[path].kind {
             Kind::HardLink { target } => by_path[target],
