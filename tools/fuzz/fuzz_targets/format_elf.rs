@@ -3,8 +3,13 @@
 
 #![no_main]
 
+use std::sync::LazyLock;
+
 use libfuzzer_sys::fuzz_target;
 use verbatim_formats::{elf, scan};
+
+static RULES: LazyLock<scan::Rules> =
+    LazyLock::new(|| scan::Rules::new(true, &["secret"], &["allowed"]).unwrap());
 
 fuzz_target!(|input: &[u8]| {
     let mut once = input.to_vec();
@@ -18,8 +23,7 @@ fuzz_target!(|input: &[u8]| {
             assert!(once == twice);
         }
     }
-    let rules = scan::Rules::new(true, &["secret"], &["allowed"]).unwrap();
-    for finding in rules.scan(input).first {
+    for finding in RULES.scan(input).first {
         assert!((finding.offset as usize) < input.len());
     }
 });
