@@ -187,7 +187,7 @@ def _oci_layer_impl(ctx):
     )
 
 def _expand_mtree(ctx):
-    """Put the paths of `mtree_srcs` in the place of `$(execpath …)`."""
+    """Put the paths of `mtree_srcs` in the place of `$(execpath :label)`."""
     substitutions = {}
     for target in ctx.attr.mtree_srcs:
         files = target[DefaultInfo].files.to_list()

@@ -23,7 +23,7 @@ ATTRIBUTE_ATTRS = {
         doc = "Owners by path: from a glob to `UID:GID`, two numbers, such as `{\"/home/app/**\": \"1000:1000\"}`.",
     ),
     "xattrs": attr.string_list_dict(
-        doc = "Extended attributes by path: from a glob to a list of `NAME=VALUE`, where a value may be `base64:…`, " +
+        doc = "Extended attributes by path: from a glob to a list of `NAME=VALUE`, where a value may be `base64:` and bytes, " +
               "such as `{\"/usr/bin/ping\": [\"security.capability=base64:AQAAAgAgAAAAAAAAAAAAAAAAAAA=\"]}`.",
     ),
 }

@@ -153,7 +153,7 @@ verbatim = use_extension("@rules_verbatim//rules:extensions.bzl", "verbatim")
 verbatim.prebuilt(
     os = "linux",
     cpu = "x86_64",
-    sha256 = "…",
+    sha256 = "<64 hexadecimal digits>",
     url = "https://example.com/verbatim-linux-amd64",
 )
 use_repo(verbatim, "verbatim_toolchains")

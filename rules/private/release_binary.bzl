@@ -80,7 +80,7 @@ release_binary = rule(
             mandatory = True,
         ),
         "default_forbid": attr.bool(
-            doc = "Whether the file is searched for paths that only a build leaves behind (`/execroot/`, `bazel-out/`, home folders, …), beside `forbid`.",
+            doc = "Whether the file is searched for paths that only a build leaves behind (`/execroot/`, `bazel-out/`, home folders and so on), beside `forbid`.",
             default = True,
         ),
         "forbid": attr.string_list(

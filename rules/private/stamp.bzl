@@ -16,7 +16,7 @@ stamp_flag = rule(
 
 STAMP_ATTRS = {
     "stamp": attr.int(
-        doc = "Whether `{KEY}` may name a value of the workspace status (`--workspace_status_command`, `BUILD_EMBED_LABEL`, …): " +
+        doc = "Whether `{KEY}` may name a value of the workspace status (`--workspace_status_command`, `BUILD_EMBED_LABEL` and so on): " +
               "1 always, 0 never, -1 with the flag `--stamp`.",
         default = -1,
         values = [-1, 0, 1],
