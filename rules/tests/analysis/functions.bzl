@@ -1,0 +1,62 @@
+"""Functions without a target: what they return, and the sentences of the extension's errors."""
+
+load("@bazel_skylib//lib:unittest.bzl", "asserts", "unittest")
+load("//rules/private:checks.bzl", "show")
+load("//rules/private:entries.bzl", "in_runfiles", "relative_to")
+load("//rules/private:prebuilt.bzl", "prebuilt_problem")
+load("//rules/private/platform:target_platform.bzl", "platform_text")
+
+_SHA256 = "0123456789abcdef" * 4
+
+def _prebuilt(**changes):
+    return prebuilt_problem(**({
+        "cpu": "x86_64",
+        "file": False,
+        "os": "linux",
+        "sha256": _SHA256,
+        "url": "https://example.com/verbatim",
+        "urls": [],
+    } | changes))
+
+def _prebuilt_test_impl(ctx):
+    env = unittest.begin(ctx)
+    asserts.equals(env, None, _prebuilt())
+    asserts.equals(env, None, _prebuilt(url = "", urls = ["https://example.com/a", "https://example.com/b"]))
+    asserts.equals(env, None, _prebuilt(file = True, sha256 = "", url = ""))
+    for changes, attribute, part in [
+        ({"os": "plan9"}, "os", "\"plan9\" is not known; write one of linux, macos, windows"),
+        ({"cpu": "vax"}, "cpu", "\"vax\" is not known"),
+        ({"url": ""}, "url", "is missing; give exactly one of `url`, `urls` and `file`"),
+        ({"urls": ["https://example.com/b"]}, "urls", "cannot be used together with `url`"),
+        ({"file": True}, "file", "cannot be used together with `url`"),
+        ({"file": True, "url": ""}, "sha256", "is for a program that is downloaded"),
+        ({"sha256": ""}, "sha256", "is not 64 lower-case hexadecimal digits"),
+        ({"sha256": _SHA256.upper()}, "sha256", "is not 64 lower-case hexadecimal digits"),
+    ]:
+        problem = _prebuilt(**changes)
+        asserts.true(env, problem and problem.startswith("attribute `%s`: " % attribute), "{}: {}".format(changes, problem))
+        asserts.true(env, problem and part in problem, "{}: {}".format(changes, problem))
+    return unittest.end(env)
+
+prebuilt_test = unittest.make(_prebuilt_test_impl)
+
+def _paths_test_impl(ctx):
+    env = unittest.begin(ctx)
+    for path, directory, expected in [
+        ("a/b", "a/c/d", "../../b"),
+        ("a/b", "a", "b"),
+        ("a", "", "a"),
+        ("app", "app.runfiles/_main", "../../app"),
+        ("a/b/c", "x", "../a/b/c"),
+    ]:
+        asserts.equals(env, expected, relative_to(path, directory))
+    asserts.equals(env, "_main/a/b", in_runfiles("a/b", "_main"))
+    asserts.equals(env, "other~/a/b", in_runfiles("../other~/a/b", "_main"))
+    asserts.equals(env, "//a:b", show("@@//a:b"))
+    asserts.equals(env, "//a:b", show("@//a:b"))
+    asserts.equals(env, "@@other~//a:b", show("@@other~//a:b"))
+    asserts.equals(env, "linux/amd64", platform_text(struct(os = "linux", architecture = "amd64", variant = "")))
+    asserts.equals(env, "linux/arm/v7", platform_text(struct(os = "linux", architecture = "arm", variant = "v7")))
+    return unittest.end(env)
+
+paths_test = unittest.make(_paths_test_impl)
