@@ -11,8 +11,8 @@ use verbatim_reader::decompress;
 /// Enough for everything but bombs.
 const MOST: usize = 8 << 20;
 
-fn read(bytes: &[u8], piece: usize) -> Result<Vec<u8>, String> {
-    let mut reader = decompress(Pieces(bytes, piece));
+fn read(bytes: &[u8], piece: usize, threads: usize) -> Result<Vec<u8>, String> {
+    let mut reader = decompress(Pieces(bytes, piece)).threads(threads);
     let mut out = Vec::new();
     let mut buffer = vec![0; piece];
     while out.len() < MOST {
@@ -39,8 +39,8 @@ impl Read for Pieces<'_> {
 }
 
 fuzz_target!(|bytes: &[u8]| {
-    let large = read(bytes, 100_000);
-    let small = read(bytes, 100);
+    let large = read(bytes, 100_000, 1);
+    let small = read(bytes, 100, 3);
     // Where exactly an error shows depends on how far a decoder looks ahead.
     assert_eq!(large.is_ok(), small.is_ok(), "{large:?} {small:?}");
     if let (Ok(large), Ok(small)) = (large, small) {

@@ -27,6 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let open = || File::open(&path);
         let plain = || Ok(drain(decompress(open()?))?);
         let ahead = || Ok(drain(decompress(open()?).read_ahead())?);
+        let two = || Ok(drain(decompress(open()?).threads(2))?);
         let walk = || {
             let mut archive = Archive::open_file(open()?);
             let mut entries = 0;
@@ -51,8 +52,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             Ok(total)
         };
         type Way<'a> = &'a dyn Fn() -> Result<u64, Box<dyn std::error::Error>>;
-        let ways: [(&str, Way<'_>); 4] = [
+        let ways: [(&str, Way<'_>); 5] = [
             ("decompress", &plain),
+            ("decompress on two threads", &two),
             ("decompress ahead", &ahead),
             ("entries only", &walk),
             ("entries and contents", &contents),
