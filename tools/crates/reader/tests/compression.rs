@@ -293,25 +293,23 @@ fn what_only_looks_compressed() {
 /// Members of a gzip file that were decompressed together, and each by itself.
 fn check_members(packed: &[u8], expected: Result<&[u8], ErrorKind>) {
     let mut first: Option<Result<Vec<u8>, String>> = None;
-    for threads in [1, 2, 3, 8] {
-        for piece in [100_000, 9_999_999] {
-            let mut out = Vec::new();
-            let mut reader = decompress(Pieces(packed, piece)).threads(threads);
-            let got = match reader.read_to_end(&mut out) {
-                Ok(_) => {
-                    assert!(Ok(&out[..]) == expected, "{threads}");
-                    assert_eq!(reader.compressed_bytes(), packed.len() as u64);
-                    Ok(out)
-                }
-                Err(e) => {
-                    let e = e.downcast::<Error>().unwrap();
-                    assert_eq!(Err(e.kind()), expected.map(|_| ()), "{threads} {e}");
-                    assert!(reader.read(&mut [0; 10]).is_err());
-                    Err(e.to_string())
-                }
-            };
-            assert!(*first.get_or_insert_with(|| got.clone()) == got);
-        }
+    for (threads, piece) in [(1, 100_000), (2, 9_999_999), (8, 100_000)] {
+        let mut out = Vec::new();
+        let mut reader = decompress(Pieces(packed, piece)).threads(threads);
+        let got = match reader.read_to_end(&mut out) {
+            Ok(_) => {
+                assert!(Ok(&out[..]) == expected, "{threads}");
+                assert_eq!(reader.compressed_bytes(), packed.len() as u64);
+                Ok(out)
+            }
+            Err(e) => {
+                let e = e.downcast::<Error>().unwrap();
+                assert_eq!(Err(e.kind()), expected.map(|_| ()), "{threads} {e}");
+                assert!(reader.read(&mut [0; 10]).is_err());
+                Err(e.to_string())
+            }
+        };
+        assert!(*first.get_or_insert_with(|| got.clone()) == got);
     }
     let mut out = Vec::new();
     let ahead = decompress(io::Cursor::new(packed.to_vec())).read_ahead();
@@ -330,7 +328,7 @@ impl Read for Pieces<'_> {
 
 #[test]
 fn gzip_of_many_members() {
-    let plain = sample().repeat(300);
+    let plain = sample().repeat(150);
     for size in [plain.len() / 7, 1 << 20, 200_000, 30_000] {
         let packed: Vec<u8> = plain.chunks(size).flat_map(gzip).collect();
         check_members(&packed, Ok(&plain));

@@ -624,6 +624,14 @@ fn what_is_not_tar() {
 }
 
 #[test]
+fn a_directory_with_content() {
+    let bytes = Tar::new().file(b"d/", b"content").end();
+    let error = read(&bytes).unwrap_err();
+    assert!(error.to_string().contains("directory"), "{error}");
+    assert_eq!(error.offset(), 0);
+}
+
+#[test]
 fn fields_that_hold_no_number() {
     for (at, field) in [(100, "mode"), (108, "owner"), (116, "group"), (124, "size")] {
         let head = header(b"f", b'0', 0).with(at, b"gar\xffage");

@@ -672,6 +672,13 @@ impl<R: Read> Archive<R> {
         let kind = match flag {
             // Before there was a type for directories, a slash at the end made one.
             b'0' | 0 | b'7' if path.ends_with(b"/") && stored == 0 && !is_sparse => Kind::Directory,
+            // Some readers see a directory here and others a file.
+            b'0' | 0 | b'7' | b'S' if path.ends_with(b"/") => {
+                return Err(self.malformed(
+                    at,
+                    format!("{} has the path of a directory, but content", shown(&path)),
+                ));
+            }
             b'0' | 0 | b'7' | b'S' => {
                 has_content = true;
                 Kind::File
