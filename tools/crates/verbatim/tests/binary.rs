@@ -113,7 +113,7 @@ fn paths_of_the_build_machine_are_refused() {
             "out",
             "in",
         ],
-        &["\"and host buildhost7\"", "at offset 38"],
+        &["\"and host buildhost7\"", "at offset 36"],
     );
     fails(
         dir,

@@ -5,6 +5,7 @@ mod gettext;
 mod gzip;
 mod jar;
 mod javadoc;
+mod marshal;
 mod png;
 mod properties;
 mod pyc;

@@ -1,14 +1,17 @@
-//! Python bytecode: the time of the source in the header.
+//! Python bytecode: the time of the source in the header, and marks in the code.
 //!
 //! Python takes a cached file for current if the time and the size in its header are
 //! those of the source. A layer gives all its files one time, so the bytecode must carry
 //! the same: set both with the same `mtime`. Files that are bound to their source by a hash
-//! (PEP 552) carry no time and stay.
+//! (PEP 552) carry no time. What varies in the code itself is told in [`super::marshal`].
 
-use super::{has_extension, u16_at, u32_at, Handler};
+use super::{has_extension, marshal, u16_at, u32_at, Handler};
 use crate::in_place::{Context, Flaw, Plan, Source};
 
 pub(super) struct Pyc;
+
+/// The code of a larger file was not written by people.
+const LARGEST_CODE: u64 = 8 << 20;
 
 /// What the number in the first two bytes says about the header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,21 +69,39 @@ impl Handler for Pyc {
             return Err(Flaw::at(length, "no code follows the header"));
         }
         let mut at = 4;
+        let mut timed = true;
         if header == Header::Flags {
             match u32_at(&head, 4) {
                 0 => at = 8,
-                1 | 3 => return Ok(plan),
+                1 | 3 => timed = false,
                 flags => return Err(Flaw::at(4, format!("unknown flags {flags:#x}"))),
             }
         }
-        let old = u32_at(&head, at);
-        let new = context.time32(old);
-        if new != old {
-            plan.change("time of the source");
-            plan.copy(0..at as u64);
-            plan.bytes(new.to_le_bytes());
-            plan.copy(at as u64 + 4..length);
+        let mut new = head[..header.size() as usize].to_vec();
+        if timed {
+            let time = context.time32(u32_at(&head, at));
+            new[at..at + 4].copy_from_slice(&time.to_le_bytes());
+            if new != head[..new.len()] {
+                plan.change("time of the source");
+            }
         }
+        plan.bytes(new);
+        match marshal::Code::of(u16_at(&head, 0)) {
+            Some(form) if length <= LARGEST_CODE => {
+                let code = source.read(header.size()..length)?;
+                match marshal::normal(&code, form) {
+                    Some(new) if new != *code => {
+                        plan.change("marks of shared objects");
+                        plan.bytes(new);
+                        return Ok(plan);
+                    }
+                    Some(_) => {}
+                    None => plan.note("the code is of an unknown form and was left alone"),
+                }
+            }
+            _ => {}
+        }
+        plan.copy(header.size()..length);
         Ok(plan)
     }
 }
