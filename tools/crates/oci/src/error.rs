@@ -66,6 +66,10 @@ impl Error {
             io::ErrorKind::NotFound => ErrorKind::Missing,
             // What a reader says about bytes that make no sense.
             io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => ErrorKind::Malformed,
+            // A link that leads to itself is a mistake in the input.
+            _ if cfg!(target_os = "linux") && source.raw_os_error() == Some(40) => {
+                ErrorKind::Malformed
+            }
             _ => ErrorKind::Io,
         };
         Self {

@@ -127,7 +127,9 @@ pub fn check(layout: &Layout, threads: usize, progress: Arc<dyn Progress>) -> Re
     let (blobs, others) = layout.blobs()?;
     let mut unreferenced = others;
     for digest in &blobs {
-        if !walk.documents.contains_key(digest) && !walk.items.contains_key(digest) {
+        let named = walk.documents.contains_key(digest) || walk.items.contains_key(digest);
+        // A link that leads nowhere is no blob; whoever names it misses it.
+        if !named && layout.has_blob(digest) {
             unreferenced.push(super::source::blob_path(digest));
             walk.items.insert(*digest, Item::default());
         }
@@ -464,6 +466,9 @@ fn read_blob(
 ) -> (Vec<Error>, Option<u64>) {
     let file = layout.blob_name(digest);
     let mut errors = Vec::new();
+    if let Err(error) = layout.blob(digest) {
+        return (vec![error], None);
+    }
     for (said, (referrer, pointer)) in &item.sizes {
         if *said != size {
             errors.push(

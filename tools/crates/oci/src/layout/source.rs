@@ -115,7 +115,11 @@ impl Layout {
 
     fn has(&self, file: &str) -> bool {
         match &self.source {
-            Source::Folder => self.path.join(file).exists(),
+            // What cannot be looked at is there: opening it says why.
+            Source::Folder => !matches!(
+                std::fs::metadata(self.path.join(file)),
+                Err(e) if e.kind() == io::ErrorKind::NotFound
+            ),
             Source::Archive(entries) => entries.contains_key(file),
         }
     }

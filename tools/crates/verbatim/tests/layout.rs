@@ -1,0 +1,713 @@
+//! `verbatim layout` as it is run: good layouts, and every way in which one can be bad.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::{json, Value};
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+
+const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
+
+/// A tar archive with nothing in it.
+const EMPTY_TAR: [u8; 1024] = [0; 1024];
+
+fn verbatim(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_verbatim"))
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn stdout(output: &Output) -> &str {
+    std::str::from_utf8(&output.stdout).unwrap()
+}
+
+/// The one sentence of an error, with exit code 2.
+#[track_caller]
+fn error(arguments: &[&str]) -> String {
+    let output = verbatim(arguments);
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.starts_with("verbatim: "), "{text}");
+    assert_eq!(text.trim_end().lines().count(), 1, "{text}");
+    text
+}
+
+#[track_caller]
+fn done(arguments: &[&str]) -> String {
+    let output = verbatim(arguments);
+    assert!(output.status.success(), "{output:?}");
+    assert!(output.stderr.is_empty(), "{output:?}");
+    stdout(&output).to_owned()
+}
+
+fn digest(data: &[u8]) -> String {
+    let hex: String = Sha256::digest(data)
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect();
+    format!("sha256:{hex}")
+}
+
+/// A layout that is made piece by piece, so that each piece can be wrong.
+struct Fixture {
+    dir: TempDir,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let fixture = Self {
+            dir: tempfile::tempdir().unwrap(),
+        };
+        fs::create_dir_all(fixture.path("layout/blobs/sha256")).unwrap();
+        fixture.file("oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#);
+        fixture
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.path(name).display().to_string()
+    }
+
+    fn layout(&self) -> String {
+        self.text("layout")
+    }
+
+    fn file(&self, name: &str, data: &[u8]) {
+        fs::write(self.path("layout").join(name), data).unwrap();
+    }
+
+    fn blob_path(&self, digest: &str) -> PathBuf {
+        self.path("layout/blobs/sha256")
+            .join(digest.strip_prefix("sha256:").unwrap())
+    }
+
+    fn blob(&self, media_type: &str, data: &[u8]) -> Value {
+        let digest = digest(data);
+        fs::write(self.blob_path(&digest), data).unwrap();
+        json!({"mediaType": media_type, "digest": digest, "size": data.len()})
+    }
+
+    fn document(&self, media_type: &str, value: &Value) -> Value {
+        self.blob(media_type, &serde_json::to_vec(value).unwrap())
+    }
+
+    fn config(&self, architecture: &str, diff_ids: &[String]) -> Value {
+        self.document(
+            CONFIG,
+            &json!({"os": "linux", "architecture": architecture, "rootfs": {"type": "layers", "diff_ids": diff_ids}}),
+        )
+    }
+
+    fn manifest(&self, config: &Value, layers: &[Value]) -> Value {
+        self.document(
+            MANIFEST,
+            &json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": layers}),
+        )
+    }
+
+    fn image(&self, architecture: &str) -> Value {
+        let layer = self.blob(LAYER, &EMPTY_TAR);
+        self.manifest(&self.config(architecture, &[digest(&EMPTY_TAR)]), &[layer])
+    }
+
+    fn index(&self, manifests: &[Value]) {
+        let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests});
+        self.file("index.json", &serde_json::to_vec(&index).unwrap());
+    }
+
+    /// A layout of one good image.
+    fn good() -> (Self, Value) {
+        let fixture = Self::new();
+        let image = fixture.image("amd64");
+        fixture.index(std::slice::from_ref(&image));
+        (fixture, image)
+    }
+
+    #[track_caller]
+    fn report(&self) -> Value {
+        let text = done(&["layout", "check", "--format=json", &self.layout()]);
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// The problems that the check finds; exit code 1.
+    #[track_caller]
+    fn problems(&self) -> Vec<Value> {
+        let output = verbatim(&["layout", "check", &self.layout(), "--format=json"]);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(report["schema"], "verbatim.layout/1");
+        assert_eq!(report["verdict"], "invalid");
+        let problems = report["problems"].as_array().unwrap().clone();
+        assert!(!problems.is_empty());
+        let text = verbatim(&["layout", "check", &self.layout()]);
+        assert_eq!(text.status.code(), Some(1));
+        assert!(stdout(&text).contains(": invalid\n"));
+        for problem in &problems {
+            assert!(stdout(&text).contains(problem["problem"].as_str().unwrap()));
+        }
+        problems
+    }
+
+    #[track_caller]
+    fn problem(&self, kind: &str, file: &str, pointer: &str, what: &str) {
+        let problems = self.problems();
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        let problem = &problems[0];
+        let text = |member: &str| problem[member].as_str().unwrap_or("-").to_owned();
+        assert_eq!(text("kind"), kind, "{problem}");
+        assert!(text("file").ends_with(file), "{problem}");
+        assert_eq!(text("pointer"), pointer, "{problem}");
+        assert!(text("problem").contains(what), "{problem}");
+    }
+}
+
+fn hex(descriptor: &Value) -> &str {
+    descriptor["digest"]
+        .as_str()
+        .unwrap()
+        .strip_prefix("sha256:")
+        .unwrap()
+}
+
+#[test]
+fn a_good_layout_is_valid() {
+    let (fixture, image) = Fixture::good();
+    let report = fixture.report();
+    assert_eq!(report["verdict"], "valid");
+    assert_eq!(report["published"]["digest"], image["digest"]);
+    assert_eq!(
+        report["images"][0]["platform"],
+        json!({"os": "linux", "architecture": "amd64"})
+    );
+    assert_eq!(report["blobs"], 3);
+    let text = done(&["layout", "check", &fixture.layout()]);
+    assert!(
+        text.starts_with(&format!("{}: valid\n", fixture.layout())),
+        "{text}"
+    );
+    assert!(!text.contains('\u{1b}'), "no colour where nobody looks");
+}
+
+#[test]
+fn something_else_is_no_layout() {
+    let (fixture, _) = Fixture::good();
+    let check = |name: &str| error(&["layout", "check", &fixture.text(name)]);
+    assert!(check("nothing").contains("cannot be read"));
+
+    fixture.file("oci-layout", br#"{"imageLayoutVersion":"2.0.0"}"#);
+    let e = check("layout");
+    assert!(
+        e.contains("oci-layout at /imageLayoutVersion") && e.contains("only 1.x"),
+        "{e}"
+    );
+    fixture.file("oci-layout", b"1.0.0");
+    assert!(check("layout").contains("oci-layout: is not valid JSON"));
+    fs::remove_file(fixture.path("layout/oci-layout")).unwrap();
+    assert!(check("layout").contains("is missing, so this is not an OCI layout"));
+
+    for (name, data, what) in [
+        ("x.json", &b"{}"[..], "is a JSON document"),
+        (
+            "x.gz",
+            &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3],
+            "decompress it first",
+        ),
+        ("x.tar", &EMPTY_TAR, "x.tar!oci-layout: is missing"),
+        ("x.txt", b"some text", "no tar archive"),
+    ] {
+        fs::write(fixture.path(name), data).unwrap();
+        let e = check(name);
+        assert!(e.contains(what), "{e}");
+    }
+}
+
+#[test]
+fn a_bad_index_json_is_named() {
+    let (fixture, image) = Fixture::good();
+    let good = json!({"schemaVersion": 2, "manifests": [image]}).to_string();
+    let digest = image["digest"].as_str().unwrap();
+    let upper = format!("sha256:{}", hex(&image).to_uppercase());
+    for (data, what) in [
+        ("", "index.json: is empty"),
+        (
+            &good[..good.len() / 2],
+            "index.json: is not valid JSON: EOF",
+        ),
+        ("hello", "index.json: is not valid JSON"),
+        ("[]", "is not a JSON object"),
+        (
+            r#"{"schemaVersion":1,"manifests":[]}"#,
+            "index.json at /schemaVersion",
+        ),
+        (
+            r#"{"schemaVersion":2,"manifests":{}}"#,
+            "index.json at /manifests",
+        ),
+        (
+            r#"{"schemaVersion":2,"manifests":[1]}"#,
+            "index.json at /manifests/0",
+        ),
+        (
+            r#"{"schemaVersion":2,"manifests":[],"manifests":[]}"#,
+            "stands twice",
+        ),
+        (
+            r#"{"schemaVersion":2,"manifests":[],"layers":[]}"#,
+            "at once",
+        ),
+        (
+            &good.replace("\"size\":", "\"size\":-"),
+            "index.json at /manifests/0/size",
+        ),
+        (&good.replace(digest, &upper), "lower-case"),
+    ] {
+        fixture.file("index.json", data.as_bytes());
+        let e = error(&["layout", "check", &fixture.layout()]);
+        assert!(e.contains(what), "{data}: {e}");
+    }
+    for bad in [
+        "sha256:../../../../etc/passwd",
+        "../x",
+        "sha256:",
+        "sha512:00",
+        "SHA256:00",
+    ] {
+        fixture.file("index.json", good.replace(digest, bad).as_bytes());
+        let e = error(&["layout", "check", &fixture.layout()]);
+        assert!(e.contains("index.json at /manifests/0/digest"), "{e}");
+    }
+    fs::remove_file(fixture.path("layout/index.json")).unwrap();
+    let e = error(&["layout", "check", &fixture.layout()]);
+    assert!(e.contains("index.json: cannot be read"), "{e}");
+}
+
+#[test]
+fn a_million_entries_are_refused_at_once() {
+    let (fixture, image) = Fixture::good();
+    let entry = image.to_string();
+    let entries = vec![entry.as_str(); 1_000_000].join(",");
+    let text = format!(r#"{{"schemaVersion":2,"manifests":[{entries}]}}"#);
+    fixture.file("index.json", text.as_bytes());
+    let e = error(&["layout", "check", &fixture.layout()]);
+    assert!(
+        e.contains("index.json: is larger than 4194304 bytes"),
+        "{e}"
+    );
+}
+
+#[test]
+fn nothing_is_no_image() {
+    let (fixture, _) = Fixture::good();
+    fixture.index(&[]);
+    fixture.problem("missing", "index.json", "/manifests", "names nothing");
+}
+
+#[test]
+fn several_things_are_an_index() {
+    let (fixture, image) = Fixture::good();
+    let other = fixture.image("arm64");
+    fixture.index(&[image, other]);
+    let report = fixture.report();
+    let index = fs::read(fixture.path("layout/index.json")).unwrap();
+    assert_eq!(report["published"]["digest"], digest(&index));
+    assert_eq!(report["images"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn changed_and_missing_blobs_are_found() {
+    let (fixture, image) = Fixture::good();
+    let layer = digest(&EMPTY_TAR);
+    let mut changed = EMPTY_TAR;
+    changed[7] = 1;
+    fs::write(fixture.blob_path(&layer), changed).unwrap();
+    fixture.problem("mismatch", &layer[7..], "-", "has the digest");
+    fs::write(fixture.blob_path(&layer), &EMPTY_TAR[1..]).unwrap();
+    fixture.problem("mismatch", hex(&image), "/layers/0/size", "says 1024 bytes");
+    fs::remove_file(fixture.blob_path(&layer)).unwrap();
+    fixture.problem("missing", hex(&image), "/layers/0/digest", &layer);
+    fs::create_dir(fixture.blob_path(&layer)).unwrap();
+    fixture.problem("malformed", &layer[7..], "-", "is not a regular file");
+    fs::remove_dir(fixture.blob_path(&layer)).unwrap();
+
+    fs::write(fixture.blob_path(&layer), EMPTY_TAR).unwrap();
+    let path = fixture.blob_path(image["digest"].as_str().unwrap());
+    let mut manifest = fs::read(&path).unwrap();
+    manifest[1] = b' ';
+    fs::write(&path, manifest).unwrap();
+    assert_eq!(fixture.problems()[0]["kind"], "mismatch");
+}
+
+#[test]
+fn a_missing_manifest_is_named() {
+    let (fixture, image) = Fixture::good();
+    fs::remove_file(fixture.blob_path(image["digest"].as_str().unwrap())).unwrap();
+    fixture.problem("missing", "index.json", "/manifests/0/digest", hex(&image));
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_followed_and_loops_and_pipes_are_survived() {
+    let (fixture, image) = Fixture::good();
+    let layer = fixture.blob_path(&digest(&EMPTY_TAR));
+    fs::rename(&layer, fixture.path("elsewhere")).unwrap();
+    std::os::unix::fs::symlink("../../../elsewhere", &layer).unwrap();
+    done(&["layout", "check", &fixture.layout()]);
+    fs::remove_file(&layer).unwrap();
+    std::os::unix::fs::symlink(&layer, &layer).unwrap();
+    let name = &digest(&EMPTY_TAR)[7..];
+    fixture.problem("malformed", name, "-", "symbolic links");
+    fs::remove_file(&layer).unwrap();
+    std::os::unix::fs::symlink("nowhere", &layer).unwrap();
+    fixture.problem("missing", hex(&image), "/layers/0/digest", "no such blob");
+    fs::remove_file(&layer).unwrap();
+    let made = Command::new("mkfifo").arg(&layer).status().unwrap();
+    assert!(made.success());
+    fixture.problem("malformed", name, "-", "is not a regular file");
+}
+
+#[test]
+fn cycles_and_depth_end() {
+    let fixture = Fixture::new();
+    // An index that names itself cannot have its own digest: it is not believed.
+    let digest = format!("sha256:{}", "a".repeat(64));
+    let index = |size: usize| {
+        let entry = json!({"mediaType": INDEX, "digest": digest, "size": size});
+        json!({"schemaVersion": 2, "manifests": [entry]}).to_string()
+    };
+    let size = index(100).len();
+    fs::write(fixture.blob_path(&digest), index(size)).unwrap();
+    fixture.index(&[json!({"mediaType": INDEX, "digest": digest, "size": size})]);
+    fixture.problem("mismatch", &digest[7..], "-", "has the digest");
+
+    let fixture = Fixture::new();
+    let mut inner = fixture.image("amd64");
+    for _ in 0..20 {
+        inner = fixture.document(INDEX, &json!({"schemaVersion": 2, "manifests": [inner]}));
+    }
+    fixture.index(&[inner]);
+    let problems = fixture.problems();
+    assert!(
+        problems.iter().any(|p| p["kind"] == "limit"),
+        "{problems:?}"
+    );
+    let e = error(&["layout", "import", &fixture.layout()]);
+    assert!(e.contains("nested more than"), "{e}");
+}
+
+#[test]
+fn documents_must_agree() {
+    // Each with a layout of its own: what is left over would be read too.
+    let fixture = Fixture::new();
+    let layer = fixture.blob(LAYER, &EMPTY_TAR);
+    let wrong = format!("sha256:{}", "0".repeat(64));
+    let config = fixture.config("amd64", &[wrong]);
+    fixture.index(&[fixture.manifest(&config, std::slice::from_ref(&layer))]);
+    fixture.problem(
+        "mismatch",
+        hex(&config),
+        "/rootfs/diff_ids/0",
+        &digest(&EMPTY_TAR),
+    );
+
+    let config = fixture.config("amd64", &[]);
+    fixture.index(&[fixture.manifest(&config, std::slice::from_ref(&layer))]);
+    fixture.problem(
+        "mismatch",
+        hex(&config),
+        "/rootfs/diff_ids",
+        "names 0 layers",
+    );
+
+    let config = fixture.config("amd64", &[digest(&EMPTY_TAR)]);
+    let gzip =
+        json!({"mediaType": format!("{LAYER}+gzip"), "digest": layer["digest"], "size": 1024});
+    let manifest = fixture.manifest(&config, &[gzip]);
+    fixture.index(std::slice::from_ref(&manifest));
+    fixture.problem(
+        "mismatch",
+        hex(&manifest),
+        "/layers/0/mediaType",
+        "compression of",
+    );
+
+    let mut manifest = fixture.image("amd64");
+    manifest["platform"] = json!({"os": "linux", "architecture": "arm64"});
+    fixture.index(std::slice::from_ref(&manifest));
+    fixture.problem(
+        "mismatch",
+        "index.json",
+        "/manifests/0/platform",
+        "says linux/arm64",
+    );
+
+    let mut manifest = fixture.image("amd64");
+    manifest["mediaType"] = json!("application/vnd.docker.distribution.manifest.v2+json");
+    fixture.index(std::slice::from_ref(&manifest));
+    let problems = fixture.problems();
+    assert_eq!(problems[0]["pointer"], "/mediaType", "{problems:?}");
+
+    let mut manifest = fixture.image("arm64");
+    manifest["platform"] = json!({"os": "linux", "architecture": "arm64", "variant": "v8"});
+    fixture.index(&[manifest]);
+    done(&["layout", "check", &fixture.layout()]);
+}
+
+#[test]
+fn blobs_that_nothing_names_are_listed_and_checked() {
+    let (fixture, _) = Fixture::good();
+    let extra = fixture.blob(LAYER, b"extra");
+    let listed = json!([format!("blobs/sha256/{}", hex(&extra))]);
+    assert_eq!(fixture.report()["unreferenced"], listed);
+    fs::write(
+        fixture.blob_path(extra["digest"].as_str().unwrap()),
+        b"other",
+    )
+    .unwrap();
+    fixture.problem("mismatch", hex(&extra), "-", "has the digest");
+}
+
+/// Manifest, config, `--layer` argument and blob of an image of one empty layer.
+fn documents(dir: &Path, architecture: &str) -> [String; 4] {
+    let path = |name: &str| {
+        dir.join(format!("{architecture}-{name}"))
+            .display()
+            .to_string()
+    };
+    fs::write(path("layer.tar"), EMPTY_TAR).unwrap();
+    let layer = json!({
+        "schema": "verbatim.layer/1", "mediaType": LAYER, "digest": digest(&EMPTY_TAR), "size": 1024,
+        "diff_id": digest(&EMPTY_TAR), "uncompressed_size": 1024, "encoder": {"name": "none"}
+    });
+    fs::write(path("layer.json"), layer.to_string()).unwrap();
+    done(&[
+        "image",
+        &format!("--layer={}", path("layer.json")),
+        "--os=linux",
+        &format!("--architecture={architecture}"),
+        &format!("--manifest={}", path("manifest")),
+        &format!("--config={}", path("config")),
+    ]);
+    let layer = json!({"blob": path("layer.tar"), "metadata": path("layer.json")}).to_string();
+    [path("manifest"), path("config"), layer, path("layer.tar")]
+}
+
+#[test]
+fn layouts_are_written_in_three_ways() {
+    let dir = tempfile::tempdir().unwrap();
+    let [manifest, config, layer, _] = documents(dir.path(), "amd64");
+    let root = format!("--root={manifest}");
+    let object = format!("--object={config}");
+    let layer = format!("--layer={layer}");
+    for how in ["symlink", "hardlink", "copy"] {
+        let out = dir.path().join(how).display().to_string();
+        let link = format!("--link={how}");
+        done(&[
+            "layout", "create", &root, &object, &layer, &link, "--tag=v1", "-o", &out,
+        ]);
+        done(&["layout", "check", &out]);
+        let index = fs::read(format!("{out}/index.json")).unwrap();
+        let index: Value = serde_json::from_slice(&index).unwrap();
+        let manifests = index["manifests"].as_array().unwrap();
+        assert_eq!(manifests.len(), 1);
+        assert_eq!(
+            manifests[0]["digest"],
+            digest(&fs::read(&manifest).unwrap())
+        );
+        assert_eq!(
+            manifests[0]["annotations"]["org.opencontainers.image.ref.name"],
+            "v1"
+        );
+        let written = format!("{out}/blobs/sha256/{}", &digest(&EMPTY_TAR)[7..]);
+        let is_link = fs::symlink_metadata(&written).unwrap().is_symlink();
+        assert_eq!(is_link, how == "symlink");
+        if is_link {
+            let target = fs::read_link(&written).unwrap();
+            assert_eq!(target, Path::new("../../../amd64-layer.tar"));
+        }
+        let e = error(&["layout", "create", &root, &object, &layer, "-o", &out]);
+        assert!(e.contains("not empty"), "{e}");
+    }
+}
+
+#[test]
+fn what_is_missing_or_wrong_leaves_nothing_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let [manifest, config, layer, blob] = documents(dir.path(), "amd64");
+    let root = format!("--root={manifest}");
+    let object = format!("--object={config}");
+    let layer = format!("--layer={layer}");
+    let output = format!("--output={}", dir.path().join("out").display());
+    let before = fs::read_dir(dir.path()).unwrap().count();
+    let e = error(&["layout", "create", &root, &layer, &output]);
+    assert!(
+        e.contains("at /config/digest: names the config sha256:"),
+        "{e}"
+    );
+    let e = error(&["layout", "create", &root, &object, &output]);
+    assert!(
+        e.contains("at /layers/0/digest: names the layer sha256:"),
+        "{e}"
+    );
+    assert!(e.contains(&digest(&EMPTY_TAR)), "{e}");
+    fs::write(&blob, [1; 1024]).unwrap();
+    for kind in ["create", "archive"] {
+        let e = error(&["layout", kind, &root, &object, &layer, &output]);
+        assert!(e.contains("amd64-layer.tar: is not sha256:"), "{e}");
+    }
+    fs::write(&blob, [0; 1023]).unwrap();
+    let e = error(&[
+        "layout",
+        "create",
+        &root,
+        &object,
+        &layer,
+        &output,
+        "--link=symlink",
+    ]);
+    assert!(e.contains("amd64-layer.tar: has 1023 bytes"), "{e}");
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), before);
+}
+
+#[test]
+fn archives_are_canonical_and_can_be_read_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let [manifest, config, layer, _] = documents(dir.path(), "arm64");
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    let root = format!("--root={manifest}");
+    let object = format!("--object={config}");
+    let layer = format!("--layer={layer}");
+    let reference = "--reference=registry.example.com:5000/app:v1";
+    for name in ["a.tar", "b.tar"] {
+        done(&[
+            "layout",
+            "archive",
+            &root,
+            &object,
+            &layer,
+            reference,
+            "-o",
+            &path(name),
+        ]);
+    }
+    let data = fs::read(path("a.tar")).unwrap();
+    assert!(data == fs::read(path("b.tar")).unwrap());
+    done(&["layout", "check", &path("a.tar")]);
+    let text = String::from_utf8_lossy(&data);
+    assert!(text.contains(r#""RepoTags":["registry.example.com:5000/app:v1"]"#));
+    assert!(text.contains(
+        r#""io.containerd.image.name":"registry.example.com:5000/app:v1","org.opencontainers.image.ref.name":"v1""#
+    ));
+
+    // The layout that the archive holds, out of the archive again.
+    let layout = format!("--layout={}", path("a.tar"));
+    done(&["layout", "create", &root, &layout, "-o", &path("again")]);
+    done(&["layout", "check", &path("again")]);
+
+    let out = path("c.tar");
+    let e = error(&[
+        "layout",
+        "archive",
+        &root,
+        &layout,
+        "--reference=App:v1",
+        "-o",
+        &out,
+    ]);
+    assert!(e.contains("--reference"), "{e}");
+    assert!(!Path::new(&out).exists());
+
+    for length in [1, 511, 512, 1500, data.len() / 2, data.len() - 1025] {
+        fs::write(&out, &data[..length]).unwrap();
+        let e = error(&["layout", "check", &out]);
+        assert!(e.contains("c.tar"), "{e}");
+    }
+}
+
+#[test]
+fn one_image_is_taken_out_of_several() {
+    let fixture = Fixture::new();
+    let mut amd64 = fixture.image("amd64");
+    amd64["platform"] = json!({"os": "linux", "architecture": "amd64"});
+    let arm64 = fixture.image("arm64");
+    let config = fixture.document(
+        CONFIG,
+        &json!({"os": "unknown", "architecture": "unknown", "rootfs": {"type": "layers", "diff_ids": [digest(b"{}")]}}),
+    );
+    let statement = fixture.blob("application/vnd.in-toto+json", b"{}");
+    let mut attestation = fixture.manifest(&config, &[statement]);
+    attestation["platform"] = json!({"os": "unknown", "architecture": "unknown"});
+    attestation["annotations"] = json!({"vnd.docker.reference.type": "attestation-manifest"});
+    let nested = fixture.document(
+        INDEX,
+        &json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [amd64, attestation, arm64]}),
+    );
+    fixture.index(&[nested]);
+    done(&["layout", "check", &fixture.layout()]);
+
+    let import = |more: &str| error(&["layout", "import", &fixture.layout(), more]);
+    let e = error(&["layout", "import", &fixture.layout()]);
+    assert!(
+        e.contains("linux/amd64, linux/arm64; choose one with --platform"),
+        "{e}"
+    );
+    let e = import("--platform=linux/s390x");
+    assert!(e.contains("no image for linux/s390x"), "{e}");
+    let output = verbatim(&["layout", "import", &fixture.layout(), "--platform=linux"]);
+    assert_eq!(output.status.code(), Some(2));
+
+    let out = done(&[
+        "layout",
+        "import",
+        &fixture.layout(),
+        "--platform=linux/arm64/v8",
+        &format!("--digest={}", fixture.text("digest")),
+        &format!("--metadata={}", fixture.text("metadata")),
+        &format!("--manifest={}", fixture.text("manifest")),
+        &format!("--config={}", fixture.text("config")),
+        &format!("--descriptor={}", fixture.text("descriptor")),
+    ]);
+    assert_eq!(out, "");
+    let read = |name: &str| fs::read(fixture.path(name)).unwrap();
+    let expected = arm64["digest"].as_str().unwrap();
+    assert_eq!(read("digest"), expected.as_bytes());
+    assert_eq!(digest(&read("manifest")), expected);
+    let metadata: Value = serde_json::from_slice(&read("metadata")).unwrap();
+    assert_eq!(metadata["schema"], "verbatim.image/1");
+    assert_eq!(metadata["layers"][0]["uncompressed_size"], 1024);
+    assert_eq!(metadata["config"]["digest"], digest(&read("config")));
+    let descriptor: Value = serde_json::from_slice(&read("descriptor")).unwrap();
+    assert_eq!(descriptor["platform"]["architecture"], "arm64");
+
+    // A byte of the layer, and nothing is written.
+    fs::write(fixture.blob_path(&digest(&EMPTY_TAR)), [1; 1024]).unwrap();
+    let e = error(&[
+        "layout",
+        "import",
+        &fixture.layout(),
+        "--platform=linux/arm64",
+        &format!("--manifest={}", fixture.text("never")),
+    ]);
+    assert!(e.contains("has the digest"), "{e}");
+    assert!(!fixture.path("never").exists());
+}
+
+#[test]
+fn help_teaches() {
+    assert!(done(&["layout", "--help"]).contains("EXAMPLES"));
+    for command in ["create", "archive", "import", "check"] {
+        let text = done(&["layout", command, "--help"]);
+        assert!(
+            text.contains(&format!("Usage: verbatim layout {command}")),
+            "{text}"
+        );
+    }
+}
