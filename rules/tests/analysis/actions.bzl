@@ -107,6 +107,19 @@ image_outputs_dbg_test = analysistest.make(
     },
 )
 
+def _copied_layout_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    target = analysistest.target_under_test(env)
+    layouts = _verbatim_actions(analysistest.target_actions(env), "VerbatimLayout")
+    asserts.true(env, "--link=copy" in layouts[0].argv, "layers must be copied")
+    asserts.equals(env, target[DefaultInfo].files.to_list(), target[DefaultInfo].default_runfiles.files.to_list())
+    return analysistest.end(env)
+
+copied_layout_test = analysistest.make(
+    _copied_layout_test_impl,
+    config_settings = {str(Label("//rules/settings:layout_links")): "copy"},
+)
+
 def _sums_inputs_test_impl(ctx):
     env = analysistest.begin(ctx)
     target = analysistest.target_under_test(env)
