@@ -25,11 +25,13 @@ pub fn report(result: anyhow::Result<Outcome>) -> ExitCode {
         Ok(Outcome::Different) => ExitCode::from(1),
         Err(error) => {
             eprintln!("verbatim: {error:#}");
-            ExitCode::from(if error.downcast_ref::<Unchecked>().is_some() || disk_failed(&error) {
-                3
-            } else {
-                2
-            })
+            ExitCode::from(
+                if error.downcast_ref::<Unchecked>().is_some() || disk_failed(&error) {
+                    3
+                } else {
+                    2
+                },
+            )
         }
     }
 }
