@@ -3,7 +3,7 @@
 set -eu
 # The folder of this repository has a name that depends on who builds it.
 for here in "${RUNFILES_DIR:-$0.runfiles}"/*/shell_app; do :; done
-# shellcheck source=shell_app/words.sh
+# shellcheck source=words.sh
 . "$here/words.sh"
 while read -r language word; do
   greet "$language" "$word" "${1:-world}"
