@@ -32,6 +32,11 @@ fn from_here(pattern: &[u8], path: &[u8]) -> bool {
         }
 }
 
+/// The first name of a path, or of a pattern that begins with a name.
+pub(crate) fn first(path: &[u8]) -> &[u8] {
+    split(path).0
+}
+
 /// The first name, and what follows its slash.
 fn split(path: &[u8]) -> (&[u8], Option<&[u8]>) {
     match path.iter().position(|&b| b == b'/') {

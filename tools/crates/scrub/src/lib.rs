@@ -29,7 +29,7 @@ use std::fmt;
 
 pub use rules::{Rule, Rules, UnknownRule, RULES};
 
-use rules::{Treatment, PATTERNS};
+use rules::{Pattern, Treatment, PATTERNS};
 
 /// What an entry is, as far as it matters here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,14 +132,26 @@ fn shown(path: &[u8]) -> String {
 #[derive(Debug, Clone)]
 pub struct Scrub {
     rules: Rules,
+    /// The patterns of rules that are on, by the first name of their paths: most entries
+    /// lie in usr, which hardly any pattern is about.
+    patterns: Vec<(&'static [u8], Vec<&'static Pattern>)>,
     done: Vec<Done>,
 }
 
 impl Scrub {
     /// Work by these rules.
     pub fn new(rules: Rules) -> Self {
+        let mut patterns: Vec<(&[u8], Vec<&Pattern>)> = Vec::new();
+        for pattern in PATTERNS.iter().filter(|pattern| rules.is_on(pattern.rule)) {
+            let first = glob::first(pattern.glob.as_bytes());
+            match patterns.iter_mut().find(|group| group.0 == first) {
+                Some(group) => group.1.push(pattern),
+                None => patterns.push((first, vec![pattern])),
+            }
+        }
         Self {
             rules,
+            patterns,
             done: Vec::new(),
         }
     }
@@ -239,10 +251,12 @@ impl Scrub {
         if path.is_empty() || name.starts_with(b".wh.") || self.rules.is_exempt(path) {
             return None;
         }
-        PATTERNS
+        let first = glob::first(path);
+        let (_, patterns) = self.patterns.iter().find(|group| group.0 == first)?;
+        patterns
             .iter()
             .filter(|pattern| pattern.kinds.include(kind))
-            .find(|pattern| glob::matches(pattern.glob, path) && self.rules.is_on(pattern.rule))
+            .find(|pattern| glob::matches(pattern.glob, path))
             .map(|pattern| (pattern.rule, pattern.treatment))
     }
 }

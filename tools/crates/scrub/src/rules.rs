@@ -171,6 +171,7 @@ pub(crate) enum Treatment {
 }
 
 /// Paths, and what a rule does about them. The first that matches counts.
+#[derive(Debug)]
 pub(crate) struct Pattern {
     pub(crate) rule: &'static str,
     pub(crate) glob: &'static str,
@@ -538,6 +539,9 @@ mod tests {
                 "{}",
                 pattern.glob
             );
+            // They are looked up by their first name.
+            let first = crate::glob::first(pattern.glob.as_bytes());
+            assert!(!first.contains(&b'*'), "{}", pattern.glob);
             let stars = pattern.glob.split('/').rev().skip(1).filter(|&n| n == "**");
             assert!(stars.count() <= 1, "{}", pattern.glob);
         }
