@@ -75,10 +75,14 @@ impl Collection {
         &self.sums
     }
 
-    /// The text and the document beside it.
-    pub fn finish(self) -> (String, Record) {
-        let text = text::render(&self.sums);
-        (text, Record::new(self.images, self.files))
+    /// The text.
+    pub fn text(&self) -> String {
+        text::render(&self.sums)
+    }
+
+    /// The document beside it.
+    pub fn into_record(self) -> Record {
+        Record::new(self.images, self.files)
     }
 }
 
@@ -304,7 +308,10 @@ pub fn files_at(path: &Path, exclude: &[PathBuf]) -> Result<Vec<Wanted>> {
                     ));
                 }
             }
-            let is_output = !exclude.is_empty()
+            // By name first: looking up where a file really is costs more than hashing it.
+            let is_output = exclude
+                .iter()
+                .any(|path| path.file_name() == full.file_name())
                 && full
                     .canonicalize()
                     .is_ok_and(|full| exclude.contains(&full));

@@ -48,6 +48,9 @@ impl FromStr for FileName {
         if name.split('/').any(|part| part == "..") {
             return wrong("it leaves its folder with `..`");
         }
+        if name.split('/').all(|part| !matches!(part, "" | ".")) {
+            return Ok(Self(name.to_owned()));
+        }
         // `./a` and `a//b` are second names of one file, and a sum has one subject.
         let plain: Vec<_> = name
             .split('/')

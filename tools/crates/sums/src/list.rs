@@ -20,10 +20,14 @@ impl Subject {
     /// What a text in a sums file means: an image where it is a reference with a registry that
     /// can be nothing else (`registry.example.com/a`, `localhost:5000/a`), else a file.
     pub fn from_text(text: &str) -> Result<Self, crate::FileNameError> {
-        match text.parse::<Reference>() {
-            Ok(reference) if reference.has_evident_registry() => Ok(Self::Image(reference)),
-            _ => text.parse().map(Self::File),
+        // Most names are files, and a name without a host need not be looked at closer.
+        let host = text.split_once('/').map(|(host, _)| host);
+        if host.is_some_and(|host| host.contains(['.', ':']) || host == "localhost") {
+            if let Ok(reference) = text.parse::<Reference>() {
+                return Ok(Self::Image(reference));
+            }
         }
+        text.parse().map(Self::File)
     }
 }
 

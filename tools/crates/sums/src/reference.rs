@@ -97,14 +97,6 @@ impl Reference {
             format!("{}/{}", self.prefix, self.name)
         }
     }
-
-    /// Whether the registry can be nothing but a host: it has a dot or a port, or is `localhost`.
-    ///
-    /// A line of a sums file whose text has such a registry is read as an image, every other
-    /// one as a file.
-    pub(crate) fn has_evident_registry(&self) -> bool {
-        self.registry.contains(['.', ':']) || self.registry == "localhost"
-    }
 }
 
 impl fmt::Display for Reference {

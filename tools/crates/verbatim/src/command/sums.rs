@@ -140,7 +140,12 @@ impl Output {
         })
     }
 
-    fn write(&self, text: String, record: Option<&Record>) -> anyhow::Result<()> {
+    /// Whether the document goes anywhere.
+    fn wants_json(&self) -> bool {
+        self.json().is_some() || (self.output.is_none() && self.format == Format::Json)
+    }
+
+    fn write(&self, text: String, record: Option<Record>) -> anyhow::Result<()> {
         let json = match record {
             Some(record) => Some(record.to_json()?),
             None => None,
@@ -222,12 +227,13 @@ fn run_create(options: Create) -> anyhow::Result<Outcome> {
     }
     let mut outputs: Vec<PathBuf> = options.output.output.iter().cloned().collect();
     outputs.extend(options.output.json());
-    let mut wanted: Vec<(Wanted, String)> = Vec::new();
+    // There may be very many files, so what is said of each is short.
+    let mut wanted: Vec<Wanted> = Vec::new();
+    let mut origins: Vec<(usize, String)> = Vec::new();
     for path in &options.files {
-        for file in collect::files_at(path, &outputs).map_err(unchecked)? {
-            let origin = file.path.display().to_string();
-            wanted.push((file, origin));
-        }
+        let found = collect::files_at(path, &outputs).map_err(unchecked)?;
+        origins.push((found.len(), path.display().to_string()));
+        wanted.extend(found);
     }
     for record in &options.file_records {
         let record: FileRecord = argument(record, "--file-record")?;
@@ -236,18 +242,26 @@ fn run_create(options: Create) -> anyhow::Result<Outcome> {
             .unwrap_or_else(|| record.file.display().to_string());
         let name = collect::published_name(&record.name).map_err(|e| anyhow!("{origin}: {e}"))?;
         let path = record.file;
-        wanted.push((Wanted { name, path }, origin));
+        wanted.push(Wanted { name, path });
+        origins.push((1, origin));
     }
-    let (files, origins): (Vec<_>, Vec<_>) = wanted.into_iter().unzip();
-    let files = collect::hash_files(files, threads(options.threads)).map_err(unchecked)?;
-    for (file, origin) in files.into_iter().zip(origins) {
-        collection.add_file(file, &origin)?;
+    let mut files = collect::hash_files(wanted, threads(options.threads))
+        .map_err(unchecked)?
+        .into_iter();
+    for (count, origin) in origins {
+        for file in files.by_ref().take(count) {
+            collection.add_file(file, &origin)?;
+        }
     }
     if collection.sums().is_empty() {
         bail!("there is nothing to sum; name images with --image and files with --files");
     }
-    let (text, record) = collection.finish();
-    options.output.write(text, Some(&record))?;
+    let text = collection.text();
+    let record = options
+        .output
+        .wants_json()
+        .then(|| collection.into_record());
+    options.output.write(text, record)?;
     Ok(Outcome::Done)
 }
 
@@ -342,7 +356,7 @@ fn run_merge(options: Merge) -> anyhow::Result<Outcome> {
         }
     }
     let record = match without {
-        None => Some(documents.finish().1),
+        None => Some(documents.into_record()),
         Some(name) => {
             if options.output.json.is_some() || options.output.format == Format::Json {
                 bail!("{name}: has no JSON document beside it, so there is none to merge; leave out --json");
@@ -359,7 +373,7 @@ fn run_merge(options: Merge) -> anyhow::Result<Outcome> {
             );
         }
     }
-    options.output.write(text::render(&sums), record.as_ref())?;
+    options.output.write(text::render(&sums), record)?;
     Ok(Outcome::Done)
 }
 
