@@ -35,6 +35,18 @@ fn failed<'a>(doing: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> 
     }
 }
 
+/// Say it in plain words where there is no folder to write in.
+fn need_parent(path: &Path) -> Result<(), Error> {
+    let parent = parent(path);
+    if parent.is_dir() {
+        return Ok(());
+    }
+    Err(failed("create", path)(io::Error::new(
+        io::ErrorKind::NotFound,
+        format!("there is no folder {}; make it first", parent.display()),
+    )))
+}
+
 /// The folder that holds `path`; `.` for a bare name.
 fn parent(path: &Path) -> &Path {
     match path.parent() {
@@ -98,6 +110,7 @@ impl OutputFile {
                 return Ok(Self::to(Target::Special(file), path));
             }
         }
+        need_parent(path)?;
         let mut builder = tempfile::Builder::new();
         builder.prefix(".verbatim-").suffix(".partial");
         #[cfg(unix)]
@@ -186,7 +199,7 @@ impl OutputDir {
                     )));
                 }
             }
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) if e.kind() == io::ErrorKind::NotFound => need_parent(path)?,
             Err(e) => return Err(failed("create", path)(e)),
         }
         let partial = tempfile::Builder::new()
@@ -334,7 +347,7 @@ mod tests {
     fn a_missing_folder_is_named() {
         let error = write("/nonexistent/out", b"").unwrap_err().to_string();
         assert!(
-            error.starts_with("cannot create /nonexistent/out: "),
+            error.starts_with("cannot create /nonexistent/out: there is no folder /nonexistent"),
             "{error}"
         );
     }

@@ -24,7 +24,7 @@ pub fn report(result: anyhow::Result<Outcome>) -> ExitCode {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Different) => ExitCode::from(1),
         Err(error) => {
-            eprintln!("verbatim: {error:#}");
+            eprintln!("verbatim: {}", sentence(&error));
             ExitCode::from(
                 if error.downcast_ref::<Unchecked>().is_some() || disk_failed(&error) {
                     3
@@ -34,6 +34,19 @@ pub fn report(result: anyhow::Result<Outcome>) -> ExitCode {
             )
         }
     }
+}
+
+/// The error and its causes, each said once: some libraries repeat the cause in their own words.
+fn sentence(error: &anyhow::Error) -> String {
+    let mut sentence = error.to_string();
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        if !sentence.contains(&cause) {
+            sentence.push_str(": ");
+            sentence.push_str(&cause);
+        }
+    }
+    sentence
 }
 
 /// A full or failing disk says nothing about the input.
@@ -47,4 +60,27 @@ fn disk_failed(error: &anyhow::Error) -> bool {
             )
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let cause = std::io::Error::other("the disk is on fire");
+        let error = anyhow::Error::new(cause).context("cannot write x: the disk is on fire");
+        assert_eq!(sentence(&error), "cannot write x: the disk is on fire");
+        let error = anyhow::anyhow!("b").context("a");
+        assert_eq!(sentence(&error), "a: b");
+    }
+
+    #[test]
+    fn a_full_disk_says_nothing_about_the_input() {
+        let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        assert!(disk_failed(
+            &anyhow::Error::new(full).context("cannot write x")
+        ));
+        assert!(!disk_failed(&anyhow::anyhow!("the input is wrong")));
+    }
 }
