@@ -346,8 +346,9 @@ fn write_together(
     progress: &dyn Fn(u64),
 ) -> Result<(Digest, Blob), Error> {
     let compresses = encoding.compression() != Compression::None;
-    // Hashing and writing take a core of their own where nothing else does.
-    let workers = if compresses { threads } else { threads - 1 }.min(stream.blocks());
+    // Hashing and writing are quick beside opening files and compressing them, so all
+    // threads may do that; the system shares the cores out.
+    let workers = threads.min(stream.blocks());
     let shared = Shared {
         state: Mutex::new(Progress {
             next: 0,
