@@ -169,11 +169,14 @@ fn absolute(before: &[u8]) -> bool {
     before[start..].is_empty() || before[start] == b'/'
 }
 
-/// How far a check looks to either side, and the longest string that a message shows.
+/// How far a check looks to either side.
 const AROUND: usize = 256;
 
+/// How much of the text before and after what was found a message shows.
+const SHOWN: (usize, usize) = (32, 128);
+
 /// More findings than these are counted but not kept.
-const KEPT: usize = 20;
+const KEPT: usize = 10;
 
 /// What is searched for.
 #[derive(Debug)]
@@ -307,12 +310,12 @@ impl Rules {
 /// The printable text that holds these bytes, cut to what fits into a message.
 fn printable(data: &[u8], start: usize, end: usize) -> String {
     let shown = |byte: &u8| (b' '..=b'~').contains(byte);
-    let before = data[start.saturating_sub(AROUND / 2)..start]
+    let before = data[start.saturating_sub(SHOWN.0)..start]
         .iter()
         .rev()
         .take_while(|byte| shown(byte))
         .count();
-    let after = data[end..data.len().min(end + AROUND / 2)]
+    let after = data[end..data.len().min(end + SHOWN.1)]
         .iter()
         .take_while(|byte| shown(byte))
         .count();

@@ -163,28 +163,39 @@ fn cut_archives_are_errors_that_name_the_offset() {
     }
 }
 
-/// A zip of stored entries, by hand: name, content, and where the directory says it is.
-fn zip_with(entries: &[(&str, &[u8], Option<u32>)]) -> Vec<u8> {
+/// An entry of a zip made by hand.
+struct Entry<'a> {
+    name: &'a str,
+    /// As it is in the file.
+    data: &'a [u8],
+    method: u8,
+    crc: u32,
+    size: u32,
+    /// Where the directory says that it is, if not where it is.
+    claimed: Option<u32>,
+}
+
+fn zip(entries: &[Entry]) -> Vec<u8> {
     let mut out = Vec::new();
     let mut directory = Vec::new();
-    for (name, content, claimed) in entries {
-        let offset = claimed.unwrap_or(out.len() as u32);
-        let mut shared = vec![20, 0, 0, 0, 0, 0, 1, 2, 3, 80];
-        shared.extend_from_slice(&crc(content).to_le_bytes());
-        shared.extend_from_slice(&(content.len() as u32).to_le_bytes());
-        shared.extend_from_slice(&(content.len() as u32).to_le_bytes());
-        shared.extend_from_slice(&(name.len() as u16).to_le_bytes());
+    for entry in entries {
+        let offset = entry.claimed.unwrap_or(out.len() as u32);
+        let mut shared = vec![20, 0, 0, 0, entry.method, 0, 1, 2, 3, 80];
+        shared.extend_from_slice(&entry.crc.to_le_bytes());
+        shared.extend_from_slice(&(entry.data.len() as u32).to_le_bytes());
+        shared.extend_from_slice(&entry.size.to_le_bytes());
+        shared.extend_from_slice(&(entry.name.len() as u16).to_le_bytes());
         shared.extend_from_slice(&[0, 0]);
         out.extend_from_slice(b"PK\x03\x04");
         out.extend_from_slice(&shared);
-        out.extend_from_slice(name.as_bytes());
-        out.extend_from_slice(content);
+        out.extend_from_slice(entry.name.as_bytes());
+        out.extend_from_slice(entry.data);
         directory.extend_from_slice(b"PK\x01\x02\x14\x03");
         directory.extend_from_slice(&shared);
         directory.extend_from_slice(&[0; 6]);
         directory.extend_from_slice(&[0, 0, 0xa4, 0x81]);
         directory.extend_from_slice(&offset.to_le_bytes());
-        directory.extend_from_slice(name.as_bytes());
+        directory.extend_from_slice(entry.name.as_bytes());
     }
     let count = (entries.len() as u16).to_le_bytes();
     let start = out.len() as u32;
@@ -198,15 +209,20 @@ fn zip_with(entries: &[(&str, &[u8], Option<u32>)]) -> Vec<u8> {
     out
 }
 
-fn crc(data: &[u8]) -> u32 {
-    let mut crc = !0u32;
-    for byte in data {
-        crc ^= u32::from(*byte);
-        for _ in 0..8 {
-            crc = (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg());
-        }
-    }
-    !crc
+/// A zip of stored entries: name, content, and where the directory says it is.
+fn zip_with(entries: &[(&str, &[u8], Option<u32>)]) -> Vec<u8> {
+    let entries: Vec<_> = entries
+        .iter()
+        .map(|(name, data, claimed)| Entry {
+            name,
+            data,
+            method: 0,
+            crc: libdeflater::crc32(data),
+            size: data.len() as u32,
+            claimed: *claimed,
+        })
+        .collect();
+    zip(&entries)
 }
 
 #[test]
@@ -253,6 +269,40 @@ fn claims_of_many_entries_cost_nothing() {
     }
     let (report, _) = normal("x.zip", &data, &Options::default());
     assert_eq!(report.changes, ["times"]);
+}
+
+#[test]
+fn a_bomb_is_not_set_off() {
+    let zeros = vec![0; 16 << 20];
+    let mut packed = vec![0; 1 << 20];
+    let mut compressor = libdeflater::Compressor::new(libdeflater::CompressionLvl::default());
+    let length = compressor.deflate_compress(&zeros, &mut packed).unwrap();
+    let bomb = |size: u32| {
+        let names: Vec<_> = (10..60).map(|n| format!("{n}.png")).collect();
+        let entries: Vec<_> = names
+            .iter()
+            .map(|name| Entry {
+                name,
+                data: &packed[..length],
+                method: 8,
+                crc: libdeflater::crc32(&zeros),
+                size,
+                claimed: None,
+            })
+            .collect();
+        zip(&entries)
+    };
+    let (report, _) = normal("x.zip", &bomb(zeros.len() as u32), &Options::default());
+    assert_eq!(report.changes, ["times"]);
+    assert_eq!(
+        report.notes,
+        ["it decompresses to far more than its size, so not all of it was looked into"]
+    );
+    // More than deflate can do is a lie, and nothing is allocated for it.
+    let (report, _) = normal("x.zip", &bomb(60 << 20), &Options::default());
+    assert_eq!((report.changes.len(), report.notes.len()), (1, 0));
+    // A wrong size is damage.
+    assert!(normalize_bytes("x.zip", &bomb(15 << 20), &Options::default()).is_err());
 }
 
 #[test]

@@ -574,13 +574,8 @@ fn set_mode(central: &mut [u8], plan: &mut Plan) {
     }
 }
 
-/// The content of an entry, if it is small enough to be looked into.
+/// The content of an entry, which is small enough to be looked into; none if it is compressed otherwise.
 fn content(source: &Source, entry: &Entry) -> Result<Option<Vec<u8>>, Flaw> {
-    let honest = entry.uncompressed <= LARGEST_CONTENT
-        && entry.uncompressed / HIGHEST_RATIO <= entry.compressed;
-    if entry.zip64 || !honest || entry.compressed > LARGEST_CONTENT {
-        return Ok(None);
-    }
     let stored = source.read(entry.data..entry.data + entry.compressed)?;
     let content = match u16_at(&entry.central, 10) {
         STORED => stored.into_owned(),
@@ -606,6 +601,7 @@ fn normal_content(
     local_extra: &[u8],
     context: &Context,
     rules: &Rules,
+    plan: &mut Plan,
 ) -> Result<Option<Normalized>, Flaw> {
     let name = entry.name();
     // Sizes that were written with 64 bits stay so.
@@ -614,6 +610,15 @@ fn normal_content(
     }
     let wanted = (rules.wanted)(name);
     if name.ends_with(b"/") || !(wanted || may_be_handled(name)) {
+        return Ok(None);
+    }
+    let honest = entry.uncompressed <= LARGEST_CONTENT
+        && entry.uncompressed / HIGHEST_RATIO <= entry.compressed;
+    if entry.zip64 || !honest || entry.compressed > LARGEST_CONTENT {
+        return Ok(None);
+    }
+    if !context.spend(entry.uncompressed) {
+        plan.note("it decompresses to far more than its size, so not all of it was looked into");
         return Ok(None);
     }
     let Some(content) = content(source, entry)? else {
@@ -629,17 +634,17 @@ fn normal_content(
     let Some(handler) = handler_for(base, &content) else {
         return Ok(None);
     };
-    let inner = Context {
-        depth: context.depth + 1,
-        ..*context
-    };
+    let inner = context.inner();
     // What is broken inside is somebody's test data, and the archive around it is sound.
-    let Ok(plan) = handler.normalize(&Source::memory(&content), &inner) else {
+    let Ok(mut inner_plan) = handler.normalize(&Source::memory(&content), &inner) else {
         return Ok(None);
     };
-    Ok((!plan.changes.is_empty()).then(|| Normalized {
-        content: plan.assemble(&content),
-        changes: plan.changes,
+    for note in inner_plan.notes.drain(..) {
+        plan.note(format!("{}: {note}", String::from_utf8_lossy(entry.name())));
+    }
+    Ok((!inner_plan.changes.is_empty()).then(|| Normalized {
+        content: inner_plan.assemble(&content),
+        changes: inner_plan.changes,
         packed: matches!(handler.name(), "gzip" | "png" | "zip" | "jar"),
     }))
 }
@@ -749,7 +754,7 @@ pub(super) fn normalize(source: &Source, context: &Context, rules: &Rules) -> Re
         let extra = LOCAL_SIZE as usize + usize::from(u16_at(&local, 26));
         times.set_extra(&mut local[extra..], &mut plan);
         if movable && sealed.is_none() {
-            let normal = normal_content(source, entry, &local[extra..], context, rules)?;
+            let normal = normal_content(source, entry, &local[extra..], context, rules, &mut plan)?;
             if let Some(Normalized {
                 content,
                 changes,

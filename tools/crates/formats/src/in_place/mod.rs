@@ -9,9 +9,11 @@ mod calendar;
 mod replace;
 mod source;
 
+use std::cell::Cell;
 use std::fs::File;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Mutex;
 
@@ -179,15 +181,45 @@ impl Plan {
 }
 
 /// What handlers may know: the time to set, and how deep they are.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Context {
     pub(crate) mtime: i64,
     pub(crate) clamp: bool,
     /// How many archives are around this file.
     pub(crate) depth: u32,
+    /// How many more bytes may be decompressed to look into them, in all archives together.
+    budget: Rc<Cell<u64>>,
 }
 
 impl Context {
+    fn new(options: &Options, length: u64) -> Self {
+        // Honest archives are far below; bombs would cost hours.
+        const FLOOR: u64 = 256 << 20;
+        const PER_BYTE: u64 = 16;
+        Self {
+            mtime: options.mtime,
+            clamp: options.clamp,
+            depth: 0,
+            budget: Rc::new(Cell::new(
+                FLOOR.saturating_add(length.saturating_mul(PER_BYTE)),
+            )),
+        }
+    }
+
+    /// The same inside of an archive.
+    pub(crate) fn inner(&self) -> Self {
+        Self {
+            depth: self.depth + 1,
+            ..self.clone()
+        }
+    }
+
+    /// Whether so many bytes may still be decompressed; then they count.
+    pub(crate) fn spend(&self, bytes: u64) -> bool {
+        let left = self.budget.get().checked_sub(bytes);
+        left.map(|left| self.budget.set(left)).is_some()
+    }
+
     /// The time to write where `original` stands.
     pub(crate) fn time(&self, original: i64) -> i64 {
         if self.clamp {
@@ -237,11 +269,7 @@ pub fn normalize_bytes(
     let Some(handler) = handler_for(name.as_bytes(), data) else {
         return Ok((report, None));
     };
-    let context = Context {
-        mtime: options.mtime,
-        clamp: options.clamp,
-        depth: 0,
-    };
+    let context = Context::new(options, data.len() as u64);
     let plan = handler
         .normalize(&Source::memory(data), &context)
         .map_err(|flaw| flawed(flaw, Path::new(name), handler.name()))?;
@@ -342,11 +370,7 @@ fn prepare(path: &Path, options: &Options, buffer: &mut Vec<u8>) -> Result<Prepa
         });
     };
     report.handler = Some(handler.name());
-    let context = Context {
-        mtime: options.mtime,
-        clamp: options.clamp,
-        depth: 0,
-    };
+    let context = Context::new(options, source.len());
     let plan = handler
         .normalize(&source, &context)
         .map_err(|flaw| flawed(flaw, path, handler.name()))?;

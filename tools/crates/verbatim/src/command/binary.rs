@@ -59,6 +59,9 @@ pub struct Options {
     input: PathBuf,
 }
 
+/// A message that names more findings than this helps nobody.
+const SHOWN: usize = 5;
+
 /// Permissions in octal, as `chmod` takes them.
 fn mode(text: &str) -> Result<u32, String> {
     match u32::from_str_radix(text, 8) {
@@ -89,6 +92,7 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
         let shown: Vec<String> = findings
             .first
             .iter()
+            .take(SHOWN)
             .map(|f| format!("{:?} at offset {} ({})", f.text, f.offset, f.rule))
             .collect();
         let more = findings.total - shown.len() as u64;
