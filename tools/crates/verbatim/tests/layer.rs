@@ -296,6 +296,20 @@ fn entries_of_rules_and_inputs_of_people_give_the_same_layer() {
     );
     assert!(fs::read(dir.join("rules")).unwrap() == fs::read(dir.join("people")).unwrap());
 
+    // The same entries as a list of their own.
+    let bare: Vec<_> = params[..3]
+        .iter()
+        .map(|line| line.trim_start_matches("--entry="))
+        .collect();
+    for lines in [params[..3].join("\n"), bare.join("\n\n")] {
+        fs::write(dir.join("entries"), lines).unwrap();
+        layer(
+            dir,
+            &["--entries=entries", "--compression=gzip", "-o=listed"],
+        );
+        assert!(fs::read(dir.join("listed")).unwrap() == fs::read(dir.join("people")).unwrap());
+    }
+
     let metadata = fs::read_to_string(dir.join("rules.json")).unwrap();
     assert_eq!(
         metadata,
@@ -495,6 +509,12 @@ fn bad_input_is_one_sentence_and_no_file() {
         &["tree", "--compression=gzip", "--level=10"],
         2,
         &["level 10"],
+    );
+    fails(
+        dir,
+        &["--entries=list"],
+        2,
+        &["list line 1", "--entry=x type=pipe"],
     );
     fails(dir, &["--mtree=list"], 2, &["list line 1", "type=pipe"]);
 

@@ -2,7 +2,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Write};
+use std::fs::File;
+use std::io::{BufRead, BufReader, IsTerminal, Read, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -62,6 +63,9 @@ pub struct Options {
     /// An entry as a JSON object; may be given many times.
     #[arg(long = "entry", value_name = "JSON")]
     entries: Vec<String>,
+    /// A file with one entry as a JSON object on each line; best where there are very many.
+    #[arg(long = "entries", value_name = "FILE")]
+    entry_files: Vec<PathBuf>,
     /// A list of entries in the form of mtree(5); content paths are relative to the current directory.
     #[arg(long, value_name = "FILE")]
     mtree: Vec<PathBuf>,
@@ -487,8 +491,11 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
     let mut builder = options.output.builder(defaults);
     builder.overrides(options.set.overrides()?);
     builder.create_parents(options.create_parents);
-    for text in &options.entries {
-        Entry::parse(text)?.add(&mut builder)?;
+    for text in options.entries {
+        Entry::parse(&text)?.add(&mut builder)?;
+    }
+    for file in &options.entry_files {
+        add_entries(&mut builder, file)?;
     }
     for list in &options.mtree {
         builder.mtree(list)?;
@@ -498,6 +505,41 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
     }
     options.output.write(&builder.finish()?, encoding)?;
     Ok(Outcome::Done)
+}
+
+/// A line of a list of entries that is longer than this is none.
+const MAX_LINE: u64 = 1 << 20;
+
+/// The entries of a file, one a line. A line may also be the argument that it would be on the
+/// command line: that is what a build tool's param file holds.
+fn add_entries(builder: &mut Builder, file: &Path) -> anyhow::Result<()> {
+    let name = file.display();
+    let opened = File::open(file).with_context(|| format!("cannot read {name}"))?;
+    let mut reader = BufReader::new(opened);
+    let mut line = String::new();
+    for number in 1.. {
+        line.clear();
+        let read = (&mut reader)
+            .take(MAX_LINE)
+            .read_line(&mut line)
+            .with_context(|| format!("cannot read {name} line {number}"))?;
+        if read as u64 == MAX_LINE {
+            bail!(
+                "{name} line {number} is too long for an entry; write one JSON object on each line"
+            );
+        }
+        if read == 0 {
+            break;
+        }
+        let text = line.trim();
+        let text = text.strip_prefix("--entry=").unwrap_or(text);
+        if !text.is_empty() {
+            Entry::parse(text)
+                .and_then(|entry| entry.add(builder))
+                .with_context(|| format!("{name} line {number}"))?;
+        }
+    }
+    Ok(())
 }
 
 /// An input as people name it.
