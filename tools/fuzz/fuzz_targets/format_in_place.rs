@@ -25,7 +25,11 @@ fuzz_target!(|input: &[u8]| {
     };
     let name = NAMES[usize::from(*selector) % NAMES.len()];
     let options = Options {
-        mtime: if selector & 0x40 != 0 { 1_700_000_000 } else { 0 },
+        mtime: if selector & 0x40 != 0 {
+            1_700_000_000
+        } else {
+            0
+        },
         clamp: selector & 0x80 != 0,
         ..Options::default()
     };
