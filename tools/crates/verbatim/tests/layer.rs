@@ -59,7 +59,7 @@ fn output(dir: &Path, program: &str, arguments: &[&str]) -> String {
         .args(arguments)
         .current_dir(dir)
         .env("TZ", "UTC")
-        .env("LC_ALL", "C")
+        .env("LC_ALL", "C.UTF-8")
         .output()
         .unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
@@ -150,7 +150,8 @@ drwxr-xr-x 0/0               0 1970-01-02 00:00:00 usr/bin/
         }
         let copy = dir.join(program);
         fs::create_dir(&copy).unwrap();
-        output(&copy, program, &["-xf", "../out"]);
+        // Owners are read above; setting them takes privileges that a sandbox may not have.
+        output(&copy, program, &["--no-same-owner", "-xpf", "../out"]);
         output(dir, "diff", &["-r", "--no-dereference", "tree", program]);
         let mode = fs::metadata(copy.join("usr/bin/tool"))
             .unwrap()
