@@ -3,6 +3,8 @@
 //! Nothing is left to choice: no names of owners, no other times, no padding but zeros,
 //! so equal entries are equal bytes.
 
+use std::borrow::Cow;
+
 use crate::entry::{Entry, Kind};
 use crate::error::show;
 use crate::Error;
@@ -59,8 +61,15 @@ pub(crate) fn render(entry: &Entry, target: Option<&Entry>, out: &mut Vec<u8>) {
     // Sorted by key, in byte order: capital letters come first.
     let mut records = Vec::new();
     if kind != b'1' {
-        for (name, value) in attributes.xattrs.iter().flat_map(|x| x.iter()) {
-            record(&mut records, &[b"SCHILY.xattr.", name], value);
+        let mut xattrs: Vec<_> = attributes
+            .xattrs
+            .iter()
+            .flat_map(|x| x.iter())
+            .map(|(name, value)| (escape(name), value))
+            .collect();
+        xattrs.sort_unstable();
+        for (name, value) in xattrs {
+            record(&mut records, &[b"SCHILY.xattr.", &name], value);
         }
     }
     let mut number = |key: &[u8], value: u64, max: u64| {
@@ -141,9 +150,9 @@ pub(crate) fn render(entry: &Entry, target: Option<&Entry>, out: &mut Vec<u8>) {
 /// Refuse what neither form can hold.
 pub(crate) fn check(entry: &Entry, origin: &str) -> Result<(), Error> {
     for name in entry.attributes.xattrs.iter().flat_map(|x| x.keys()) {
-        if name.is_empty() || name.contains(&b'=') || name.contains(&0) || name.contains(&b'\n') {
+        if name.is_empty() || name.contains(&0) || name.contains(&b'\n') {
             return Err(Error::Invalid(format!(
-                "the extended attribute `{}` of {} from {origin} cannot be stored in a tar archive; give it a name without `=`, line breaks and zero bytes",
+                "the extended attribute `{}` of {} from {origin} cannot be stored in a tar archive; give it a name without line breaks and zero bytes",
                 show(name),
                 show(&entry.path),
             )));
@@ -169,6 +178,22 @@ pub(crate) fn check(entry: &Entry, origin: &str) -> Result<(), Error> {
         )));
     }
     Ok(())
+}
+
+/// The name of an extended attribute as a key, which cannot hold `=`: GNU tar's `%3D`, and `%25` for the percent sign.
+fn escape(name: &[u8]) -> Cow<'_, [u8]> {
+    if !name.iter().any(|b| matches!(b, b'=' | b'%')) {
+        return Cow::Borrowed(name);
+    }
+    let mut key = Vec::with_capacity(name.len() + 2);
+    for &byte in name {
+        match byte {
+            b'=' => key.extend_from_slice(b"%3D"),
+            b'%' => key.extend_from_slice(b"%25"),
+            byte => key.push(byte),
+        }
+    }
+    Cow::Owned(key)
 }
 
 /// `LENGTH KEY=VALUE\n`, where LENGTH counts itself.
@@ -375,7 +400,16 @@ mod tests {
     fn what_cannot_be_stored_is_refused() {
         assert!(check(&entry("a", Kind::Symlink(Box::default())), "//x").is_err());
         let mut e = entry("a", file(0));
-        e.attributes.xattrs = Some(Box::new(Xattrs::from([(b"user.a=b".to_vec(), vec![])])));
+        e.attributes.xattrs = Some(Box::new(Xattrs::from([(b"user.a\nb".to_vec(), vec![])])));
         assert!(check(&e, "//x").is_err());
+    }
+
+    #[test]
+    fn names_of_attributes_are_escaped_as_gnu_tar_does() {
+        assert_eq!(&*escape(b"user.a=b%c"), b"user.a%3Db%25c");
+        assert_eq!(&*escape(b"user.a"), b"user.a");
+        let mut e = entry("a", file(0));
+        e.attributes.xattrs = Some(Box::new(Xattrs::from([(b"user.a=b".to_vec(), vec![])])));
+        check(&e, "//x").unwrap();
     }
 }

@@ -102,7 +102,9 @@ impl OutputFile {
                     "it is a folder; name a file in it",
                 )));
             }
-            if !metadata.is_file() {
+            // `/dev/stdout` leads to a regular file where a shell redirects it, and is a
+            // place to write to all the same.
+            if !metadata.is_file() || path.starts_with("/dev") || path.starts_with("/proc") {
                 let file = File::options()
                     .write(true)
                     .open(path)
