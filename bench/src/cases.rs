@@ -42,7 +42,7 @@ pub fn all(verbatim: &Path, bench: &Path, extra: &[(&str, &str)]) -> Vec<Case> {
     let v = verbatim.display().to_string();
     let b = bench.display().to_string();
     let mut cases = Vec::new();
-    for tree in [Tree::Root, Tree::Small, Tree::Big] {
+    for tree in [Tree::Root, Tree::Small, Tree::Many, Tree::Big] {
         let t = tree.name();
         let tar = format!(
             "tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 -C {t} -cf - ."

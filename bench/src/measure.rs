@@ -79,8 +79,8 @@ pub fn median(mut values: Vec<f64>) -> f64 {
     }
 }
 
-/// Measure one case.
-pub fn case(case: &Case, rounds: usize, work: &Path) -> Result<Measurements> {
+/// Measure one case; `bench` is this program, for what must happen in a process of its own.
+pub fn case(case: &Case, rounds: usize, work: &Path, bench: &Path) -> Result<Measurements> {
     let present: Vec<bool> = case
         .runners
         .iter()
@@ -115,6 +115,10 @@ pub fn case(case: &Case, rounds: usize, work: &Path) -> Result<Measurements> {
             if let Some(before) = &runner.before {
                 shell(before, work)?;
             }
+            ensure!(
+                Command::new(bench).arg("touch").status()?.success(),
+                "the machine has too little free memory"
+            );
             let run = shell(&runner.script, work)?;
             if round > 0 {
                 runs.push(run);
@@ -209,7 +213,7 @@ mod tests {
                 ),
             ],
         };
-        let result = case(&case_, 2, work.path()).unwrap();
+        let result = case(&case_, 2, work.path(), Path::new("true")).unwrap();
         assert_eq!(result.all[0].runs.as_ref().unwrap().len(), 2);
         assert_eq!(result.all[0].size, Some(10));
         assert!(result.all[0].peak().unwrap() > 0.0);

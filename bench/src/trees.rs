@@ -12,8 +12,10 @@ use anyhow::{ensure, Context, Result};
 pub enum Tree {
     /// A root file system of about 500 MB.
     Root,
-    /// 100,000 files of at most 4 KiB.
+    /// 127,000 files of at most 4 KiB.
     Small,
+    /// 200,000 entries of a few bytes each: what the entries themselves cost.
+    Many,
     /// 2 GB in eight files.
     Big,
     /// 200 gzip files, 20 zip files, 40 static libraries.
@@ -26,6 +28,7 @@ impl Tree {
         match self {
             Tree::Root => "root",
             Tree::Small => "small",
+            Tree::Many => "many",
             Tree::Big => "big",
             Tree::InFile => "in-file",
         }
@@ -49,6 +52,7 @@ pub fn make(tree: Tree, work: &Path) -> Result<()> {
     match tree {
         Tree::Root => root(&partial)?,
         Tree::Small => small(&partial)?,
+        Tree::Many => many(&partial)?,
         Tree::Big => big(&partial)?,
         Tree::InFile => in_file(&partial)?,
     }
@@ -111,8 +115,22 @@ fn small(out: &Path) -> Result<()> {
         .filter(|f| fs::metadata(f).is_ok_and(|m| m.len() <= 4096))
         .collect();
     ensure!(!files.is_empty(), "no installed package has a small file");
-    for (number, file) in files.iter().cycle().take(100_000).enumerate() {
+    for (number, file) in files.iter().cycle().take(127_000).enumerate() {
         copy(file, &out.join(format!("{:03}/{number:06}", number / 500)))?;
+    }
+    Ok(())
+}
+
+fn many(out: &Path) -> Result<()> {
+    for folder in 0..400 {
+        let folder_path = out.join(format!("{folder:03}"));
+        fs::create_dir_all(&folder_path)?;
+        for file in 0..499 {
+            fs::write(
+                folder_path.join(format!("{file:03}")),
+                format!("{folder} {file}\n"),
+            )?;
+        }
     }
     Ok(())
 }

@@ -401,6 +401,22 @@ pub fn build(
     })
 }
 
+/// The annotation by which containers/image prefers images with zstd layers, and which it adds to an index when it
+/// copies one without: an index that lacks it would change its digest on the way.
+const COMPRESSION_ZSTD: &str = "io.github.containers.compression.zstd";
+
+/// How an index names an image.
+fn in_index(image: &ImageMetadata, family: Family) -> Descriptor {
+    let mut manifest = image.manifest.clone();
+    let is_zstd = |layer: &LayerMetadata| layer.media_type.layer_suffix() == Some("zstd");
+    if family == Family::Oci && image.layers.iter().any(is_zstd) {
+        manifest
+            .annotations
+            .insert(COMPRESSION_ZSTD.to_owned(), "true".to_owned());
+    }
+    manifest
+}
+
 /// Build the index of some images: ordered by platform and digest, one image a platform.
 pub fn build_index(
     images: Vec<ImageMetadata>,
@@ -432,7 +448,7 @@ pub fn build_index(
             "no image was given; name at least one",
         ));
     }
-    let manifests = images.iter().map(|image| image.manifest.clone()).collect();
+    let manifests = images.iter().map(|image| in_index(image, family)).collect();
     let index = json::to_canonical(&Index::new(
         MediaType::index(family),
         manifests,
@@ -693,6 +709,20 @@ mod tests {
         let mut other = image.metadata.clone();
         other.layers.clear();
         assert_eq!(describe(&other).unwrap_err().pointer(), Some("/layers"));
+    }
+
+    #[test]
+    fn an_index_says_which_images_have_zstd_layers() {
+        let (gzip, mut zstd) = (simple("amd64").metadata, simple("arm64").metadata);
+        zstd.layers[0].media_type = MediaType::OCI_LAYER_ZSTD;
+        let index = build_index(vec![gzip, zstd], BTreeMap::new(), Family::Oci).unwrap();
+        let index: serde_json::Value = serde_json::from_slice(&index.index).unwrap();
+        let manifests = &index["manifests"];
+        assert_eq!(manifests[0].get("annotations"), None);
+        assert_eq!(
+            manifests[1]["annotations"],
+            serde_json::json!({ COMPRESSION_ZSTD: "true" })
+        );
     }
 
     #[test]
