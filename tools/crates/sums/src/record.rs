@@ -67,10 +67,11 @@ pub struct PlatformImage {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct File {
-    /// Under which name it is published.
-    pub name: FileName,
+    // In the order of canonical JSON: see `Record::to_json`.
     /// Of its bytes.
     pub digest: Digest,
+    /// Under which name it is published.
+    pub name: FileName,
     /// How many they are; unknown where only the sum was at hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
@@ -127,19 +128,23 @@ impl Record {
     /// The document's bytes.
     pub fn to_json(&self) -> verbatim_oci::Result<Vec<u8>> {
         // Entry by entry, because a tree of all of them takes many times their memory.
-        fn list<T: Serialize>(out: &mut Vec<u8>, items: &[T]) -> verbatim_oci::Result<()> {
-            for (i, item) in items.iter().enumerate() {
-                if i > 0 {
-                    out.push(b',');
-                }
-                out.extend(json::to_canonical(item)?);
-            }
-            Ok(())
-        }
         let mut out = b"{\"files\":[".to_vec();
-        list(&mut out, &self.files)?;
+        for (i, file) in self.files.iter().enumerate() {
+            if i > 0 {
+                out.push(b',');
+            }
+            // The members of a file stand in canonical order already, and there may be very many files.
+            serde_json::to_writer(&mut out, file).map_err(|e| {
+                verbatim_oci::Error::new(verbatim_oci::ErrorKind::Malformed, "JSON", e.to_string())
+            })?;
+        }
         out.extend_from_slice(b"],\"images\":[");
-        list(&mut out, &self.images)?;
+        for (i, image) in self.images.iter().enumerate() {
+            if i > 0 {
+                out.push(b',');
+            }
+            out.extend(json::to_canonical(image)?);
+        }
         out.extend_from_slice(b"],\"schema\":");
         out.extend(json::to_canonical(&self.schema)?);
         out.extend_from_slice(b"}\n");
@@ -243,6 +248,16 @@ mod tests {
         );
         let other = Record::new(vec![image("a.io/b", b"2")], vec![]);
         assert!(other.check_against(&sums, "j", "t").is_err());
+    }
+
+    #[test]
+    fn files_are_canonical_whatever_their_names() {
+        let names = ["\u{e9}", "\u{7f}", "\u{2028}", "\u{1}\t\u{8}", "\"' \\.txt"];
+        let record = Record::new(vec![], names.map(file).into());
+        assert_eq!(
+            record.to_json().unwrap(),
+            json::to_canonical_line(&record).unwrap()
+        );
     }
 
     #[test]
