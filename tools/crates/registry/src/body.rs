@@ -1,0 +1,136 @@
+//! The body of an answer, with an end to every wait.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use tokio::time::timeout;
+
+use crate::error::Error;
+use crate::host::Url;
+use crate::limits::Timeouts;
+
+/// A body that is being read.
+pub(crate) struct Body {
+    incoming: Incoming,
+    url: Url,
+    timeouts: Timeouts,
+    began: Instant,
+    /// Bytes since `began`.
+    got: u64,
+}
+
+impl Body {
+    pub(crate) fn new(incoming: Incoming, url: Url, timeouts: Timeouts) -> Self {
+        Self {
+            incoming,
+            url,
+            timeouts,
+            began: Instant::now(),
+            got: 0,
+        }
+    }
+
+    /// The next piece; `None` at the end that the server meant.
+    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
+        loop {
+            let left = self.timeouts.window.saturating_sub(self.began.elapsed());
+            if left.is_zero() {
+                if self.got < self.timeouts.progress {
+                    return Err(Error::unreachable(
+                        &self.url,
+                        format!(
+                            "only {} bytes came in {:?}; see --timeout",
+                            self.got, self.timeouts.window
+                        ),
+                    ));
+                }
+                self.began = Instant::now();
+                self.got = 0;
+                continue;
+            }
+            // Time spent by whoever uses the bytes is not the server's: the window restarts
+            // below when nothing was asked for a while.
+            let patience = self.timeouts.idle.min(left);
+            let frame = match timeout(patience, self.incoming.frame()).await {
+                Ok(frame) => frame,
+                Err(_) if patience < self.timeouts.idle => continue,
+                Err(_) => {
+                    return Err(Error::unreachable(
+                        &self.url,
+                        format!("nothing came for {patience:?}; see --timeout"),
+                    ))
+                }
+            };
+            match frame {
+                None => return Ok(None),
+                Some(Err(e)) => {
+                    return Err(Error::unreachable(
+                        &self.url,
+                        format!("the connection was cut: {}", cause(&e)),
+                    ))
+                }
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        self.got += data.len() as u64;
+                        if !data.is_empty() {
+                            return Ok(Some(data));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Begin to measure anew: the reader was busy with something else.
+    pub(crate) fn restart_clock(&mut self) {
+        self.began = Instant::now();
+        self.got = 0;
+    }
+
+    /// A small document whole. More than `limit` bytes are an error.
+    pub(crate) async fn whole(&mut self, what: &'static str, limit: u64) -> Result<Vec<u8>, Error> {
+        let patience = self.timeouts.document;
+        let url = self.url.clone();
+        let read = async {
+            let data = self.up_to(limit + 1).await?;
+            if data.len() as u64 > limit {
+                return Err(Error::TooLarge {
+                    url: self.url.to_string(),
+                    what,
+                    limit,
+                });
+            }
+            Ok(data)
+        };
+        match timeout(patience, read).await {
+            Ok(read) => read,
+            Err(_) => Err(Error::unreachable(
+                &url,
+                format!("{what} did not come within {patience:?}; see --timeout"),
+            )),
+        }
+    }
+
+    /// The first bytes, not more than `limit`.
+    pub(crate) async fn up_to(&mut self, limit: u64) -> Result<Vec<u8>, Error> {
+        let mut data = Vec::new();
+        while let Some(chunk) = self.chunk().await? {
+            let room = (limit - data.len() as u64).min(chunk.len() as u64) as usize;
+            data.extend_from_slice(&chunk[..room]);
+            if data.len() as u64 == limit {
+                break;
+            }
+        }
+        Ok(data)
+    }
+}
+
+fn cause(error: &hyper::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}

@@ -1,0 +1,25 @@
+//! Files of the user, read with a limit.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+/// A regular file whole, up to a limit.
+pub(crate) fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    // Before it is opened: a pipe would wait for a writer.
+    if !path.metadata()?.is_file() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "it is not a regular file",
+        ));
+    }
+    let mut data = Vec::new();
+    File::open(path)?.take(limit + 1).read_to_end(&mut data)?;
+    if data.len() as u64 > limit {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("it has more than {limit} bytes"),
+        ));
+    }
+    Ok(data)
+}
