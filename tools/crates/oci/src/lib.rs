@@ -21,6 +21,7 @@ pub mod layer;
 pub mod layout;
 mod media_type;
 mod platform;
+mod runtime;
 mod settings;
 
 pub use descriptor::Descriptor;
@@ -33,4 +34,5 @@ pub use image::{
 pub use layer::{Encoder, LayerMetadata};
 pub use media_type::{Family, MediaType};
 pub use platform::Platform;
+pub use runtime::Runtime;
 pub use settings::{Settings, DEFAULT_CREATED};

@@ -12,8 +12,7 @@ use serde::Deserialize;
 use verbatim_digest::{Digest, Hasher};
 use verbatim_oci::layout::{images, Candidate, Layout};
 use verbatim_oci::{
-    json, Descriptor, Document, Error, ErrorKind, ImageMetadata, IndexMetadata, Manifest, Named,
-    Result,
+    json, Descriptor, Document, Error, ErrorKind, ImageMetadata, Manifest, Named, Result, Runtime,
 };
 
 use crate::record::{File, Image, PlatformImage};
@@ -86,38 +85,40 @@ impl Collection {
     }
 }
 
-fn platform_image(image: &ImageMetadata) -> PlatformImage {
+/// The entry of one image, by what is known of it and by its config.
+pub fn platform_image(image: &ImageMetadata, config: Named<'_>) -> Result<PlatformImage> {
     let mut manifest = image.manifest.clone();
     manifest.platform = None;
-    PlatformImage {
+    Ok(PlatformImage {
+        runtime: Some(Runtime::of(config)?),
         platform: image.platform.clone(),
         manifest,
         config: image.config.clone(),
         layers: image.layers.clone(),
-    }
+    })
 }
 
-/// The entry of an image by what is known of it.
-pub fn of_image(reference: Reference, image: &ImageMetadata) -> Image {
+/// The entry of an image.
+pub fn of_image(reference: Reference, image: PlatformImage) -> Image {
     Image {
         reference,
         digest: image.manifest.digest,
         media_type: image.manifest.media_type.clone(),
         size: image.manifest.size,
         image_id: Some(image.config.digest),
-        platforms: vec![platform_image(image)],
+        platforms: vec![image],
     }
 }
 
-/// The entry of an index by what is known of it.
-pub fn of_index(reference: Reference, index: &IndexMetadata) -> Image {
+/// The entry of an index by its descriptor and the images in it.
+pub fn of_index(reference: Reference, index: &Descriptor, platforms: Vec<PlatformImage>) -> Image {
     Image {
         reference,
-        digest: index.index.digest,
-        media_type: index.index.media_type.clone(),
-        size: index.index.size,
+        digest: index.digest,
+        media_type: index.media_type.clone(),
+        size: index.size,
         image_id: None,
-        platforms: index.images.iter().map(platform_image).collect(),
+        platforms,
     }
 }
 
@@ -182,7 +183,7 @@ pub fn of_layout(reference: Reference, layout: &Layout, kind: Option<Kind>) -> R
                     ),
                 ));
             }
-            Ok(of_image(reference, &describe(layout, &all.remove(0))?))
+            Ok(of_image(reference, describe(layout, &all.remove(0))?))
         }
         (None, Some(single)) => of_root(reference, layout, single),
         (Some(Kind::Index), Some(single)) if single.media_type.is_index() => {
@@ -226,21 +227,17 @@ fn of_root(reference: Reference, layout: &Layout, root: &Descriptor) -> Result<I
 fn platforms(layout: &Layout, candidates: &[Candidate]) -> Result<Vec<PlatformImage>> {
     candidates
         .iter()
-        .map(|candidate| Ok(platform_image(&describe(layout, candidate)?)))
+        .map(|candidate| describe(layout, candidate))
         .collect()
 }
 
-fn describe(layout: &Layout, candidate: &Candidate) -> Result<ImageMetadata> {
+fn describe(layout: &Layout, candidate: &Candidate) -> Result<PlatformImage> {
     let manifest_name = layout.blob_name(&candidate.descriptor.digest);
     let manifest = Manifest::parse(&candidate.manifest, &manifest_name)?;
-    ImageMetadata::describe(
-        Named::new(&candidate.manifest, &manifest_name),
-        Named::new(
-            &candidate.config,
-            &layout.blob_name(&manifest.config.digest),
-        ),
-        None,
-    )
+    let config_name = layout.blob_name(&manifest.config.digest);
+    let config = Named::new(&candidate.config, &config_name);
+    let manifest = Named::new(&candidate.manifest, &manifest_name);
+    platform_image(&ImageMetadata::describe(manifest, config, None)?, config)
 }
 
 /// The entry of whatever is at a path: a layout, an archive of one, a manifest or an index.

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 use verbatim_digest::Digest;
-use verbatim_oci::{json, Descriptor, LayerMetadata, MediaType, Platform};
+use verbatim_oci::{json, Descriptor, LayerMetadata, MediaType, Platform, Runtime};
 
 use crate::{text, Conflict, FileName, Reference, Subject, Sums};
 
@@ -61,6 +61,10 @@ pub struct PlatformImage {
     pub config: Descriptor,
     /// From the bottom to the top.
     pub layers: Vec<LayerMetadata>,
+    /// What of the config decides how the image runs: with it, a config that only tells another
+    /// story of the build can be told from one that runs something else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<Runtime>,
 }
 
 /// One file of the release.

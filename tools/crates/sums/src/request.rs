@@ -10,8 +10,8 @@ use verbatim_oci::{
     describe_index, json, Descriptor, Error, ErrorKind, ImageMetadata, Named, Result,
 };
 
-use crate::collect::{of_descriptor, of_image, of_index, of_layout, of_path, Kind};
-use crate::record::Image;
+use crate::collect::{of_descriptor, of_image, of_index, of_layout, of_path, platform_image, Kind};
+use crate::record::{Image, PlatformImage};
 use crate::Reference;
 
 /// The largest file that holds a part of a reference.
@@ -186,28 +186,33 @@ impl Request {
         let reference = self.reference(values)?;
         match self.kind {
             RequestKind::Image => {
-                let image = read_image(
+                let (_, image) = read_image(
                     self.need(&self.manifest, "manifest")?,
                     self.need(&self.config, "config")?,
                     self.metadata.as_deref(),
                 )?;
-                Ok(of_image(reference, &image))
+                Ok(of_image(reference, image))
             }
             RequestKind::Index => {
                 let path = self.need(&self.index, "index")?;
                 let data = json::read_file(path, json::MAX_DOCUMENT)?;
-                let images = self
-                    .images
-                    .iter()
-                    .map(|image| {
-                        read_image(&image.manifest, &image.config, image.metadata.as_deref())
-                    })
-                    .collect::<Result<Vec<_>>>()?;
+                let (mut images, mut platforms) = (Vec::new(), Vec::new());
+                for image in &self.images {
+                    let (image, platform) =
+                        read_image(&image.manifest, &image.config, image.metadata.as_deref())?;
+                    images.push(image);
+                    platforms.push(platform);
+                }
                 let file = path.display().to_string();
-                Ok(of_index(
-                    reference,
-                    &describe_index(Named::new(&data, &file), images)?,
-                ))
+                let known = describe_index(Named::new(&data, &file), images)?;
+                // In the order of the index.
+                platforms.sort_by_key(|platform| {
+                    known
+                        .images
+                        .iter()
+                        .position(|image| image.manifest.digest == platform.manifest.digest)
+                });
+                Ok(of_index(reference, &known.index, platforms))
             }
             RequestKind::Layout => of_layout(
                 reference,
@@ -257,17 +262,25 @@ impl Request {
     }
 }
 
-fn read_image(manifest: &Path, config: &Path, metadata: Option<&Path>) -> Result<ImageMetadata> {
+fn read_image(
+    manifest: &Path,
+    config: &Path,
+    metadata: Option<&Path>,
+) -> Result<(ImageMetadata, PlatformImage)> {
     let manifest_data = json::read_file(manifest, json::MAX_DOCUMENT)?;
     let config_data = json::read_file(config, json::MAX_DOCUMENT)?;
     let known = metadata
         .map(|path| ImageMetadata::read(path).map(|known| (known, path.display().to_string())))
         .transpose()?;
-    ImageMetadata::describe(
+    let config_file = config.display().to_string();
+    let config = Named::new(&config_data, &config_file);
+    let image = ImageMetadata::describe(
         Named::new(&manifest_data, &manifest.display().to_string()),
-        Named::new(&config_data, &config.display().to_string()),
+        config,
         known.as_ref().map(|(known, file)| (known, file.as_str())),
-    )
+    )?;
+    let platform = platform_image(&image, config)?;
+    Ok((image, platform))
 }
 
 #[cfg(test)]
