@@ -1,6 +1,6 @@
 //! The body of an answer, with an end to every wait.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -16,8 +16,10 @@ pub(crate) struct Body {
     incoming: Incoming,
     url: Url,
     timeouts: Timeouts,
-    began: Instant,
-    /// Bytes since `began`.
+    /// How long the server was waited for since the window began. What the reader does
+    /// between two pieces takes time too, and is not the server's.
+    waited: Duration,
+    /// Bytes since the window began.
     got: u64,
 }
 
@@ -27,7 +29,7 @@ impl Body {
             incoming,
             url,
             timeouts,
-            began: Instant::now(),
+            waited: Duration::ZERO,
             got: 0,
         }
     }
@@ -35,7 +37,7 @@ impl Body {
     /// The next piece; `None` at the end that the server meant.
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         loop {
-            let left = self.timeouts.window.saturating_sub(self.began.elapsed());
+            let left = self.timeouts.window.saturating_sub(self.waited);
             if left.is_zero() {
                 if self.got < self.timeouts.progress {
                     return Err(Error::unreachable(
@@ -46,14 +48,15 @@ impl Body {
                         ),
                     ));
                 }
-                self.began = Instant::now();
+                self.waited = Duration::ZERO;
                 self.got = 0;
                 continue;
             }
-            // Time spent by whoever uses the bytes is not the server's: the window restarts
-            // below when nothing was asked for a while.
             let patience = self.timeouts.idle.min(left);
-            let frame = match timeout(patience, self.incoming.frame()).await {
+            let began = Instant::now();
+            let frame = timeout(patience, self.incoming.frame()).await;
+            self.waited += began.elapsed();
+            let frame = match frame {
                 Ok(frame) => frame,
                 Err(_) if patience < self.timeouts.idle => continue,
                 Err(_) => {
@@ -81,12 +84,6 @@ impl Body {
                 }
             }
         }
-    }
-
-    /// Begin to measure anew: the reader was busy with something else.
-    pub(crate) fn restart_clock(&mut self) {
-        self.began = Instant::now();
-        self.got = 0;
     }
 
     /// A small document whole. More than `limit` bytes are an error.

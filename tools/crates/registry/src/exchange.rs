@@ -379,14 +379,15 @@ impl Client {
                 };
             }
             if let Some(hyper) = e.downcast_ref::<hyper::Error>() {
-                if hyper.is_parse() || hyper.is_incomplete_message() {
-                    if url.scheme == Scheme::Http && url.host.is_loopback() {
-                        return Raw::NotHttp;
-                    }
-                    if hyper.is_parse() {
-                        return Error::broken(url, format!("its answer is not HTTP: {hyper}"))
-                            .into();
-                    }
+                // A TLS server answers plain HTTP with an alert, or closes; another head that
+                // makes no sense is one of HTTP all the same.
+                let alert = hyper.is_parse() && hyper.to_string().contains("version");
+                let loopback = url.scheme == Scheme::Http && url.host.is_loopback();
+                if loopback && (alert || hyper.is_incomplete_message()) {
+                    return Raw::NotHttp;
+                }
+                if hyper.is_parse() {
+                    return Error::broken(url, format!("its answer is not HTTP: {hyper}")).into();
                 }
             }
             last = e.to_string();

@@ -7,6 +7,7 @@
 //! credential goes to the host that it is for and nowhere else.
 
 mod auth;
+mod blob;
 mod body;
 mod client;
 mod credentials;
@@ -15,11 +16,13 @@ mod exchange;
 mod files;
 mod host;
 mod limits;
+mod list;
 mod manifest;
 mod name;
 mod net;
 mod secret;
 
+pub use blob::{BlobReader, BlobStream};
 pub use client::{runtime, Client, OnRetry, Options};
 pub use credentials::Credentials;
 pub use error::{Error, ErrorKind};

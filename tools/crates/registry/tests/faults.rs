@@ -2,11 +2,13 @@
 
 mod server;
 
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
-use server::{Reply, Server};
+use server::{Reply, Server, Then};
 use verbatim_digest::Digest;
-use verbatim_registry::{Client, ErrorKind, Options, Repository, Retries, Timeouts, Which};
+use verbatim_oci::{Descriptor, MediaType};
+use verbatim_registry::{Client, Error, ErrorKind, Options, Repository, Retries, Timeouts, Which};
 
 /// Options with which a test that waits is over soon.
 fn quick() -> Options {
@@ -35,20 +37,27 @@ fn repository(server: &Server) -> Repository {
     format!("{}/acme/app", server.address()).parse().unwrap()
 }
 
-const MANIFEST: &[u8] = br#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json"}"#;
+const MANIFEST: &[u8] =
+    br#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json"}"#;
 
 #[tokio::test]
 async fn a_manifest_is_what_its_bytes_are() {
     let server = Server::start(|_| {
         Reply::ok(MANIFEST)
             .header("Content-Type", "text/plain")
-            .header("Docker-Content-Digest", &format!("sha256:{}", "0".repeat(64)))
+            .header(
+                "Docker-Content-Digest",
+                &format!("sha256:{}", "0".repeat(64)),
+            )
     });
     let client = Client::new(quick()).unwrap();
     let which = Which::Tag("v1".into());
     let manifest = client.manifest(&repository(&server), &which).await.unwrap();
     assert_eq!(manifest.digest, Digest::of(MANIFEST));
-    assert_eq!(manifest.media_type, "application/vnd.oci.image.manifest.v1+json");
+    assert_eq!(
+        manifest.media_type,
+        "application/vnd.oci.image.manifest.v1+json"
+    );
     assert_eq!(server.paths(), ["/v2/acme/app/manifests/v1"]);
 }
 
@@ -57,8 +66,206 @@ async fn other_bytes_than_asked_for_are_refused() {
     let server = Server::start(|_| Reply::ok(MANIFEST));
     let client = Client::new(quick()).unwrap();
     let which = Which::Digest(Digest::of(b"something else"));
-    let error = client.manifest(&repository(&server), &which).await.unwrap_err();
+    let error = client
+        .manifest(&repository(&server), &which)
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Broken);
-    assert!(error.to_string().contains(&Digest::of(MANIFEST).to_string()), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains(&Digest::of(MANIFEST).to_string()),
+        "{error}"
+    );
     assert_eq!(server.paths().len(), 1);
+}
+
+/// A blob of a length that no buffer has.
+fn blob() -> Vec<u8> {
+    (0..300_001u32).map(|i| (i * 7 + i / 251) as u8).collect()
+}
+
+fn descriptor(data: &[u8]) -> Descriptor {
+    Descriptor::of(MediaType::OCI_LAYER, data)
+}
+
+async fn fetch(options: Options, server: &Server) -> Result<Vec<u8>, Error> {
+    let client = Client::new(options).unwrap();
+    client
+        .blob_bytes(&repository(server), &descriptor(&blob()), u64::MAX)
+        .await
+}
+
+/// The part of the blob that a request asks for, as a good server sends it.
+fn part(request: &server::Request) -> Reply {
+    let blob = blob();
+    match request.header("range") {
+        None => Reply::ok(blob),
+        Some(range) => {
+            let start: usize = range
+                .strip_prefix("bytes=")
+                .unwrap()
+                .strip_suffix('-')
+                .unwrap()
+                .parse()
+                .unwrap();
+            let end = blob.len();
+            Reply {
+                status: 206,
+                ..Reply::ok(&blob[start..])
+            }
+            .header("Content-Range", &format!("bytes {start}-{}/{end}", end - 1))
+        }
+    }
+}
+
+/// Cut a reply short: the length that it announces stays.
+fn cut(mut reply: Reply, at: usize) -> Reply {
+    let length = reply.body.len();
+    reply.body.truncate(at);
+    reply.length(Some(length as u64)).then(Then::Cut)
+}
+
+#[tokio::test]
+async fn a_cut_blob_is_resumed() {
+    let server = Server::start(|request| match request.number {
+        0 => cut(part(request), 100_000),
+        1 => cut(part(request), 50_000),
+        _ => part(request),
+    });
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&told);
+    let options = Options {
+        on_retry: Some(Arc::new(move |retry| {
+            log.lock().unwrap().push(retry.clone())
+        })),
+        ..quick()
+    };
+    assert_eq!(fetch(options, &server).await.unwrap(), blob());
+    let requests = server.requests();
+    let ranges: Vec<_> = requests.iter().map(|r| r.header("range")).collect();
+    assert_eq!(ranges, [None, Some("bytes=100000-"), Some("bytes=150000-")]);
+    let told = told.lock().unwrap();
+    assert_eq!(told.iter().map(|r| r.attempt).collect::<Vec<_>>(), [2, 3]);
+    assert!(
+        told[0].url.contains("/blobs/") && told[0].reason.contains("cut"),
+        "{told:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_server_without_ranges_is_read_again() {
+    let server = Server::start(|request| match request.number {
+        0 => cut(Reply::ok(blob()), 100_000),
+        _ => Reply::ok(blob()),
+    });
+    assert_eq!(fetch(quick(), &server).await.unwrap(), blob());
+}
+
+#[tokio::test]
+async fn endless_cuts_end() {
+    let server = Server::start(|request| cut(part(request), 10));
+    let error = fetch(quick(), &server).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unreachable);
+    assert_eq!(server.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn a_wrong_range_is_refused() {
+    for range in [
+        "bytes 0-300000/300001",
+        "bytes 100000-300000/300002",
+        "nonsense",
+        "",
+    ] {
+        let server = Server::start(move |request| match request.number {
+            0 => cut(part(request), 100_000),
+            _ => Reply {
+                status: 206,
+                ..Reply::ok(&blob()[100_000..])
+            }
+            .header("Content-Range", range),
+        });
+        let error = fetch(quick(), &server).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Broken, "{range}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_flipped_byte_is_refused() {
+    let server = Server::start(|_| {
+        let mut data = blob();
+        data[200_000] ^= 1;
+        Reply::ok(data)
+    });
+    let error = fetch(quick(), &server).await.unwrap_err();
+    assert!(matches!(error, Error::WrongDigest { .. }), "{error}");
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_flipped_byte_after_a_cut_is_refused() {
+    let server = Server::start(|request| match request.number {
+        0 => cut(part(request), 100_000),
+        _ => {
+            let mut reply = part(request);
+            reply.body[0] ^= 1;
+            reply
+        }
+    });
+    let error = fetch(quick(), &server).await.unwrap_err();
+    assert!(matches!(error, Error::WrongDigest { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_length_that_lies_is_refused() {
+    for length in [300_000, 300_002, 10, u64::MAX] {
+        let server = Server::start(move |_| Reply::ok(blob()).length(Some(length)).then(Then::Cut));
+        let error = fetch(quick(), &server).await.unwrap_err();
+        assert!(
+            matches!(error.kind(), ErrorKind::Broken),
+            "{length}: {error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn too_much_without_a_length_is_refused() {
+    let server = Server::start(|_| {
+        let mut data = blob();
+        data.push(0);
+        Reply::ok(data).length(None).then(Then::Cut)
+    });
+    let error = fetch(quick(), &server).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Broken, "{error}");
+}
+
+#[tokio::test]
+async fn a_body_without_a_length_that_ends_early_is_resumed() {
+    let server = Server::start(|request| match request.number {
+        0 => {
+            let mut reply = part(request).length(None).then(Then::Cut);
+            reply.body.truncate(7);
+            reply
+        }
+        _ => part(request),
+    });
+    assert_eq!(fetch(quick(), &server).await.unwrap(), blob());
+}
+
+#[tokio::test]
+async fn a_slow_loris_ends() {
+    // One byte every 20 ms: never idle, and never done.
+    let server = Server::start(|request| part(request).drip(Duration::from_millis(20)));
+    let began = Instant::now();
+    let error = fetch(quick(), &server).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
+    assert!(began.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn a_server_that_falls_silent_ends() {
+    let server = Server::start(|request| cut(part(request), 10).then(Then::Hang));
+    let error = fetch(quick(), &server).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
 }

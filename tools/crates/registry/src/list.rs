@@ -1,0 +1,164 @@
+//! Lists: the tags of a repository, and what refers to a manifest (distribution
+//! specification, "Listing Tags" and "Listing Referrers").
+
+use http::header;
+use serde::Deserialize;
+use verbatim_digest::Digest;
+use verbatim_oci::{Descriptor, Index};
+
+use crate::client::Client;
+use crate::error::{printable, Error, ErrorKind};
+use crate::exchange::{Answer, Call};
+use crate::host::Url;
+use crate::name::{Repository, Which};
+
+/// More entries than these in one list are no list that anyone reads.
+const MAX_ENTRIES: usize = 1_000_000;
+
+impl Client {
+    /// All tags of a repository, in the registry's order.
+    pub async fn tags(&self, repository: &Repository) -> Result<Vec<String>, Error> {
+        #[derive(Deserialize)]
+        struct Page {
+            /// `null` is what some registries say of a repository without tags.
+            tags: Option<Vec<String>>,
+        }
+        let candidates = self.candidates(repository)?;
+        let repository = candidates.first().unwrap_or(repository);
+        let url = self.url(repository, "tags/list")?;
+        let mut tags = Vec::new();
+        self.pages(repository, url, "the list of tags", |url, data| {
+            let page: Page = serde_json::from_slice(data).map_err(|_| {
+                Error::broken(url, "the list of tags is not the JSON that it must be")
+            })?;
+            for tag in page.tags.unwrap_or_default() {
+                if !is_tag(&tag) {
+                    return Err(Error::broken(
+                        url,
+                        format!(
+                            "`{}` is in the list of tags and is no tag",
+                            printable(&tag, 150)
+                        ),
+                    ));
+                }
+                tags.push(tag);
+            }
+            Ok(tags.len())
+        })
+        .await?;
+        Ok(tags)
+    }
+
+    /// What refers to a manifest: signatures, attestations and other artifacts. A registry
+    /// without that list is asked for the tag that stands for it.
+    pub async fn referrers(
+        &self,
+        repository: &Repository,
+        subject: Digest,
+    ) -> Result<Vec<Descriptor>, Error> {
+        let candidates = self.candidates(repository)?;
+        let first = candidates.first().unwrap_or(repository);
+        let url = self.url(first, &format!("referrers/{subject}"))?;
+        let mut found = Vec::new();
+        let listed = self
+            .pages(first, url, "the list of referrers", |url, data| {
+                found.extend(parse_index(url, data)?.manifests);
+                Ok(found.len())
+            })
+            .await;
+        match listed {
+            Ok(()) => return Ok(found),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        let tag = subject.to_string().replace(':', "-");
+        match self.manifest(repository, &Which::Tag(tag)).await {
+            Ok(manifest) => {
+                let url = self.url(&manifest.from, "referrers")?;
+                Ok(parse_index(&url, &manifest.bytes)?.manifests)
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Read a list page by page. `take` says how many entries there are by now.
+    async fn pages(
+        &self,
+        repository: &Repository,
+        url: Url,
+        what: &'static str,
+        mut take: impl FnMut(&Url, &[u8]) -> Result<usize, Error>,
+    ) -> Result<(), Error> {
+        let _permit = self.permit().await;
+        let limits = &self.options().limits;
+        let mut call = Call::get(repository, url);
+        for _ in 0..limits.pages {
+            let mut answer = self.send(&call).await?;
+            let data = answer.body.whole(what, limits.page).await?;
+            let entries = take(&answer.url, &data)?;
+            if entries > MAX_ENTRIES {
+                return Err(Error::broken(
+                    &call.url,
+                    format!("{what} has more than {MAX_ENTRIES} entries"),
+                ));
+            }
+            match next_page(&answer)? {
+                Some(next) => call.url = next,
+                None => return Ok(()),
+            }
+        }
+        Err(Error::broken(
+            &call.url,
+            format!("{what} has more than {} pages", limits.pages),
+        ))
+    }
+}
+
+fn parse_index(url: &Url, data: &[u8]) -> Result<Index, Error> {
+    Index::parse(data, &url.to_string()).map_err(|source| Error::Document {
+        url: url.to_string(),
+        source: source.into(),
+    })
+}
+
+/// Where the list goes on: `Link: </v2/…>; rel="next"` (RFC 8288). Never on another host.
+fn next_page(answer: &Answer) -> Result<Option<Url>, Error> {
+    for link in answer.headers.get_all(header::LINK) {
+        let Ok(link) = link.to_str() else { continue };
+        let Some((target, parameters)) = link
+            .trim()
+            .strip_prefix('<')
+            .and_then(|rest| rest.split_once('>'))
+        else {
+            continue;
+        };
+        let next = parameters.split(';').any(|parameter| {
+            let parameter = parameter.trim().to_ascii_lowercase();
+            parameter == "rel=next" || parameter == "rel=\"next\""
+        });
+        if !next {
+            continue;
+        }
+        let url = answer
+            .url
+            .join(target)
+            .filter(|url| url.origin() == answer.url.origin());
+        return match url {
+            Some(url) => Ok(Some(url)),
+            None => Err(Error::broken(
+                &answer.url,
+                "the list goes on somewhere else than on this registry",
+            )),
+        };
+    }
+    Ok(None)
+}
+
+/// The grammar of tags in the distribution specification.
+fn is_tag(tag: &str) -> bool {
+    let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+    tag.len() <= 128
+        && tag.bytes().next().is_some_and(word)
+        && tag.bytes().all(|b| word(b) || matches!(b, b'.' | b'-'))
+}
