@@ -11,7 +11,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::auth::Memory;
-use crate::credentials::Credentials;
+use crate::credentials::{serving_host, Credentials};
 use crate::error::Error;
 use crate::exchange::Upload;
 use crate::host::{HostPort, Scheme, Url};
@@ -174,7 +174,7 @@ impl Client {
 
     /// The address of something of a repository, such as `manifests/latest`.
     pub(crate) fn url(&self, repository: &Repository, what: &str) -> Result<Url, Error> {
-        let host = repository.host()?;
+        let host = serving_host(&repository.registry).parse()?;
         let path = format!("/v2/{}/{what}", repository.name);
         let mut url = Url::new(Scheme::Https, host, &path);
         url.scheme = self.scheme(&url);

@@ -396,6 +396,12 @@ impl Client {
         Error::unreachable(url, format!("the connection failed: {last}")).into()
     }
 
+    async fn credential(&self, call: &Call, home: &Url) -> Result<Option<Credential>, Error> {
+        self.credentials()
+            .of(&call.repository, home, self.options().timeouts.helper)
+            .await
+    }
+
     /// The headers that say who we are, as far as that is known already.
     async fn authorization(
         &self,
@@ -403,15 +409,12 @@ impl Client {
         home: &Url,
     ) -> Result<Vec<(HeaderName, Secret)>, Error> {
         match self.memory().way(&home.origin()) {
-            None => match self
-                .credentials()
-                .preemptive(&call.repository, home)
-                .await?
-            {
-                Some(headers) => Ok(headers),
-                None => Ok(Vec::new()),
-            },
-            Some(Way::Basic) => match self.credentials().of(&call.repository, home).await? {
+            None => {
+                self.credentials()
+                    .preemptive(&call.repository, home, self.options().timeouts.helper)
+                    .await
+            }
+            Some(Way::Basic) => match self.credential(call, home).await? {
                 Some(Credential::Basic { user, password }) => Ok(vec![(
                     header::AUTHORIZATION,
                     crate::credentials::basic(&user, password.expose()),
@@ -446,7 +449,7 @@ impl Client {
         self.memory().remember(home.origin(), way.clone());
         match way {
             Way::Basic => {
-                let credential = self.credentials().of(&call.repository, home).await?;
+                let credential = self.credential(call, home).await?;
                 if sent.is_some()
                     || !matches!(
                         credential,
@@ -487,7 +490,7 @@ impl Client {
             }
         }
         *slot = None;
-        let credential = self.credentials().of(&call.repository, home).await?;
+        let credential = self.credential(call, home).await?;
         if let Some(Credential::Token(token)) = credential {
             return Ok(Secret::new(format!("Bearer {}", token.expose())));
         }
@@ -707,17 +710,7 @@ fn http_date(text: &str) -> Option<u64> {
         clock.next()?.ok()?,
         clock.next()?.ok()?,
     );
-    if !(1970..=9999).contains(&year) || !(1..=31).contains(&day) || h > 23 || m > 59 || s > 60 {
-        return None;
-    }
-    // Days of the civil calendar, with years that begin in March.
-    let (y, shifted) = if month > 2 {
-        (year, month - 3)
-    } else {
-        (year - 1, month + 9)
-    };
-    let days = 365 * y + y / 4 - y / 100 + y / 400 + (153 * shifted + 2) / 5 + day - 1;
-    Some((days - 719_468) * 86_400 + h * 3600 + m * 60 + s)
+    crate::time::seconds(year, month, day, h, m, s)
 }
 
 impl Client {

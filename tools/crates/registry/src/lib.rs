@@ -21,10 +21,11 @@ mod manifest;
 mod name;
 mod net;
 mod secret;
+mod time;
 
 pub use blob::{BlobReader, BlobStream};
 pub use client::{runtime, Client, OnRetry, Options};
-pub use credentials::Credentials;
+pub use credentials::{CredentialHelper, Credentials};
 pub use error::{Error, ErrorKind};
 pub use host::HostPort;
 pub use limits::{Limits, Retries, Retry, Timeouts};

@@ -5,6 +5,7 @@
 
 mod command;
 mod outcome;
+mod registry_options;
 
 use std::process::ExitCode;
 

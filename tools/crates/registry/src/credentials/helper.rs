@@ -1,0 +1,277 @@
+//! Credential helpers: programs that are asked on stdin and answer on stdout.
+//!
+//! Their words are never repeated in messages: what a broken helper prints may be the secret.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use http::header::HeaderName;
+use serde::Deserialize;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::Command;
+use tokio::time::timeout;
+use zeroize::Zeroizing;
+
+use super::Credential;
+use crate::error::Error;
+use crate::host::Url;
+use crate::name::Repository;
+use crate::secret::Secret;
+
+const MAX_OUTPUT: u64 = 1 << 20;
+/// How long headers hold of which a helper does not say it.
+const DEFAULT_LIFE: Duration = Duration::from_secs(30 * 60);
+
+/// What a program printed, and whether it succeeded.
+struct Printed {
+    output: Zeroizing<Vec<u8>>,
+    success: bool,
+}
+
+/// Run `PROGRAM get`.
+async fn ask(program: &Path, question: &str, patience: Duration) -> Result<Printed, Error> {
+    let failed = |why: String| {
+        Error::Credentials(format!("the credential helper {} {why}", program.display()))
+    };
+    let run = async {
+        let mut child = Command::new(program)
+            .arg("get")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|e| failed(format!("cannot be run: {e}")))?;
+        if let Some(mut stdin) = child.stdin.take() {
+            // A helper that answers without listening is none of our business.
+            let _ = stdin.write_all(question.as_bytes()).await;
+        }
+        let mut output = Zeroizing::new(Vec::new());
+        if let Some(stdout) = child.stdout.take() {
+            stdout
+                .take(MAX_OUTPUT + 1)
+                .read_to_end(&mut output)
+                .await
+                .map_err(|e| failed(format!("cannot be read: {e}")))?;
+        }
+        if output.len() as u64 > MAX_OUTPUT {
+            return Err(failed(format!("prints more than {MAX_OUTPUT} bytes")));
+        }
+        let status = child
+            .wait()
+            .await
+            .map_err(|e| failed(format!("cannot be waited for: {e}")))?;
+        Ok(Printed {
+            output,
+            success: status.success(),
+        })
+    };
+    match timeout(patience, run).await {
+        Ok(printed) => printed,
+        Err(_) => Err(failed(format!("did not answer within {patience:?}"))),
+    }
+}
+
+/// What Docker's helpers said, kept by program and server: an image has many repositories,
+/// and a helper may ask a human.
+#[derive(Clone, Default)]
+pub(super) struct Answers {
+    kept: Arc<Mutex<HashMap<(PathBuf, String), Slot>>>,
+}
+
+type Slot = Arc<tokio::sync::Mutex<Option<Option<Credential>>>>;
+
+impl Answers {
+    /// Ask a helper in Docker's protocol.
+    pub(super) async fn docker(
+        &self,
+        program: &Path,
+        server: &str,
+        patience: Duration,
+    ) -> Result<Option<Credential>, Error> {
+        let slot = Arc::clone(
+            self.kept
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .entry((program.to_owned(), server.to_owned()))
+                .or_default(),
+        );
+        let mut slot = slot.lock().await;
+        if let Some(known) = &*slot {
+            return Ok(known.clone());
+        }
+        let found = docker(program, server, patience).await?;
+        *slot = Some(found.clone());
+        Ok(found)
+    }
+}
+
+async fn docker(
+    program: &Path,
+    server: &str,
+    patience: Duration,
+) -> Result<Option<Credential>, Error> {
+    #[derive(Deserialize)]
+    struct Answer {
+        #[serde(rename = "Username")]
+        user: String,
+        #[serde(rename = "Secret")]
+        secret: String,
+    }
+    let printed = ask(program, &format!("{server}\n"), patience).await?;
+    let said = String::from_utf8_lossy(&printed.output);
+    if !printed.success {
+        // The words of the protocol for "there is none".
+        if said.to_ascii_lowercase().contains("credentials not found") {
+            return Ok(None);
+        }
+        return Err(Error::Credentials(format!(
+            "the credential helper {} failed for {server}; run `echo {server} | {} get` to see why",
+            program.display(),
+            program.display()
+        )));
+    }
+    let answer: Answer = serde_json::from_slice(&printed.output).map_err(|_| {
+        Error::Credentials(format!(
+            "the credential helper {} prints no JSON with Username and Secret",
+            program.display()
+        ))
+    })?;
+    let secret = Secret::new(answer.secret);
+    Ok(match answer.user.as_str() {
+        _ if secret.expose().is_empty() => None,
+        "<token>" => Some(Credential::Identity(secret)),
+        _ => Some(Credential::Basic {
+            user: answer.user,
+            password: secret,
+        }),
+    })
+}
+
+/// Ask a helper in Bazel's protocol: headers for an address, and until when they hold.
+pub(super) async fn bazel(
+    program: &Path,
+    home: &Url,
+    repository: &Repository,
+    patience: Duration,
+) -> Result<(Vec<(HeaderName, Secret)>, Instant), Error> {
+    #[derive(Deserialize)]
+    struct Answer {
+        #[serde(default)]
+        headers: HashMap<String, Vec<String>>,
+        #[serde(default)]
+        expires: Option<String>,
+    }
+    let wrong = |what: &str| {
+        Error::Credentials(format!(
+            "the credential helper {} {what}",
+            program.display()
+        ))
+    };
+    let uri = Url::new(
+        home.scheme,
+        home.host.clone(),
+        &format!("/v2/{}/", repository.name),
+    );
+    let question = serde_json::json!({ "uri": uri.to_string() }).to_string();
+    let printed = ask(program, &question, patience).await?;
+    if !printed.success {
+        return Err(wrong("failed; run it by hand to see why"));
+    }
+    let answer: Answer = serde_json::from_slice(&printed.output)
+        .map_err(|_| wrong("prints no JSON with headers"))?;
+    let mut headers = Vec::new();
+    for (name, values) in answer.headers {
+        let name: HeaderName = name
+            .parse()
+            .map_err(|_| wrong("gives a header with an impossible name"))?;
+        // The framing of a request is not a helper's to change.
+        if [
+            "host",
+            "content-length",
+            "transfer-encoding",
+            "connection",
+            "range",
+        ]
+        .contains(&name.as_str())
+        {
+            return Err(wrong("gives a header that is not about credentials"));
+        }
+        for value in values {
+            headers.push((name.clone(), Secret::new(value)));
+        }
+    }
+    headers.sort_by(|a, b| a.0.as_str().cmp(b.0.as_str()));
+    let life = match answer.expires.as_deref().and_then(seconds_of) {
+        Some(then) => {
+            let now = SystemTime::now()
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .map_or(0, |now| now.as_secs());
+            Duration::from_secs(then.saturating_sub(now).min(86_400))
+        }
+        None => DEFAULT_LIFE,
+    };
+    Ok((headers, Instant::now() + life))
+}
+
+/// Seconds since 1970 of an RFC 3339 time.
+fn seconds_of(text: &str) -> Option<u64> {
+    let number = |range: std::ops::Range<usize>| -> Option<u64> {
+        let digits = text.get(range)?;
+        digits
+            .bytes()
+            .all(|b| b.is_ascii_digit())
+            .then(|| digits.parse().ok())?
+    };
+    let seconds = crate::time::seconds(
+        number(0..4)?,
+        number(5..7)?,
+        number(8..10)?,
+        number(11..13)?,
+        number(14..16)?,
+        number(17..19)?,
+    )?;
+    let zone = text
+        .get(19..)?
+        .trim_start_matches(|c: char| c == '.' || c.is_ascii_digit());
+    if zone.eq_ignore_ascii_case("z") {
+        return Some(seconds);
+    }
+    let (sign, clock) = zone.split_at_checked(1)?;
+    let (hours, minutes) = clock.split_once(':')?;
+    let offset =
+        hours.parse::<u64>().ok()?.min(99) * 3600 + minutes.parse::<u64>().ok()?.min(99) * 60;
+    match sign {
+        "+" => seconds.checked_sub(offset),
+        "-" => seconds.checked_add(offset),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times() {
+        assert_eq!(seconds_of("1994-11-06T08:49:37Z"), Some(784_111_777));
+        assert_eq!(
+            seconds_of("1994-11-06T10:49:37.123+02:00"),
+            Some(784_111_777)
+        );
+        assert_eq!(seconds_of("1994-11-06T08:19:37-00:30"), Some(784_111_777));
+        for text in [
+            "",
+            "tomorrow",
+            "1994-11-06",
+            "1994-11-06T08:49:37",
+            "1994-13-06T08:49:37Z",
+            "é994-11-06T08:49:37Z",
+        ] {
+            assert_eq!(seconds_of(text), None, "{text}");
+        }
+    }
+}
