@@ -54,6 +54,9 @@ pub enum Error {
         /// What is wrong with that and what to do.
         problem: &'static str,
     },
+    /// Something that a scrubbed root file system must not hold.
+    #[error(transparent)]
+    Scrub(#[from] verbatim_scrub::Refusal),
     /// Something that a layer does not take.
     #[error("{path} from {origin} is {what}; {fix}")]
     Unsupported {

@@ -5,6 +5,8 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use verbatim_scrub::{Done, Scrub};
+
 use crate::content::Files;
 use crate::entry::{Attributes, Content, Entry, Kind, Weight, Xattrs};
 use crate::error::show;
@@ -112,6 +114,7 @@ pub struct Builder {
     spool: Option<Spool>,
     overrides: Overrides,
     create_parents: bool,
+    scrub: Option<Scrub>,
 }
 
 impl Builder {
@@ -129,7 +132,19 @@ impl Builder {
             spool: None,
             overrides: Overrides::default(),
             create_parents: false,
+            scrub: None,
         }
+    }
+
+    /// Let rules decide about the entries of archives that are read from now on, by the paths
+    /// that they have in the layer.
+    pub fn scrub(&mut self, scrub: Scrub) {
+        self.scrub = Some(scrub);
+    }
+
+    /// What those rules did, in the order of the archives.
+    pub fn scrubbed(&self) -> &[Done] {
+        self.scrub.as_ref().map_or(&[], Scrub::done)
     }
 
     /// How many threads may list directories.
@@ -372,6 +387,7 @@ impl Builder {
             origin: (self.origins.len() - 1) as u32,
             origin_name: origin,
             mtime: self.defaults.mtime,
+            scrub: self.scrub.as_mut(),
         };
         import::read(&mut source, options, &mut sink)
     }

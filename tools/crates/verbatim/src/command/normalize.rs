@@ -7,6 +7,7 @@ use anyhow::{anyhow, bail, Context};
 use serde_json::json;
 use verbatim_archive::{ArchiveOptions, Defaults, Devices, Filter, Glob, Mtime};
 use verbatim_formats::normalize_files;
+use verbatim_scrub::{Done, Rules, Scrub, RULES};
 
 use super::layer::{mode, owner, Format, OutputOptions, SetOptions};
 use crate::outcome::Outcome;
@@ -22,6 +23,11 @@ use crate::outcome::Outcome;
 /// become --mtime, or with --clamp-mtime none is later than that. Normalising twice is
 /// the same as normalising once.
 ///
+/// With --scrub the archive is a root file system, and what it says of the machine where it
+/// was made goes: machine-id, logs, caches, backups of password files, the days of password
+/// changes. Private keys and host keys are an error. What was done is listed on standard
+/// error, by rule and path; --scrub-rules lists the rules.
+///
 /// With --in-place files are changed where they are: the bits inside gzip files, zip and
 /// jar files, static libraries, Python bytecode and others that vary from build to build
 /// without meaning. --check reports what would change and writes nothing (exit code 1 if
@@ -33,6 +39,9 @@ use crate::outcome::Outcome;
 
   Only one folder of it, somewhere else:
     verbatim normalize --include=usr/share/doc --strip-prefix=usr/share --prefix=srv -o doc.tar in.tar
+
+  A root file system without traces of its making, but with its log folder:
+    verbatim normalize --scrub=-logs --devices=keep -o root.tar.gz root.tar
 
   The bits inside files, in place:
     verbatim normalize --in-place --mtime=0 lib/*.a docs/*.gz")]
@@ -86,6 +95,25 @@ pub struct Options {
     /// Add missing directories above entries, as 0755 and 0:0.
     #[arg(long)]
     create_parents: bool,
+    /// Scrub a root file system: all usual rules, or those named; +NAME and -NAME change the usual ones.
+    #[arg(
+        long,
+        value_name = "RULE,…",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "default",
+        conflicts_with = "in_place"
+    )]
+    scrub: Option<String>,
+    /// With --scrub: leave this path, and all below it, alone.
+    #[arg(long, value_name = "PATH", requires = "scrub")]
+    scrub_keep: Vec<String>,
+    /// With --scrub: write what was done to this file, as JSON.
+    #[arg(long, value_name = "FILE", requires = "scrub")]
+    scrub_report: Option<PathBuf>,
+    /// List the rules of --scrub, and stop.
+    #[arg(long, exclusive = true)]
+    scrub_rules: bool,
     /// Change what varies inside the files themselves, whatever their format.
     #[arg(long, id = "in_place")]
     in_place: bool,
@@ -93,7 +121,7 @@ pub struct Options {
     #[arg(long, requires = "in_place")]
     check: bool,
     /// Tar archives, or with --in-place files of any kind.
-    #[arg(value_name = "IN", required = true)]
+    #[arg(value_name = "IN", required_unless_present = "scrub_rules")]
     inputs: Vec<PathBuf>,
 }
 
@@ -105,6 +133,9 @@ enum DevicesName {
 
 /// Run it.
 pub fn run(options: Options) -> anyhow::Result<Outcome> {
+    if options.scrub_rules {
+        return scrub_rules();
+    }
     if options.in_place {
         return in_place(&options);
     }
@@ -119,6 +150,9 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
     });
     builder.overrides(options.set.overrides()?);
     builder.create_parents(options.create_parents);
+    if let Some(rules) = options.scrub_rules_wanted()? {
+        builder.scrub(Scrub::new(rules));
+    }
     let archive = ArchiveOptions {
         filter: options.filter()?,
         devices: match options.devices {
@@ -138,11 +172,67 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
         builder.archive(b"", input, &archive, &origin)?;
     }
     archive.filter.check_used()?;
+    let report = options.scrub.is_some().then(|| builder.scrubbed().to_vec());
     options.output.write(&builder.finish()?, encoding)?;
+    if let Some(done) = report {
+        options.report_scrubbed(&done)?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// The rules by name, whether they are on by default, and what they do.
+fn scrub_rules() -> anyhow::Result<Outcome> {
+    let mut text = String::new();
+    for rule in RULES {
+        let state = if rule.default { "on " } else { "off" };
+        text.push_str(&format!("{:20} {state}  {}\n", rule.name, rule.about));
+    }
+    std::io::stdout()
+        .lock()
+        .write_all(text.as_bytes())
+        .context("cannot write to standard output")?;
     Ok(Outcome::Done)
 }
 
 impl Options {
+    fn scrub_rules_wanted(&self) -> anyhow::Result<Option<Rules>> {
+        let Some(list) = &self.scrub else {
+            return Ok(None);
+        };
+        let mut rules = Rules::parse(list).map_err(|e| anyhow!("--scrub={list}: {e}"))?;
+        for path in &self.scrub_keep {
+            rules = rules.exempt(path);
+        }
+        let time = self.clamp_mtime.unwrap_or(self.mtime);
+        Ok(Some(rules.password_time(u64::try_from(time).unwrap_or(0))))
+    }
+
+    fn report_scrubbed(&self, done: &[Done]) -> anyhow::Result<()> {
+        let mut text = Vec::new();
+        for done in done {
+            writeln!(text, "{done}")?;
+        }
+        std::io::stderr()
+            .lock()
+            .write_all(&text)
+            .context("cannot write to standard error")?;
+        if let Some(path) = &self.scrub_report {
+            let report = json!({
+                "schema": "verbatim.scrub/1",
+                "done": done
+                    .iter()
+                    .map(|done| json!({
+                        "rule": done.rule,
+                        "path": done.path.escape_ascii().to_string(),
+                        "change": done.change.as_str(),
+                    }))
+                    .collect::<Vec<_>>(),
+            });
+            verbatim_output::write(path, &verbatim_oci::json::to_canonical_line(&report)?)?;
+        }
+        Ok(())
+    }
+
     fn filter(&self) -> anyhow::Result<Filter> {
         let mut filter = Filter::default();
         for glob in &self.include {
