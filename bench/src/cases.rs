@@ -180,7 +180,7 @@ pub fn all(verbatim: &Path, bench: &Path, extra: &[(&str, &str)]) -> Vec<Case> {
                 ..runner(
                     "verbatim",
                     &[&v],
-                    format!("{v} normalize --in-place --mtime=0 ours/*"),
+                    format!("{v} normalize --in-place --mtime=1000000000 ours/*"),
                 )
             },
             Runner {
@@ -188,7 +188,7 @@ pub fn all(verbatim: &Path, bench: &Path, extra: &[(&str, &str)]) -> Vec<Case> {
                 ..runner(
                     "strip-nondeterminism",
                     &["strip-nondeterminism"],
-                    "strip-nondeterminism -T 0 theirs/*".into(),
+                    "strip-nondeterminism -T 1000000000 theirs/*".into(),
                 )
             },
             Runner {
@@ -196,7 +196,7 @@ pub fn all(verbatim: &Path, bench: &Path, extra: &[(&str, &str)]) -> Vec<Case> {
                 ..runner(
                     "add-determinism -j2",
                     &["add-det"],
-                    "SOURCE_DATE_EPOCH=0 add-det -j2 theirs/*".into(),
+                    "SOURCE_DATE_EPOCH=1000000000 add-det -j2 theirs/*".into(),
                 )
             },
         ],

@@ -38,9 +38,9 @@ struct Options {
     #[arg(long, default_value_t = 5)]
     rounds: usize,
 
-    /// Only cases whose name contains this text.
+    /// Only cases whose name contains one of these texts.
     #[arg(long)]
-    only: Option<String>,
+    only: Vec<String>,
 
     /// List the cases and what each peer runs, and stop.
     #[arg(long)]
@@ -121,11 +121,12 @@ fn main() -> Result<()> {
         .collect::<Result<Vec<_>>>()?;
 
     let mut cases = cases::all(&verbatim, &bench, &extra);
-    if let Some(only) = &options.only {
-        cases.retain(|case| case.name.contains(only.as_str()));
+    if !options.only.is_empty() {
+        cases.retain(|case| options.only.iter().any(|only| case.name.contains(only)));
         ensure!(
             !cases.is_empty(),
-            "no case has {only} in its name: see --list"
+            "no case has {} in its name: see --list",
+            options.only.join(" or ")
         );
     }
     if options.list {

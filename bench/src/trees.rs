@@ -18,7 +18,7 @@ pub enum Tree {
     Many,
     /// 2 GB in eight files.
     Big,
-    /// 200 gzip files, 20 zip files, 40 static libraries.
+    /// 200 gzip files, 20 zip files, 20 jars, 40 static libraries.
     InFile,
 }
 
@@ -163,6 +163,10 @@ for i in $(seq 1 200); do gzip -c "src-$i" >"file-$i.gz" <"src-$i"; gzip -kf "sr
 if command -v zip >/dev/null; then for i in $(seq 1 20); do
   files=; for k in $(seq 1 20); do files="$files src-$((i * 20 + k))"; done
   zip -q "file-$i.zip" $files; done; fi
+i=0
+find /usr/share/java /usr/share/maven-repo -type f -name '*.jar' -size +50k -size -2000k 2>/dev/null | LC_ALL=C sort | head -20 | while IFS= read -r f; do
+  i=$((i + 1)); cp "$f" "archive-$i.jar"
+done
 for i in $(seq 1 40); do
   files=; for k in $(seq 1 10); do files="$files src-$((i * 10 + k))"; done
   ar rcU "lib-$i.a" $files; done
