@@ -26,7 +26,6 @@ impl Scope {
     }
 
     /// Read and write a repository.
-    #[allow(dead_code, reason = "for pushes")]
     pub(crate) fn push(name: &str) -> Self {
         Self(format!("repository:{name}:pull,push"))
     }

@@ -94,6 +94,9 @@ pub enum Error {
         /// What is wrong.
         source: std::sync::Arc<verbatim_oci::Error>,
     },
+    /// An image here is not as it must be.
+    #[error(transparent)]
+    Image(std::sync::Arc<verbatim_oci::Error>),
     /// A file here could not be read or written.
     #[error("{what}: {source}")]
     Local {
@@ -124,6 +127,8 @@ fn fix(status: u16) -> &'static str {
         401 => "; log in to it (`docker login`, `podman login`), or see docs/registries.md for where credentials are read",
         403 => "; the credentials in use do not allow this",
         404 => "; check the name and the tag",
+        405 => "; it does not take this: it is read-only, or a cache of another registry",
+        413 => "; what was sent is larger than it, or something before it, takes",
         429 => "; it asks for fewer requests: wait, log in, or lower --parallel",
         500..=599 => "; it fails by itself: try again later",
         300..=399 => "; a redirect that cannot be followed",
@@ -171,6 +176,10 @@ impl Error {
             Self::TooLarge { .. } => ErrorKind::TooLarge,
             Self::Credentials(_) => ErrorKind::Denied,
             Self::Options(_) => ErrorKind::Usage,
+            Self::Image(error) => match error.kind() {
+                verbatim_oci::ErrorKind::Io => ErrorKind::Local,
+                _ => ErrorKind::Usage,
+            },
             Self::Local { .. } => ErrorKind::Local,
         }
     }

@@ -28,7 +28,6 @@ pub(crate) enum Payload {
     Empty,
     Bytes(Bytes),
     /// Made anew for each try, with its length.
-    #[allow(dead_code, reason = "for pushes")]
     Stream(Arc<dyn Fn() -> Upload + Send + Sync>, u64),
 }
 
@@ -68,6 +67,8 @@ pub(crate) struct Call {
     pub(crate) payload: Payload,
     /// How many tries; `None` for those of the options.
     pub(crate) attempts: Option<u32>,
+    /// The address is not the registry's own: no credential goes with it.
+    pub(crate) stranger: bool,
 }
 
 impl Call {
@@ -80,6 +81,7 @@ impl Call {
             headers: HeaderMap::new(),
             payload: Payload::Empty,
             attempts: None,
+            stranger: false,
         }
     }
 
@@ -170,14 +172,16 @@ impl Client {
     /// One try: credentials and redirects, and no more.
     async fn once(&self, call: &Call) -> Result<Answer, Failure> {
         let mut home = call.url.clone();
-        home.scheme = self.scheme(&home);
+        if !call.stranger {
+            home.scheme = self.scheme(&home);
+        }
         let mut url = home.clone();
         let mut method = call.method.clone();
         let mut hops = 0;
         let mut refused = false;
         let mut turned = false;
         loop {
-            let at_home = url.origin() == home.origin();
+            let at_home = !call.stranger && url.origin() == home.origin();
             let mut headers = call.headers.clone();
             let mut sent = None;
             if at_home {
@@ -226,7 +230,9 @@ impl Client {
                     url.scheme = home.scheme;
                 }
                 200..=299 | 416 => {
-                    self.settle(&home);
+                    if !call.stranger {
+                        self.settle(&home);
+                    }
                     return Ok(answer);
                 }
                 _ => return Err(self.status(answer).await),

@@ -20,6 +20,7 @@ mod list;
 mod manifest;
 mod name;
 mod net;
+mod push;
 mod secret;
 mod time;
 
@@ -31,4 +32,5 @@ pub use host::HostPort;
 pub use limits::{Limits, Retries, Retry, Timeouts};
 pub use manifest::Manifest;
 pub use name::{Mirror, Repository, Target, Which};
+pub use push::{Count, Image, Inputs, PushOptions, Pushed};
 pub use secret::Secret;

@@ -50,7 +50,11 @@ impl Client {
         Err(failure.unwrap_or_else(|| Error::Options(format!("{repository}: no mirror is given"))))
     }
 
-    async fn manifest_of(&self, repository: &Repository, which: &Which) -> Result<Manifest, Error> {
+    pub(crate) async fn manifest_of(
+        &self,
+        repository: &Repository,
+        which: &Which,
+    ) -> Result<Manifest, Error> {
         let url = self.url(repository, &format!("manifests/{which}"))?;
         let call =
             Call::get(repository, url).with(header::ACCEPT, HeaderValue::from_static(ACCEPT));
