@@ -125,7 +125,7 @@ pub(crate) fn choose(
     registry: &Url,
     plain: impl Fn(&crate::host::HostPort) -> bool,
 ) -> Result<Way, String> {
-    for challenge in challenges.iter().filter(|c| c.scheme == "bearer") {
+    if let Some(challenge) = challenges.iter().find(|c| c.scheme == "bearer") {
         let realm = challenge
             .parameter("realm")
             .ok_or("it asks for a token and does not say where to get one")?;

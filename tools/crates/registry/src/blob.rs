@@ -148,7 +148,7 @@ impl BlobStream {
     }
 
     /// Where it comes from: a mirror, or the repository itself.
-    pub fn from(&self) -> &Repository {
+    pub fn source(&self) -> &Repository {
         &self.from
     }
 

@@ -87,7 +87,7 @@ pub enum Error {
     #[error("{0}")]
     Options(String),
     /// A document of an image is wrong.
-    #[error("{url}: {source}")]
+    #[error("{source}")]
     Document {
         /// Where it came from.
         url: String,
@@ -197,6 +197,14 @@ impl Error {
 /// Answers that another try may mend.
 pub(crate) fn is_transient(status: u16) -> bool {
     matches!(status, 429 | 500 | 502 | 503 | 504)
+}
+
+/// A document of an image that is wrong, and where it came from.
+pub(crate) fn document_error(name: &str, source: verbatim_oci::Error) -> Error {
+    Error::Document {
+        url: name.to_owned(),
+        source: source.into(),
+    }
 }
 
 /// Text of others, made fit for a terminal: nothing that moves the cursor, and not too much.

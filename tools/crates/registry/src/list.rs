@@ -7,7 +7,7 @@ use verbatim_digest::Digest;
 use verbatim_oci::{Descriptor, Index};
 
 use crate::client::Client;
-use crate::error::{printable, Error, ErrorKind};
+use crate::error::{document_error, printable, Error, ErrorKind};
 use crate::exchange::{Answer, Call};
 use crate::host::Url;
 use crate::name::{Repository, Which};
@@ -116,10 +116,7 @@ impl Client {
 }
 
 fn parse_index(url: &Url, data: &[u8]) -> Result<Index, Error> {
-    Index::parse(data, &url.to_string()).map_err(|source| Error::Document {
-        url: url.to_string(),
-        source: source.into(),
-    })
+    Index::parse(data, &url.to_string()).map_err(|e| document_error(&url.to_string(), e))
 }
 
 /// Where the list goes on: `Link: </v2/…>; rel="next"` (RFC 8288). Never on another host.

@@ -5,40 +5,10 @@ mod server;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use server::{Reply, Server, Then};
+use server::{quick, repository, Reply, Server, Then, MANIFEST};
 use verbatim_digest::Digest;
 use verbatim_oci::{Descriptor, MediaType};
-use verbatim_registry::{Client, Error, ErrorKind, Options, Repository, Retries, Timeouts, Which};
-
-/// Options with which a test that waits is over soon.
-fn quick() -> Options {
-    Options {
-        certificate_folders: Vec::new(),
-        timeouts: Timeouts {
-            connect: Duration::from_millis(500),
-            response: Duration::from_millis(300),
-            idle: Duration::from_millis(200),
-            window: Duration::from_millis(300),
-            progress: 1 << 10,
-            document: Duration::from_secs(1),
-            helper: Duration::from_millis(500),
-        },
-        retries: Retries {
-            attempts: 3,
-            pause: Duration::from_millis(5),
-            longest: Duration::from_millis(50),
-            progress: 1 << 20,
-        },
-        ..Options::default()
-    }
-}
-
-fn repository(server: &Server) -> Repository {
-    format!("{}/acme/app", server.address()).parse().unwrap()
-}
-
-const MANIFEST: &[u8] =
-    br#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json"}"#;
+use verbatim_registry::{Client, Error, ErrorKind, Options, Which};
 
 #[tokio::test]
 async fn a_manifest_is_what_its_bytes_are() {
@@ -268,4 +238,192 @@ async fn a_server_that_falls_silent_ends() {
     let server = Server::start(|request| cut(part(request), 10).then(Then::Hang));
     let error = fetch(quick(), &server).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
+}
+
+async fn tagged(server: &Server) -> Error {
+    let client = Client::new(quick()).unwrap();
+    let which = Which::Tag("v1".into());
+    client
+        .manifest(&repository(server), &which)
+        .await
+        .unwrap_err()
+}
+
+#[tokio::test]
+async fn a_truncated_manifest_is_refused() {
+    let server = Server::start(|_| cut(Reply::ok(MANIFEST), 20));
+    assert_eq!(tagged(&server).await.kind(), ErrorKind::Unreachable);
+    assert_eq!(server.requests().len(), 3);
+    // Without a length nothing but the JSON says that something is missing.
+    let server = Server::start(|_| Reply::ok(&MANIFEST[..20]).length(None).then(Then::Cut));
+    assert_eq!(tagged(&server).await.kind(), ErrorKind::Broken);
+    // A length that is too short cuts as well.
+    let server = Server::start(|_| Reply::ok(MANIFEST).length(Some(20)).then(Then::Cut));
+    assert_eq!(tagged(&server).await.kind(), ErrorKind::Broken);
+}
+
+#[tokio::test]
+async fn a_manifest_of_no_sense_is_refused() {
+    for body in [
+        &b""[..],
+        b"[]",
+        b"\xff\xfe",
+        b"<html>",
+        b"{\"mediaType\":1}",
+        b"{",
+        b"\x1b[2J",
+    ] {
+        let server = Server::start(move |_| Reply::ok(body));
+        let error = tagged(&server).await;
+        assert_eq!(error.kind(), ErrorKind::Broken, "{error}");
+        assert!(!error.to_string().contains('\x1b'), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_huge_manifest_is_refused() {
+    let server = Server::start(|_| {
+        let mut body = b"{\"manifests\":[".to_vec();
+        body.resize((4 << 20) + 1, b' ');
+        Reply::ok(body)
+    });
+    let error = tagged(&server).await;
+    assert_eq!(error.kind(), ErrorKind::TooLarge, "{error}");
+    // Nor is one that never ends read to its end.
+    let server = Server::start(|_| {
+        let body = vec![b' '; 64 << 20];
+        Reply::ok(body).length(None).then(Then::Hang)
+    });
+    assert_eq!(tagged(&server).await.kind(), ErrorKind::TooLarge);
+}
+
+#[tokio::test]
+async fn a_slow_manifest_ends() {
+    let server = Server::start(|_| Reply::ok(MANIFEST).drip(Duration::from_millis(30)));
+    let began = Instant::now();
+    assert_eq!(tagged(&server).await.kind(), ErrorKind::Unreachable);
+    assert!(began.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn a_head_of_no_sense_is_refused() {
+    for raw in [
+        &b"SSH-2.0-OpenSSH_9.2\r\n"[..],
+        b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\nContent-Length: 20\r\n\r\n0123456789",
+        b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
+        b"HTTP/1.1 999999 OK\r\n\r\n",
+        b"\x15\x03\x01\x00\x02\x02\x0a",
+    ] {
+        let server = Server::start(move |_| Reply::raw(raw));
+        let error = tagged(&server).await;
+        assert!(
+            matches!(error.kind(), ErrorKind::Broken | ErrorKind::Unreachable),
+            "{error}"
+        );
+    }
+    let server = Server::start(|_| {
+        let mut reply = Reply::ok(MANIFEST);
+        for i in 0..1000 {
+            reply = reply.header(&format!("X-{i}"), "y");
+        }
+        reply
+    });
+    assert_eq!(tagged(&server).await.kind(), ErrorKind::Broken);
+}
+
+#[tokio::test]
+async fn a_digest_in_a_header_is_a_hint_for_the_message() {
+    let wanted = Digest::of(b"wanted");
+    let claim = wanted.to_string();
+    let server =
+        Server::start(move |_| Reply::ok(MANIFEST).header("Docker-Content-Digest", &claim));
+    let client = Client::new(quick()).unwrap();
+    let error = client
+        .manifest(&repository(&server), &Which::Digest(wanted))
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("its header says"), "{error}");
+}
+
+#[tokio::test]
+async fn tags_and_referrers() {
+    let subject = Digest::of(MANIFEST);
+    let tag = subject.to_string().replace(':', "-");
+    let server = Server::start(move |request| {
+        match request.path.as_str() {
+        "/v2/acme/app/tags/list" => Reply::ok("{\"tags\":[\"a\",\"b\"]}")
+            .header("Link", "</v2/acme/app/tags/list?n=2&last=b>; rel=\"next\""),
+        "/v2/acme/app/tags/list?n=2&last=b" => Reply::ok("{\"tags\":null}"),
+        path if path.ends_with(&tag) => Reply::ok(
+            "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.index.v1+json\",\"manifests\":[]}",
+        ),
+        _ => Reply::status(404),
+    }
+    });
+    let client = Client::new(quick()).unwrap();
+    let repository = repository(&server);
+    assert_eq!(client.tags(&repository).await.unwrap(), ["a", "b"]);
+    assert!(client
+        .referrers(&repository, subject)
+        .await
+        .unwrap()
+        .is_empty());
+}
+
+#[tokio::test]
+async fn a_list_without_end_ends() {
+    let server = Server::start(|request| {
+        Reply::ok("{\"tags\":[\"a\"]}")
+            .header("Link", &format!("</v2/{}>; rel=next", request.number))
+    });
+    let mut options = quick();
+    options.limits.pages = 7;
+    let client = Client::new(options).unwrap();
+    let error = client.tags(&repository(&server)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Broken, "{error}");
+    assert_eq!(server.requests().len(), 7);
+    for (body, link) in [
+        ("{\"tags\":[\"\\u001b\"]}", "x"),
+        ("{}", "<http://127.0.0.1:1/>; rel=next"),
+    ] {
+        let server = Server::start(move |_| Reply::ok(body).header("Link", link));
+        let client = Client::new(quick()).unwrap();
+        let error = client.tags(&repository(&server)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Broken, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_mirror_stands_for_the_original() {
+    let server = Server::start(|_| Reply::ok(MANIFEST));
+    let empty = Server::start(|_| Reply::status(404));
+    let mirror = |to: &Server| {
+        format!("registry.example.com/acme={}/copy", to.address())
+            .parse()
+            .unwrap()
+    };
+    let wanted = "registry.example.com/acme/app".parse().unwrap();
+    let which = Which::Tag("v1".into());
+    let options = Options {
+        mirrors: vec![mirror(&empty), mirror(&server)],
+        ..quick()
+    };
+    let found = Client::new(options)
+        .unwrap()
+        .manifest(&wanted, &which)
+        .await
+        .unwrap();
+    assert_eq!(server.paths(), ["/v2/copy/app/manifests/v1"]);
+    assert_eq!(found.from.name, "copy/app");
+    // The original is not asked: what the mirrors have not is not there.
+    let options = Options {
+        mirrors: vec![mirror(&empty)],
+        ..quick()
+    };
+    let error = Client::new(options)
+        .unwrap()
+        .manifest(&wanted, &which)
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
 }

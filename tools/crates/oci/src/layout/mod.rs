@@ -13,5 +13,5 @@ mod tar;
 
 pub use check::{check, CheckedImage, Problem, Progress, Report};
 pub use import::{images, import, Candidate, Imported};
-pub use plan::{Inputs, LayerInput, Link, Plan};
+pub use plan::{write_root, Inputs, LayerInput, Link, Plan};
 pub use source::Layout;

@@ -139,6 +139,35 @@ struct Planner {
     walked: BTreeSet<Digest>,
 }
 
+/// `index.json` of a layout of one thing.
+fn index_of(root: &Descriptor, annotations: BTreeMap<String, String>) -> Result<Vec<u8>> {
+    json::to_canonical(&Index::new(
+        MediaType::OCI_INDEX,
+        vec![Descriptor {
+            annotations,
+            ..root.clone()
+        }],
+        BTreeMap::new(),
+    ))
+}
+
+/// Write `oci-layout` and `index.json`, which names `root` and nothing else, with `tag` as
+/// its name if there is one. The blobs are up to the caller.
+pub fn write_root(folder: &Path, root: &Descriptor, tag: Option<&str>) -> Result<()> {
+    let annotations = tag.map(|tag| {
+        (
+            "org.opencontainers.image.ref.name".to_owned(),
+            tag.to_owned(),
+        )
+    });
+    let index = index_of(root, annotations.into_iter().collect())?;
+    for (file, data) in [("oci-layout", MARKER), ("index.json", &index)] {
+        let path = folder.join(file);
+        fs::write(&path, data).map_err(|e| Error::io(name(&path), "cannot be written", e))?;
+    }
+    Ok(())
+}
+
 impl Plan {
     /// Follow everything that `root`, a manifest or an index, names.
     pub fn new(root: Named<'_>, inputs: Inputs) -> Result<Self> {
@@ -170,14 +199,7 @@ impl Plan {
     }
 
     fn index(&self, annotations: BTreeMap<String, String>) -> Result<Vec<u8>> {
-        json::to_canonical(&Index::new(
-            MediaType::OCI_INDEX,
-            vec![Descriptor {
-                annotations,
-                ..self.root.clone()
-            }],
-            BTreeMap::new(),
-        ))
+        index_of(&self.root, annotations)
     }
 
     /// Write the layout as a folder, with `tag` as the name of its root if there is one.
@@ -189,17 +211,7 @@ impl Plan {
             fs::write(path, data).map_err(|e| Error::io(name(path), "cannot be written", e))
         };
         fs::create_dir_all(&blobs).map_err(|e| Error::io(name(out), "cannot be written", e))?;
-        let annotations = tag.map(|tag| {
-            (
-                "org.opencontainers.image.ref.name".to_owned(),
-                tag.to_owned(),
-            )
-        });
-        write(&folder.partial().join("oci-layout"), MARKER)?;
-        write(
-            &folder.partial().join("index.json"),
-            &self.index(annotations.into_iter().collect())?,
-        )?;
+        write_root(folder.partial(), &self.root, tag)?;
         for (digest, blob) in &self.blobs {
             let to = blobs.join(digest.hex());
             match (blob, link) {

@@ -351,7 +351,7 @@ fn read_up_to(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
 impl Descriptor {
     /// Whether a descriptor promises an image of some platform or several: not an
     /// attestation, a signature or another artifact.
-    pub(crate) fn may_be_image(&self) -> bool {
+    pub fn may_be_image(&self) -> bool {
         (self.media_type.is_index() || self.media_type.is_manifest())
             && self.artifact_type.is_none()
             && !self.annotations.contains_key("vnd.docker.reference.type")

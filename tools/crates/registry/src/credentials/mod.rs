@@ -211,7 +211,7 @@ impl Credentials {
             }
         }
         let host = repository.host()?;
-        if let Some(credential) = self.from_variables(&host)? {
+        if let Some(credential) = self.of_variables(&host)? {
             return Ok((Some(credential), None));
         }
         for path in self.files() {
@@ -268,7 +268,7 @@ impl Credentials {
             .map(|(_, program)| program)
     }
 
-    fn from_variables(&self, host: &HostPort) -> Result<Option<Credential>, Error> {
+    fn of_variables(&self, host: &HostPort) -> Result<Option<Credential>, Error> {
         let Some(named) = self.text("VERBATIM_REGISTRY") else {
             return Ok(None);
         };

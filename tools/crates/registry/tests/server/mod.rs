@@ -1,9 +1,14 @@
 //! A tiny HTTP/1.1 server that does what a test tells it, right or wrong.
 
+// Each test file uses a part of it.
+#![allow(dead_code)]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+use verbatim_registry::{Credentials, Options, Repository, Retries, Timeouts};
 
 /// One request, as far as tests look at it.
 #[derive(Debug, Clone, Default)]
@@ -217,3 +222,35 @@ fn serve(
         }
     }
 }
+
+/// Options with which a test that waits is over soon.
+pub fn quick() -> Options {
+    Options {
+        certificate_folders: Vec::new(),
+        credentials: Credentials::none(),
+        timeouts: Timeouts {
+            connect: Duration::from_millis(500),
+            response: Duration::from_millis(300),
+            idle: Duration::from_millis(200),
+            window: Duration::from_millis(300),
+            progress: 1 << 10,
+            document: Duration::from_secs(1),
+            helper: Duration::from_millis(500),
+        },
+        retries: Retries {
+            attempts: 3,
+            pause: Duration::from_millis(5),
+            longest: Duration::from_millis(50),
+            progress: 1 << 20,
+        },
+        ..Options::default()
+    }
+}
+
+pub fn repository(server: &Server) -> Repository {
+    format!("{}/acme/app", server.address()).parse().unwrap()
+}
+
+/// A manifest, as far as the client looks into it.
+pub const MANIFEST: &[u8] =
+    br#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json"}"#;

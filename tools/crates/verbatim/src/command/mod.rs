@@ -6,6 +6,7 @@ mod index;
 mod layer;
 mod layout;
 mod normalize;
+mod pull;
 mod sums;
 
 use std::ffi::OsString;
@@ -34,6 +35,7 @@ enum Command {
     Layout(layout::Options),
     Binary(binary::Options),
     Sums(sums::Options),
+    Pull(pull::Options),
 }
 
 /// Run the program on its arguments, the program's name first.
@@ -46,5 +48,6 @@ pub fn run(arguments: Vec<OsString>) -> anyhow::Result<Outcome> {
         Command::Layout(options) => layout::run(options),
         Command::Binary(options) => binary::run(options),
         Command::Sums(options) => sums::run(options),
+        Command::Pull(options) => pull::run(options),
     }
 }
