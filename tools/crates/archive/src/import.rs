@@ -5,14 +5,12 @@
 //! decompressed first goes into a temporary file without a name, beside the output. Neither
 //! takes memory, however big the archive is.
 
-use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use verbatim_reader::{Archive, Compression};
-use verbatim_scrub::{Action, Scrub};
 
 use crate::entry::{Attributes, Content, Entry, Kind, Weight};
 use crate::error::show;
@@ -175,8 +173,6 @@ pub(crate) struct Sink<'a> {
     pub(crate) origin: u32,
     pub(crate) origin_name: &'a str,
     pub(crate) mtime: Mtime,
-    /// Decides about entries by their final paths.
-    pub(crate) scrub: Option<&'a mut Scrub>,
 }
 
 /// Read all entries of an archive.
@@ -211,14 +207,12 @@ fn read_from(
     let filter = &options.filter;
     let mtime = options.mtime.unwrap_or(sink.mtime);
     let mut archive = Archive::open(stream);
-    // What was scrubbed away: other names of these files stay, and one of them gets the content.
-    let mut scrubbed: HashSet<Vec<u8>> = HashSet::new();
     while let Some(mut entry) = archive.next_entry().map_err(failed)? {
         // The root itself is not an entry: every layer has the same one.
         let Some(name) = of_archive(&entry.path, sink.origin_name)? else {
             continue;
         };
-        let (name, weight, mut hidden) = match filter.apply(&name) {
+        let (name, weight, hidden) = match filter.apply(&name) {
             Fate::Keep(name) => (name, Weight::Archived, false),
             Fate::KeepAsParent(name) if entry.kind == verbatim_reader::Kind::Directory => {
                 (name, Weight::Parent, false)
@@ -230,30 +224,6 @@ fn read_from(
                 _ => continue,
             },
         };
-        // The beginning of the content, where a rule had to see it, and what it is replaced by.
-        let (mut start, mut rewritten) = (Vec::new(), None);
-        if let (Some(scrub), false) = (sink.scrub.as_deref_mut(), hidden) {
-            let kind = scrub_kind(&entry.kind, entry.size);
-            start.resize(scrub.needs(&name, kind), 0);
-            entry
-                .read_exact(&mut start)
-                .map_err(|e| content_error(path, e))?;
-            match scrub.visit(&name, kind, &start) {
-                Action::Keep => {}
-                Action::Rewrite(content) => rewritten = Some(content),
-                Action::Fail(refusal) => return Err(refusal.into()),
-                Action::Drop => {
-                    if !matches!(
-                        kind,
-                        verbatim_scrub::Kind::File { .. } | verbatim_scrub::Kind::HardLink
-                    ) {
-                        continue;
-                    }
-                    scrubbed.insert(name.to_vec());
-                    hidden = true;
-                }
-            }
-        }
         let mut attributes = Attributes {
             mode: entry.mode,
             uid: entry.uid,
@@ -278,14 +248,9 @@ fn read_from(
                 if let Some(mode) = options.file_mode {
                     attributes.mode = mode;
                 }
-                let size = match &rewritten {
-                    Some(content) => content.len() as u64,
-                    None => entry.size,
-                };
+                let size = entry.size;
                 let again = again.and_then(|file| plain_content(file, entry.offset));
-                let content = if let Some(content) = rewritten {
-                    Content::Bytes(content.into())
-                } else if size == 0 {
+                let content = if size == 0 {
                     Content::Bytes(Box::default())
                 } else if let Some(offset) = again {
                     Content::Slice {
@@ -297,12 +262,18 @@ fn read_from(
                         Some(spool) => spool,
                         None => sink.spool.insert(Spool::create(sink.scratch)?),
                     };
-                    let begin = spool.append(start.as_slice().chain(&mut entry), size);
+                    let begin = spool.append(&mut entry, size);
                     Content::Slice {
                         file: sink.spool_number,
                         offset: begin.map_err(|failure| match failure {
                             Failure::Write(e) => spool_error(e),
-                            Failure::Read(e) => content_error(path, e),
+                            Failure::Read(e) => match e.downcast() {
+                                Ok(e) => failed(e),
+                                Err(source) => Error::Read {
+                                    path: path.to_owned(),
+                                    source,
+                                },
+                            },
                         })?,
                     }
                 };
@@ -325,8 +296,7 @@ fn read_from(
                     });
                 };
                 match filter.apply(&target) {
-                    Fate::Keep(target) if !scrubbed.contains(&*target) => Kind::Link(target.into()),
-                    Fate::Keep(target) => Kind::LinkToHidden(target.into()),
+                    Fate::Keep(target) => Kind::Link(target.into()),
                     _ => Kind::LinkToHidden(target.into()),
                 }
             }
@@ -353,25 +323,6 @@ fn read_from(
         }
     }
     Ok(())
-}
-
-/// What the content of an entry could not be read for: the archive is wrong, or its file.
-fn content_error(path: &Path, error: io::Error) -> Error {
-    let path = path.to_owned();
-    match error.downcast() {
-        Ok(source) => Error::Archive { path, source },
-        Err(source) => Error::Read { path, source },
-    }
-}
-
-fn scrub_kind(kind: &verbatim_reader::Kind, size: u64) -> verbatim_scrub::Kind {
-    match kind {
-        verbatim_reader::Kind::File => verbatim_scrub::Kind::File { size },
-        verbatim_reader::Kind::HardLink { .. } => verbatim_scrub::Kind::HardLink,
-        verbatim_reader::Kind::Symlink { .. } => verbatim_scrub::Kind::Symlink,
-        verbatim_reader::Kind::Directory => verbatim_scrub::Kind::Directory,
-        _ => verbatim_scrub::Kind::Other,
-    }
 }
 
 /// Where the content of the entry whose headers begin at `offset` lies in a plain archive,

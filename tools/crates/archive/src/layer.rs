@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use verbatim_scrub::{Done, Scrub};
+use verbatim_scrub::{Done, Rules, Scrub};
 
 use crate::content::Files;
 use crate::entry::{Attributes, Content, Entry, Kind, Weight, Xattrs};
@@ -14,7 +14,7 @@ use crate::import::{self, ArchiveOptions, Input, Sink, Source, Spool};
 use crate::path::{join, of_prefix, of_spec, parent};
 use crate::rules::{Filter, Overrides};
 use crate::tree::{self, FoundKind, Links};
-use crate::{header, Error};
+use crate::{header, scrubbing, Error};
 
 /// What the times of entries become.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,7 +114,7 @@ pub struct Builder {
     spool: Option<Spool>,
     overrides: Overrides,
     create_parents: bool,
-    scrub: Option<Scrub>,
+    scrub: Option<Rules>,
 }
 
 impl Builder {
@@ -136,15 +136,10 @@ impl Builder {
         }
     }
 
-    /// Let rules decide about the entries of archives that are read from now on, by the paths
-    /// that they have in the layer.
-    pub fn scrub(&mut self, scrub: Scrub) {
-        self.scrub = Some(scrub);
-    }
-
-    /// What those rules did, in the order of the archives.
-    pub fn scrubbed(&self) -> &[Done] {
-        self.scrub.as_ref().map_or(&[], Scrub::done)
+    /// Let rules for root file systems decide about all entries, by the paths that they have
+    /// in the layer; [`Layer::scrubbed`] tells what they did.
+    pub fn scrub(&mut self, rules: Rules) {
+        self.scrub = Some(rules);
     }
 
     /// How many threads may list directories.
@@ -387,7 +382,6 @@ impl Builder {
             origin: (self.origins.len() - 1) as u32,
             origin_name: origin,
             mtime: self.defaults.mtime,
-            scrub: self.scrub.as_mut(),
         };
         import::read(&mut source, options, &mut sink)
     }
@@ -403,6 +397,10 @@ impl Builder {
         self.check_parents()?;
         self.link()?;
         self.apply_overrides()?;
+        let scrubbed = match self.scrub.take() {
+            Some(rules) => scrubbing::apply(&mut self.entries, &self.files, Scrub::new(rules))?,
+            None => Vec::new(),
+        };
         for entry in &self.entries {
             header::check(entry, &self.origins[entry.origin as usize])?;
         }
@@ -410,6 +408,7 @@ impl Builder {
         Ok(Layer {
             entries: self.entries,
             files: self.files,
+            scrubbed,
         })
     }
 
@@ -753,9 +752,15 @@ fn differing(a: &Attributes, b: &Attributes) -> Option<String> {
 pub struct Layer {
     pub(crate) entries: Vec<Entry>,
     pub(crate) files: Files,
+    scrubbed: Vec<Done>,
 }
 
 impl Layer {
+    /// What the rules for root file systems did, in the order of the paths.
+    pub fn scrubbed(&self) -> &[Done] {
+        &self.scrubbed
+    }
+
     /// How many entries there are.
     pub fn len(&self) -> usize {
         self.entries.len()

@@ -35,6 +35,7 @@ mod layer;
 mod mtree;
 mod path;
 mod rules;
+mod scrubbing;
 mod tree;
 mod write;
 

@@ -64,7 +64,25 @@ pub(crate) fn shadow(content: &[u8], rules: &Rules) -> Found {
 pub(crate) fn private_key(start: &[u8], _: &Rules) -> Found {
     const BEGIN: &[u8] = b"-----BEGIN ";
     const KEY: &[u8] = b"PRIVATE KEY";
+    // Other forms have their own first line.
+    const OTHERS: &[&[u8]] = &[
+        b"PuTTY-User-Key-File-",
+        b"AGE-SECRET-KEY-1",
+        b"---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----",
+        b"untrusted comment: minisign encrypted secret key",
+        b"untrusted comment: signify secret key",
+    ];
+    let lines = start.split(|&b| b == b'\n').take(16);
     let mut rest = start;
+    if lines
+        .into_iter()
+        .any(|line| OTHERS.iter().any(|other| line.starts_with(other)))
+    {
+        return Found::Bad {
+            what: "holds a private key",
+            fix: "make the key where the image runs, not where it is built",
+        };
+    }
     while let Some(at) = rest.windows(BEGIN.len()).position(|window| window == BEGIN) {
         rest = &rest[at + BEGIN.len()..];
         // "RSA PRIVATE KEY-----", "PGP PRIVATE KEY BLOCK-----"
@@ -148,7 +166,15 @@ mod tests {
             let second = format!("-----BEGIN CERTIFICATE-----\nx\n-----BEGIN {label}-----\n");
             assert!(found(&second), "{label}");
         }
+        for other in [
+            "PuTTY-User-Key-File-3: ssh-ed25519\n",
+            "# created: 2024-01-01\n# public key: age1x\nAGE-SECRET-KEY-1QQ\n",
+            "untrusted comment: minisign encrypted secret key\nRWR",
+        ] {
+            assert!(found(other), "{other}");
+        }
         for text in [
+            "see PuTTY-User-Key-File-3",
             "-----BEGIN PUBLIC KEY-----",
             "-----BEGIN CERTIFICATE-----\nPRIVATE KEY\n",
             "a PRIVATE KEY",

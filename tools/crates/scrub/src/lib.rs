@@ -65,7 +65,7 @@ pub enum Action {
 /// Why an entry cannot be let through: one sentence with the path, the rule and the fix.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{path} {what} (rule {rule}); {fix}, or switch the rule off if it belongs there",
+    "{path} {what} (rule {rule}); {fix}, or allow it with --scrub-keep={path} or --scrub=-{rule}",
     path = shown(.path)
 )]
 pub struct Refusal {
@@ -252,9 +252,12 @@ impl Scrub {
             return None;
         }
         let first = glob::first(path);
-        let (_, patterns) = self.patterns.iter().find(|group| group.0 == first)?;
-        patterns
-            .iter()
+        let group = |first| self.patterns.iter().find(|group| group.0 == first);
+        let ours = group(first).into_iter();
+        // Patterns for everything are not for where packages put their own files.
+        let all = group(b"**").filter(|_| !rules::PACKAGED.contains(&first));
+        ours.chain(all)
+            .flat_map(|(_, patterns)| patterns)
             .filter(|pattern| pattern.kinds.include(kind))
             .find(|pattern| glob::matches(pattern.glob, path))
             .map(|pattern| (pattern.rule, pattern.treatment))

@@ -97,8 +97,8 @@ pub const RULES: &[Rule] = &[
     Rule {
         name: "private-key",
         default: true,
-        about: "fails on private keys in etc, home, opt, root, srv and var, found by their names \
-                or by their first lines",
+        about: "fails on private keys everywhere but in the folders of packages (usr apart from \
+                usr/local, lib, bin), found by their names or by their first lines",
     },
     Rule {
         name: "python-bytecode",
@@ -252,15 +252,21 @@ const fn key(glob: &'static str) -> Pattern {
     )
 }
 
-/// Where keys that are no fixture of some package's tests would be. The first 16 KiB hold
+/// Where keys that are no fixture of some package's tests would be. The first 64 KiB hold
 /// the beginning of any key file, also of one that begins with certificates.
 const fn key_inside(glob: &'static str) -> Pattern {
-    look("private-key", glob, 16 << 10, false, content::private_key)
+    look("private-key", glob, 64 << 10, false, content::private_key)
 }
 
 const fn journal(glob: &'static str) -> Pattern {
     look("package-journal", glob, 1, false, content::sqlite_journal)
 }
+
+/// Where packages put their own files, private keys for tests among them: nothing is looked for
+/// there but by patterns that name the place.
+pub(crate) const PACKAGED: &[&[u8]] = &[
+    b"bin", b"gnu", b"lib", b"lib32", b"lib64", b"libx32", b"nix", b"sbin", b"usr",
+];
 
 pub(crate) const PATTERNS: &[Pattern] = &[
     // Keys come first: where they are in a place that is dropped anyway, somebody still
@@ -395,12 +401,10 @@ pub(crate) const PATTERNS: &[Pattern] = &[
     drop_all("python-bytecode", "opt/**/__pycache__"),
     drop_all("python-bytecode", "opt/**/__pycache__/*"),
     // Last, as these look into every file there is.
-    key_inside("etc/**"),
-    key_inside("home/**"),
-    key_inside("opt/**"),
-    key_inside("root/**"),
-    key_inside("srv/**"),
-    key_inside("var/**"),
+    key_inside("usr/local/etc/**"),
+    key_inside("usr/local/share/**"),
+    key_inside("usr/local/ssl/**"),
+    key_inside("**"),
 ];
 
 /// A name that no rule has.
@@ -541,7 +545,11 @@ mod tests {
             );
             // They are looked up by their first name.
             let first = crate::glob::first(pattern.glob.as_bytes());
-            assert!(!first.contains(&b'*'), "{}", pattern.glob);
+            assert!(
+                !first.contains(&b'*') || pattern.glob == "**",
+                "{}",
+                pattern.glob
+            );
             let stars = pattern.glob.split('/').rev().skip(1).filter(|&n| n == "**");
             assert!(stars.count() <= 1, "{}", pattern.glob);
         }

@@ -64,6 +64,12 @@ const TREE: &[(&str, &[u8], &str, Want)] = &[
     ("etc/app/server.pem", PEM, "private-key", Fail),
     ("var/lib/app/key", PEM, "private-key", Fail),
     ("usr/share/doc/python/tests/key.pem", PEM, "", Keep),
+    ("lib/ssl/test.pem", PEM, "", Keep),
+    ("usr/local/lib/python3/test/key.pem", PEM, "", Keep),
+    ("usr/local/etc/app/key.pem", PEM, "private-key", Fail),
+    ("data/server.key", PEM, "private-key", Fail),
+    (".ssh/id_rsa", PEM, "private-key", Fail),
+    ("key.pem", PEM, "private-key", Fail),
     (
         "etc/ssl/certs/ca.pem",
         b"-----BEGIN CERTIFICATE-----\n",
@@ -260,9 +266,9 @@ fn what_cannot_be_looked_into() {
         &vec![b'x'; 1 << 20]
     )));
     // A large file is only looked at from its beginning.
-    assert_eq!(scrub.needs(b"var/lib/data", huge), 16 << 10);
+    assert_eq!(scrub.needs(b"var/lib/data", huge), 64 << 10);
     assert_eq!(
-        scrub.visit(b"var/lib/data", huge, &[0; 16 << 10]),
+        scrub.visit(b"var/lib/data", huge, &[0; 64 << 10]),
         Action::Keep
     );
     assert_eq!(scrub.needs(b"usr/bin/program", huge), 0);

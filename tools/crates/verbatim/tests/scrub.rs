@@ -243,3 +243,141 @@ fn rules_are_listed_and_unknown_ones_refused() {
     let output = normalize(dir, &["--scrub=machine-id", "-o", "out.tar", "root.tar"]);
     assert_eq!(stderr(&output), "emptied   etc/machine-id (machine-id)\n");
 }
+
+const KEY: &str = "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\n";
+
+/// An archive of these paths, in this order.
+fn archive(dir: &Path, name: &str, paths: &[&str]) {
+    let status = Command::new("tar")
+        .args(["-C", "root", "-cf", name])
+        .args(paths)
+        .current_dir(dir)
+        .status()
+        .unwrap();
+    assert!(status.success());
+}
+
+#[test]
+fn the_order_of_hard_links_hides_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let root = dir.join("root");
+    for folder in ["etc", "usr/share", "root", "var/lib/dbus", "var/log"] {
+        fs::create_dir_all(root.join(folder)).unwrap();
+    }
+    let twice = |first: &str, second: &str, content: &str| {
+        fs::write(root.join(first), content).unwrap();
+        fs::hard_link(root.join(first), root.join(second)).unwrap();
+    };
+    twice("usr/share/blob", "root/notes", KEY);
+    twice("etc/machine-id", "var/lib/dbus/machine-id", "0123\n");
+    twice("etc/shadow", "usr/share/shadow", "root:*:19000:0:::::\n");
+    twice("var/log/a.log", "var/log/b.log", "x\n");
+    fs::hard_link(root.join("var/log/a.log"), root.join("usr/share/z")).unwrap();
+    fs::hard_link(root.join("var/log/a.log"), root.join("usr/share/y")).unwrap();
+    let both = |paths: &[&str]| {
+        let mut results = Vec::new();
+        let mut backwards = paths.to_vec();
+        backwards.reverse();
+        for paths in [paths, &backwards] {
+            archive(dir, "in.tar", paths);
+            let output = normalize(dir, &["--scrub", "-o", "out.tar", "in.tar"]);
+            results.push((
+                output.status.code(),
+                stderr(&output),
+                fs::read(dir.join("out.tar")).ok(),
+            ));
+            let _ = fs::remove_file(dir.join("out.tar"));
+        }
+        assert!(results[0] == results[1], "{paths:?}: {results:?}");
+        results.remove(0)
+    };
+    // The key is one under either name, and the place where it must not be is named.
+    let (code, sentence, out) = both(&["usr/share/blob", "root/notes"]);
+    assert_eq!((code, out), (Some(2), None));
+    assert!(
+        sentence.contains("root/notes holds a private key"),
+        "{sentence}"
+    );
+    assert!(sentence.contains("--scrub-keep=root/notes"), "{sentence}");
+    // All names of this file are scrubbed.
+    let (code, lines, _) = both(&["etc/machine-id", "var/lib/dbus/machine-id"]);
+    assert_eq!(code, Some(0), "{lines}");
+    assert_eq!(lines.lines().count(), 2, "{lines}");
+    // One name would keep what the other loses.
+    let (code, sentence, _) = both(&["etc/shadow", "usr/share/shadow"]);
+    assert_eq!(code, Some(2));
+    assert!(sentence.contains("etc/shadow is a hard link"), "{sentence}");
+    // Two of four names go; the others still are one file.
+    let (code, lines, out) = both(&[
+        "var/log/a.log",
+        "usr/share/z",
+        "var/log/b.log",
+        "usr/share/y",
+    ]);
+    assert_eq!(code, Some(0), "{lines}");
+    fs::write(dir.join("links.tar"), out.unwrap()).unwrap();
+    let listed = Command::new("tar")
+        .args(["-tvf", "links.tar"])
+        .current_dir(dir)
+        .output()
+        .unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    assert_eq!(listed.lines().count(), 2, "{listed}");
+    assert!(
+        listed.contains("usr/share/z link to usr/share/y"),
+        "{listed}"
+    );
+    assert_eq!(content(dir, "links.tar", "usr/share/y").unwrap(), "x\n");
+}
+
+#[test]
+fn all_that_is_refused_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    for path in [
+        "data/server.key",
+        "etc/ssh/ssh_host_rsa_key",
+        "usr/lib/test/key.pem",
+    ] {
+        let path = dir.join("root").join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, KEY).unwrap();
+    }
+    archive(dir, "in.tar", &["etc", "data", "usr"]);
+    let output = normalize(dir, &["--scrub", "-o", "out.tar", "in.tar"]);
+    let sentence = stderr(&output);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        sentence.contains("data/server.key holds a private key")
+            && sentence.contains("etc/ssh/ssh_host_rsa_key (host-key)")
+            && !sentence.contains("usr/lib"),
+        "{sentence}"
+    );
+}
+
+#[test]
+fn a_check_lists_and_writes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    root(dir, 19_000, "a\n", false);
+    let before = fs::read_dir(dir).unwrap().count();
+    let output = normalize(dir, &["--scrub", "--check", "--format=json", "root.tar"]);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["verdict"], "different");
+    assert_eq!(report["done"][0]["path"], "etc/machine-id");
+    assert_eq!(fs::read_dir(dir).unwrap().count(), before);
+
+    let output = normalize(dir, &["--scrub", "-o", "out.tar", "root.tar"]);
+    assert!(output.status.success());
+    let output = normalize(dir, &["--scrub", "--check", "out.tar"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(output.stdout.is_empty());
+    for wrong in [
+        &["--check", "out.tar"][..],
+        &["--scrub", "--check", "-o", "x.tar", "out.tar"],
+    ] {
+        assert_eq!(normalize(dir, wrong).status.code(), Some(2));
+    }
+}

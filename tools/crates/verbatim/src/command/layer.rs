@@ -620,7 +620,7 @@ impl OutputOptions {
                 Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
                 _ => PathBuf::from("."),
             },
-            None => PathBuf::from("."),
+            None => std::env::temp_dir(),
         };
         let mut builder = Builder::new(defaults, scratch);
         builder.threads(self.threads());

@@ -7,7 +7,7 @@ use anyhow::{anyhow, bail, Context};
 use serde_json::json;
 use verbatim_archive::{ArchiveOptions, Defaults, Devices, Filter, Glob, Mtime};
 use verbatim_formats::normalize_files;
-use verbatim_scrub::{Done, Rules, Scrub, RULES};
+use verbatim_scrub::{Done, Rules, RULES};
 
 use super::layer::{mode, owner, Format, OutputOptions, SetOptions};
 use crate::outcome::Outcome;
@@ -26,7 +26,7 @@ use crate::outcome::Outcome;
 /// With --scrub the archive is a root file system, and what it says of the machine where it
 /// was made goes: machine-id, logs, caches, backups of password files, the days of password
 /// changes. Private keys and host keys are an error. What was done is listed on standard
-/// error, by rule and path; --scrub-rules lists the rules.
+/// error, by rule and path; --scrub-rules lists the rules. With --check it is only listed.
 ///
 /// With --in-place files are changed where they are: the bits inside gzip files, zip and
 /// jar files, static libraries, Python bytecode and others that vary from build to build
@@ -117,8 +117,8 @@ pub struct Options {
     /// Change what varies inside the files themselves, whatever their format.
     #[arg(long, id = "in_place")]
     in_place: bool,
-    /// With --in-place: report what would change, and write nothing.
-    #[arg(long, requires = "in_place")]
+    /// With --in-place or --scrub: report what would change, and write nothing.
+    #[arg(long)]
     check: bool,
     /// Tar archives, or with --in-place files of any kind.
     #[arg(value_name = "IN", required_unless_present = "scrub_rules")]
@@ -139,11 +139,22 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
     if options.in_place {
         return in_place(&options);
     }
+    if options.check {
+        if options.scrub.is_none() {
+            bail!("--check tells what --in-place or --scrub would change; add one of them");
+        }
+        if options.output.any_for_layers() || options.scrub_report.is_some() {
+            bail!("--check writes nothing; leave out -o, --metadata, --compression, --level and --scrub-report");
+        }
+    }
     let mtime = match options.clamp_mtime {
         Some(limit) => Mtime::Clamp(limit),
         None => Mtime::Set(options.mtime),
     };
-    let encoding = options.output.encoding()?;
+    let encoding = match options.check {
+        true => None,
+        false => Some(options.output.encoding()?),
+    };
     let mut builder = options.output.builder(Defaults {
         mtime,
         ..Defaults::default()
@@ -151,7 +162,7 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
     builder.overrides(options.set.overrides()?);
     builder.create_parents(options.create_parents);
     if let Some(rules) = options.scrub_rules_wanted()? {
-        builder.scrub(Scrub::new(rules));
+        builder.scrub(rules);
     }
     let archive = ArchiveOptions {
         filter: options.filter()?,
@@ -172,10 +183,13 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
         builder.archive(b"", input, &archive, &origin)?;
     }
     archive.filter.check_used()?;
-    let report = options.scrub.is_some().then(|| builder.scrubbed().to_vec());
-    options.output.write(&builder.finish()?, encoding)?;
-    if let Some(done) = report {
-        options.report_scrubbed(&done)?;
+    let layer = builder.finish()?;
+    let Some(encoding) = encoding else {
+        return options.report_check(layer.scrubbed());
+    };
+    options.output.write(&layer, encoding)?;
+    if options.scrub.is_some() {
+        options.report_scrubbed(layer.scrubbed())?;
     }
     Ok(Outcome::Done)
 }
@@ -194,6 +208,29 @@ fn scrub_rules() -> anyhow::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
+/// One line for each thing that was done.
+fn scrub_text(done: &[Done]) -> String {
+    done.iter().map(|done| format!("{done}\n")).collect()
+}
+
+fn scrub_json(done: &[Done]) -> serde_json::Value {
+    let entries: Vec<_> = done
+        .iter()
+        .map(|done| {
+            json!({
+                "rule": done.rule,
+                "path": done.path.escape_ascii().to_string(),
+                "change": done.change.as_str(),
+            })
+        })
+        .collect();
+    json!({
+        "schema": "verbatim.scrub/1",
+        "verdict": if done.is_empty() { "equal" } else { "different" },
+        "done": entries,
+    })
+}
+
 impl Options {
     fn scrub_rules_wanted(&self) -> anyhow::Result<Option<Rules>> {
         let Some(list) = &self.scrub else {
@@ -208,29 +245,31 @@ impl Options {
     }
 
     fn report_scrubbed(&self, done: &[Done]) -> anyhow::Result<()> {
-        let mut text = Vec::new();
-        for done in done {
-            writeln!(text, "{done}")?;
-        }
         std::io::stderr()
             .lock()
-            .write_all(&text)
+            .write_all(scrub_text(done).as_bytes())
             .context("cannot write to standard error")?;
         if let Some(path) = &self.scrub_report {
-            let report = json!({
-                "schema": "verbatim.scrub/1",
-                "done": done
-                    .iter()
-                    .map(|done| json!({
-                        "rule": done.rule,
-                        "path": done.path.escape_ascii().to_string(),
-                        "change": done.change.as_str(),
-                    }))
-                    .collect::<Vec<_>>(),
-            });
-            verbatim_output::write(path, &verbatim_oci::json::to_canonical_line(&report)?)?;
+            let report = verbatim_oci::json::to_canonical_line(&scrub_json(done))?;
+            verbatim_output::write(path, &report)?;
         }
         Ok(())
+    }
+
+    /// What would be done, which is the answer here and goes to standard output.
+    fn report_check(&self, done: &[Done]) -> anyhow::Result<Outcome> {
+        let text = match self.output.format {
+            Format::Text => scrub_text(done).into_bytes(),
+            Format::Json => verbatim_oci::json::to_canonical_line(&scrub_json(done))?,
+        };
+        std::io::stdout()
+            .lock()
+            .write_all(&text)
+            .context("cannot write to standard output")?;
+        Ok(match done {
+            [] => Outcome::Done,
+            _ => Outcome::Different,
+        })
     }
 
     fn filter(&self) -> anyhow::Result<Filter> {
