@@ -112,8 +112,8 @@ fn rebuild(entries: &mut Vec<Entry>, fates: Vec<Fate>, files: &Files) {
             moved.entry(leader(entries, at)).or_default();
         }
     }
-    for at in 0..entries.len() {
-        if let (Some(names), Fate::Keep) = (moved.get_mut(&leader(entries, at)), &fates[at]) {
+    for (at, fate) in fates.iter().enumerate() {
+        if let (Some(names), Fate::Keep) = (moved.get_mut(&leader(entries, at)), fate) {
             names.push(at);
         }
     }
