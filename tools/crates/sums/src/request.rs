@@ -21,7 +21,7 @@ const MAX_PART: u64 = 1 << 16;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
-    reference: Parts,
+    reference: ReferenceParts,
     kind: RequestKind,
     #[serde(default)]
     manifest: Option<PathBuf>,
@@ -73,9 +73,10 @@ struct Documents {
     metadata: Option<PathBuf>,
 }
 
+/// The parts of a reference, texts or files that hold them, `{KEY}` in them not yet replaced.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Parts {
+pub struct ReferenceParts {
     registry: Part,
     #[serde(default)]
     prefix: Option<Part>,
@@ -155,6 +156,23 @@ impl Part {
     }
 }
 
+impl ReferenceParts {
+    /// The reference, in the words of whoever asks for it: `origin` is its name in messages.
+    pub fn resolve(&self, values: &Values, origin: &str) -> Result<Reference> {
+        let part = |part: &Option<Part>| match part {
+            Some(part) => part.resolve(values, origin),
+            None => Ok(String::new()),
+        };
+        Reference::new(
+            &self.registry.resolve(values, origin)?,
+            &part(&self.prefix)?,
+            &self.name.resolve(values, origin)?,
+            &part(&self.tag)?,
+        )
+        .map_err(|e| Error::new(ErrorKind::Malformed, origin, e.to_string()))
+    }
+}
+
 impl Request {
     /// Parse a request; `file` is its name in messages.
     pub fn parse(data: &[u8], file: &str) -> Result<Self> {
@@ -167,18 +185,7 @@ impl Request {
     }
 
     fn reference(&self, values: &Values) -> Result<Reference> {
-        let origin = self.origin();
-        let part = |part: &Option<Part>| match part {
-            Some(part) => part.resolve(values, origin),
-            None => Ok(String::new()),
-        };
-        Reference::new(
-            &self.reference.registry.resolve(values, origin)?,
-            &part(&self.reference.prefix)?,
-            &self.reference.name.resolve(values, origin)?,
-            &part(&self.reference.tag)?,
-        )
-        .map_err(|e| Error::new(ErrorKind::Malformed, origin, e.to_string()))
+        self.reference.resolve(values, self.origin())
     }
 
     /// The entry for the sums. Only small documents are read.

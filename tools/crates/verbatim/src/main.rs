@@ -5,6 +5,8 @@
 
 mod command;
 mod outcome;
+mod progress;
+mod push_request;
 mod registry_options;
 
 use std::process::ExitCode;

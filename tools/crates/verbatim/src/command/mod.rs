@@ -7,6 +7,7 @@ mod layer;
 mod layout;
 mod normalize;
 mod pull;
+mod push;
 mod sums;
 
 use std::ffi::OsString;
@@ -36,6 +37,7 @@ enum Command {
     Binary(binary::Options),
     Sums(sums::Options),
     Pull(pull::Options),
+    Push(push::Options),
 }
 
 /// Run the program on its arguments, the program's name first.
@@ -49,5 +51,6 @@ pub fn run(arguments: Vec<OsString>) -> anyhow::Result<Outcome> {
         Command::Binary(options) => binary::run(options),
         Command::Sums(options) => sums::run(options),
         Command::Pull(options) => pull::run(options),
+        Command::Push(options) => push::run(options),
     }
 }
