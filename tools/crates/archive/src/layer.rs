@@ -446,6 +446,10 @@ impl Builder {
     fn merged(&self, first: &Entry, second: Entry) -> Result<Option<Entry>, Error> {
         let archived = |e: &Entry| matches!(e.weight, Weight::Archived | Weight::Parent);
         if archived(first) && first.origin == second.origin {
+            // GNU tar that is told to store a file twice writes a link to itself the second time.
+            if matches!(&second.kind, Kind::Link(target) if *target == second.path) {
+                return Ok(None);
+            }
             return Ok(Some(second));
         }
         if matches!(first.kind, Kind::Directory) && matches!(second.kind, Kind::Directory) {

@@ -416,3 +416,19 @@ fn files_are_normalised_in_place() {
         Some(2)
     );
 }
+
+#[test]
+fn a_file_that_was_stored_twice_is_there_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    fs::create_dir_all(dir.join("d")).unwrap();
+    fs::write(dir.join("d/a"), "content\n").unwrap();
+    // GNU tar writes `d/a` as a hard link to `d/a` the second time.
+    sh(dir, "tar -cf twice.tar d/a d; tar -cf once.tar d");
+    assert!(sh(dir, "tar -tvf twice.tar").contains("d/a link to d/a"));
+    assert!(normalize(dir, &["twice.tar"]) == normalize(dir, &["once.tar"]));
+    // Alone it is a file without content.
+    let lone = archive(&[header("a", b'1', "a", 0)]);
+    fs::write(dir.join("lone.tar"), lone).unwrap();
+    fails(dir, &["lone.tar"], &["a", "circle"]);
+}
