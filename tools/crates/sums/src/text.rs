@@ -152,19 +152,23 @@ pub fn parse(data: &[u8], file: &str) -> Result<Parsed, Error> {
         let Line {
             digest,
             subject,
-            binary,
+            form,
         } = parse_line(line).map_err(|(column, reason)| Error::Line {
             file: file.to_owned(),
             line: number,
             column,
             reason,
         })?;
-        if binary {
-            deviates("the name is marked with `*` as binary; write a space instead");
+        match form {
+            Form::Plain => {}
+            Form::Binary => {
+                deviates("the name is marked with `*` as binary; write a space instead");
+            }
+            Form::Pin => deviates("it is a pin (REFERENCE@DIGEST) and not a sum"),
         }
         let mut plain = String::new();
         push_line(&mut plain, digest, &subject.to_string());
-        if !binary && plain.trim_end_matches('\n') != line {
+        if form == Form::Plain && plain.trim_end_matches('\n') != line {
             deviates("the file name is not in its shortest form");
         }
         if let Some(previous) = &previous {
@@ -193,7 +197,28 @@ fn in_byte_order(a: &Subject, b: &Subject) -> bool {
 struct Line {
     digest: Digest,
     subject: Subject,
-    binary: bool,
+    form: Form,
+}
+
+/// In which form a line says what it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// As we write it.
+    Plain,
+    /// With the mark of `sha256sum --binary`.
+    Binary,
+    /// `REFERENCE@DIGEST`, as container tools write it.
+    Pin,
+}
+
+/// A line of the form `REFERENCE@DIGEST`, as many projects publish their images.
+fn parse_pin(line: &str) -> Option<Line> {
+    let (reference, digest) = line.split_once('@')?;
+    Some(Line {
+        digest: digest.parse().ok()?,
+        subject: Subject::Image(reference.parse().ok()?),
+        form: Form::Pin,
+    })
 }
 
 /// One line without its line feed; on failure the column and the reason.
@@ -206,6 +231,9 @@ fn parse_line(line: &str) -> Result<Line, (usize, String)> {
             line.chars().count(),
             "the line ends with a carriage return; convert the file to plain line feeds".into(),
         ));
+    }
+    if let Some(pin) = parse_pin(line) {
+        return Ok(pin);
     }
     let (escaped, rest) = match line.strip_prefix('\\') {
         Some(rest) => (true, rest),
@@ -230,10 +258,10 @@ fn parse_line(line: &str) -> Result<Line, (usize, String)> {
     })?;
     let after = first + digits;
     let rest = &rest[digits..];
-    let (binary, name) = if let Some(name) = rest.strip_prefix("  ") {
-        (false, name)
+    let (form, name) = if let Some(name) = rest.strip_prefix("  ") {
+        (Form::Plain, name)
     } else if let Some(name) = rest.strip_prefix(" *") {
-        (true, name)
+        (Form::Binary, name)
     } else if rest.is_empty() {
         return Err((
             after,
@@ -264,7 +292,7 @@ fn parse_line(line: &str) -> Result<Line, (usize, String)> {
     Ok(Line {
         digest,
         subject,
-        binary,
+        form,
     })
 }
 

@@ -55,3 +55,13 @@ fn their_parts_are_found() {
         assert!(reference.tag().is_some());
     }
 }
+
+#[test]
+fn a_list_of_pins_is_read_as_it_was_published() {
+    let parsed = text::parse(PINS.as_bytes(), "pins").unwrap();
+    assert_eq!(parsed.sums.len(), 12);
+    assert!(parsed.deviations.iter().any(|d| d.line == 12));
+    for (reference, digest) in pins() {
+        assert_eq!(parsed.sums.get(&Subject::Image(reference)), Some(digest));
+    }
+}

@@ -8,6 +8,7 @@ mod outcome;
 mod progress;
 mod push_request;
 mod registry_options;
+mod sums_file;
 
 use std::process::ExitCode;
 

@@ -18,6 +18,17 @@ pub enum Outcome {
 #[error("it could not be checked")]
 pub struct Unchecked;
 
+/// What could not be read was not checked.
+pub fn unchecked(error: verbatim_oci::Error) -> anyhow::Error {
+    let io = error.kind() == verbatim_oci::ErrorKind::Io;
+    let error = anyhow::Error::from(error);
+    if io {
+        error.context(Unchecked)
+    } else {
+        error
+    }
+}
+
 /// Print the error, if there is one, as one sentence, and choose the exit code.
 pub fn report(result: anyhow::Result<Outcome>) -> ExitCode {
     match result {

@@ -42,6 +42,11 @@ pub struct RegistryOptions {
 }
 
 impl RegistryOptions {
+    /// The prefixes of references that are replaced.
+    pub fn mirrors(&self) -> &[Mirror] {
+        &self.mirror
+    }
+
     /// How many requests are made at a time.
     pub fn parallel(&self) -> usize {
         self.parallel.into()

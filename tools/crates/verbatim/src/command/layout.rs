@@ -12,11 +12,11 @@ use clap::builder::styling::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use verbatim_oci::layout::{check, import, Inputs, LayerInput, Layout, Plan, Progress, Report};
-use verbatim_oci::{json, ErrorKind, Named, Platform};
+use verbatim_oci::{json, Named, Platform};
 use verbatim_sums::Reference;
 
 use super::image::{layer_input, print, write_files, LinkName};
-use crate::outcome::{Outcome, Unchecked};
+use crate::outcome::{unchecked, Outcome, Unchecked};
 
 /// Write, read and check OCI layouts: images as folders or tar archives.
 #[derive(Debug, clap::Args)]
@@ -360,17 +360,6 @@ pub(super) fn colours() -> (Style, Style) {
             AnsiColor::Green.on_default().bold(),
             AnsiColor::Red.on_default().bold(),
         )
-    }
-}
-
-/// What could not be read was not checked.
-pub(super) fn unchecked(error: verbatim_oci::Error) -> anyhow::Error {
-    let io = error.kind() == ErrorKind::Io;
-    let error = anyhow::Error::from(error);
-    if io {
-        error.context(Unchecked)
-    } else {
-        error
     }
 }
 

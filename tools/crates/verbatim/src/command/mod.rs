@@ -9,6 +9,7 @@ mod normalize;
 mod pull;
 mod push;
 mod sums;
+mod verify;
 
 use std::ffi::OsString;
 
@@ -36,6 +37,7 @@ enum Command {
     Layout(layout::Options),
     Binary(binary::Options),
     Sums(sums::Options),
+    Verify(Box<verify::Options>),
     Pull(pull::Options),
     Push(push::Options),
 }
@@ -50,6 +52,7 @@ pub fn run(arguments: Vec<OsString>) -> anyhow::Result<Outcome> {
         Command::Layout(options) => layout::run(options),
         Command::Binary(options) => binary::run(options),
         Command::Sums(options) => sums::run(options),
+        Command::Verify(options) => verify::run(*options),
         Command::Pull(options) => pull::run(options),
         Command::Push(options) => push::run(options),
     }

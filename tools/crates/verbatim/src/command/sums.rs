@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail, Context};
@@ -13,11 +12,9 @@ use verbatim_sums::request::{Request, Values};
 use verbatim_sums::{compare, text, Change, Record, Reference, Subject, Sums};
 
 use super::image::{argument, pair, print, write_files};
-use super::layout::{colours, threads, unchecked, Format};
-use crate::outcome::Outcome;
-
-/// The largest JSON document beside a text that is read.
-const MAX_RECORD: u64 = 256 << 20;
+use super::layout::{colours, threads, Format};
+use crate::outcome::{unchecked, Outcome};
+use crate::sums_file::{beside, load, read_record, read_text};
 
 /// The sums of a release: one sha256 per image and per file, in a text that anyone can check.
 #[derive(Debug, clap::Args)]
@@ -171,19 +168,6 @@ fn is_plain(path: &Path) -> bool {
     std::fs::metadata(path).map_or(true, |metadata| metadata.is_file())
 }
 
-/// `x.json` for `x.sha256`, and for any other name that with `.json` after it.
-fn beside(path: &Path) -> PathBuf {
-    if path
-        .extension()
-        .is_some_and(|extension| extension == "sha256")
-    {
-        return path.with_extension("json");
-    }
-    let mut name = path.as_os_str().to_owned();
-    name.push(".json");
-    name.into()
-}
-
 /// A file under its published name.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -281,48 +265,6 @@ fn kinds(options: &[String]) -> anyhow::Result<BTreeMap<Reference, (Kind, bool)>
             Ok((reference.parse().context("--kind")?, (kind, false)))
         })
         .collect()
-}
-
-/// A text that was read, and the document beside it if there is one.
-struct Loaded {
-    name: String,
-    parsed: text::Parsed,
-    /// The document and its name.
-    record: Option<(Record, String)>,
-}
-
-fn read_text(path: &Path) -> anyhow::Result<(Vec<u8>, String)> {
-    if path == Path::new("-") {
-        let mut data = Vec::new();
-        std::io::stdin()
-            .lock()
-            .take(text::MAX_TEXT as u64 + 1)
-            .read_to_end(&mut data)
-            .context("standard input cannot be read")?;
-        return Ok((data, "standard input".into()));
-    }
-    let data = json::read_file(path, text::MAX_TEXT as u64).map_err(unchecked)?;
-    Ok((data, path.display().to_string()))
-}
-
-fn read_record(path: &Path) -> anyhow::Result<Option<(Record, String)>> {
-    let json_path = beside(path);
-    if path == Path::new("-") || !json_path.exists() {
-        return Ok(None);
-    }
-    let name = json_path.display().to_string();
-    let data = json::read_file(&json_path, MAX_RECORD).map_err(unchecked)?;
-    Ok(Some((Record::parse(&data, &name)?, name)))
-}
-
-fn load(path: &Path) -> anyhow::Result<Loaded> {
-    let (data, name) = read_text(path)?;
-    let parsed = text::parse(&data, &name)?;
-    Ok(Loaded {
-        record: read_record(path)?,
-        parsed,
-        name,
-    })
 }
 
 /// Put several sums files together into one.

@@ -1,0 +1,118 @@
+//! What was found, put together for people and machines.
+
+use serde::Serialize;
+use verbatim_digest::Digest;
+
+use crate::{Judgement, PlatformJudgement, Verdict};
+
+/// The form of the document; it changes with every change that a reader could notice.
+const SCHEMA: &str = "verbatim.verify/1";
+
+/// How many places are named of one thing that runs in very many.
+const MAX_PLACES: usize = 100;
+
+/// Where something runs: `namespace/pod/container`, or a container's name.
+pub type Place = String;
+
+/// What was found about one thing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The image reference, or the file's name.
+    pub reference: String,
+    /// What was released; nothing for something extra.
+    pub expected: Option<Digest>,
+    /// What was found; nothing where nothing was.
+    pub actual: Option<Digest>,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Why, in short phrases.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<String>,
+    /// The images of an index, where the verdict was made of theirs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub platforms: Vec<PlatformJudgement>,
+    /// In how many places it runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub count: Option<usize>,
+    /// Some of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<Place>,
+}
+
+impl Finding {
+    /// A finding by a judgement.
+    pub fn new(
+        reference: impl Into<String>,
+        expected: Option<Digest>,
+        actual: Option<Digest>,
+        judgement: Judgement,
+    ) -> Self {
+        Self {
+            reference: reference.into(),
+            expected,
+            actual,
+            verdict: judgement.verdict,
+            reasons: judgement.reasons,
+            platforms: judgement.platforms,
+            count: None,
+            places: Vec::new(),
+        }
+    }
+
+    /// The same, with the places where it runs.
+    pub fn at(mut self, mut places: Vec<Place>) -> Self {
+        places.sort();
+        self.count = Some(places.len());
+        places.truncate(MAX_PLACES);
+        self.places = places;
+        self
+    }
+}
+
+/// All findings, in order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    schema: &'static str,
+    /// The worst of the findings, without those that are accepted.
+    pub verdict: Verdict,
+    /// By reference.
+    pub results: Vec<Finding>,
+    /// What was not looked at, and other remarks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+impl Report {
+    /// A report of these findings; those with a verdict in `accept` do no harm.
+    pub fn new(mut results: Vec<Finding>, accept: &[Verdict], notes: Vec<String>) -> Self {
+        results.sort_by(|a, b| {
+            (&a.reference, a.verdict, a.actual).cmp(&(&b.reference, b.verdict, b.actual))
+        });
+        let verdict = results
+            .iter()
+            .map(|finding| finding.verdict)
+            .filter(|verdict| !accept.contains(verdict))
+            .max()
+            .unwrap_or(Verdict::Identical);
+        Self {
+            schema: SCHEMA,
+            verdict,
+            results,
+            notes,
+        }
+    }
+
+    /// How many findings have this verdict.
+    pub fn count(&self, verdict: Verdict) -> usize {
+        self.results.iter().filter(|f| f.verdict == verdict).count()
+    }
+
+    /// How many of each verdict there are, best first.
+    pub fn counts(&self) -> Vec<(Verdict, usize)> {
+        crate::verdict::ALL
+            .into_iter()
+            .map(|verdict| (verdict, self.count(verdict)))
+            .filter(|(_, count)| *count > 0)
+            .collect()
+    }
+}

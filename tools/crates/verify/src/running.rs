@@ -1,0 +1,248 @@
+//! What runs, compared with what was released.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use verbatim_digest::Digest;
+use verbatim_registry::Mirror;
+use verbatim_sums::Reference;
+
+use crate::container::{Container, Name};
+use crate::served::Expected;
+use crate::{Finding, Judgement, Place, Verdict};
+
+/// Compare containers with a release.
+///
+/// A container belongs to the reference whose repository and tag it names, else to the one of its
+/// repository, else to whatever was released with its digest. The name may be that of a mirror. What
+/// belongs to nothing is `extra`; what runs nowhere is `missing`.
+pub fn compare(
+    expected: &[Expected],
+    containers: Vec<Container>,
+    mirrors: &[Mirror],
+) -> Vec<Finding> {
+    let release = Release::new(expected, mirrors);
+    // By what it belongs to and what it runs: a thousand pods of one image are one line.
+    let mut groups: BTreeMap<Group, (Judgement, Vec<Place>)> = BTreeMap::new();
+    for container in containers {
+        let (number, actual, judgement) = release.judge(&container);
+        let shown = if number.is_some() {
+            String::new()
+        } else {
+            shown(&container)
+        };
+        groups
+            .entry((number, shown, actual, judgement.verdict))
+            .or_insert_with(|| (judgement, Vec::new()))
+            .1
+            .push(container.place);
+    }
+    let running: BTreeSet<usize> = groups.keys().filter_map(|key| key.0).collect();
+    let mut findings: Vec<_> = groups
+        .into_iter()
+        .map(|((number, shown, actual, _), (judgement, places))| {
+            let (reference, digest) = match number {
+                Some(number) => (
+                    expected[number].reference.to_string(),
+                    Some(expected[number].digest),
+                ),
+                None => (shown, None),
+            };
+            Finding::new(reference, digest, actual, judgement).at(places)
+        })
+        .collect();
+    for (number, expected) in expected.iter().enumerate() {
+        if !running.contains(&number) {
+            findings.push(Finding::new(
+                expected.reference.to_string(),
+                Some(expected.digest),
+                None,
+                Judgement::because(Verdict::Missing, "it runs nowhere"),
+            ));
+        }
+    }
+    findings
+}
+
+/// The number of a reference, the name where there is none, what runs, and the verdict.
+type Group = (Option<usize>, String, Option<Digest>, Verdict);
+
+fn shown(container: &Container) -> String {
+    if !container.shown.is_empty() {
+        return container.shown.clone();
+    }
+    match container.digests.first().or(container.image_id.as_ref()) {
+        Some(digest) => digest.to_string(),
+        None => "an image without a name".to_owned(),
+    }
+}
+
+/// What a digest stands for in a release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// The published manifest or index.
+    Published,
+    /// The manifest of one platform in a published index.
+    Platform,
+    /// A config.
+    Config,
+}
+
+struct Release<'a> {
+    expected: &'a [Expected],
+    by_repository: BTreeMap<String, Vec<(usize, Option<String>)>>,
+    by_digest: BTreeMap<Digest, Vec<(usize, Role)>>,
+}
+
+impl<'a> Release<'a> {
+    fn new(expected: &'a [Expected], mirrors: &[Mirror]) -> Self {
+        let mut by_repository: BTreeMap<String, Vec<(usize, Option<String>)>> = BTreeMap::new();
+        let mut by_digest: BTreeMap<Digest, Vec<(usize, Role)>> = BTreeMap::new();
+        for (number, one) in expected.iter().enumerate() {
+            for name in names(&one.reference, mirrors) {
+                by_repository
+                    .entry(name.repository)
+                    .or_default()
+                    .push((number, name.tag));
+            }
+            let mut known =
+                |digest, role| by_digest.entry(digest).or_default().push((number, role));
+            known(one.digest, Role::Published);
+            for platform in one.image.iter().flat_map(|image| &image.platforms) {
+                if platform.manifest.digest != one.digest {
+                    known(platform.manifest.digest, Role::Platform);
+                }
+                known(platform.config.digest, Role::Config);
+            }
+        }
+        Self {
+            expected,
+            by_repository,
+            by_digest,
+        }
+    }
+
+    /// To which reference the container belongs, what it runs, and the verdict.
+    fn judge(&self, container: &Container) -> (Option<usize>, Option<Digest>, Judgement) {
+        let candidates = self.candidates(container);
+        let told: Vec<Digest> = container
+            .digests
+            .iter()
+            .copied()
+            .chain(container.image_id)
+            .collect();
+        // The best role that any told digest has, in what the container's name stands for first.
+        let role = |number: usize| {
+            told.iter()
+                .filter_map(|digest| {
+                    let role = self
+                        .by_digest
+                        .get(digest)?
+                        .iter()
+                        .find(|(n, _)| *n == number)?
+                        .1;
+                    Some((role, *digest))
+                })
+                .min_by_key(|(role, _)| *role as u8)
+        };
+        for &number in &candidates {
+            if let Some((role, digest)) = role(number) {
+                return (Some(number), Some(digest), known(role, None));
+            }
+        }
+        if candidates.is_empty() {
+            // Perhaps a copy under another name.
+            for digest in &told {
+                if let Some((number, role)) = self.by_digest.get(digest).and_then(|all| all.first())
+                {
+                    let name = Some(shown(container));
+                    return (Some(*number), Some(*digest), known(*role, name));
+                }
+            }
+        }
+        let actual = told.first().copied();
+        let Some(&number) = candidates.first() else {
+            let judgement = Judgement::because(Verdict::Extra, "it is no part of the release");
+            return (None, actual, judgement);
+        };
+        if actual.is_none() {
+            let judgement = Judgement::because(
+                Verdict::Unchecked,
+                "the runtime tells no digest: it has not been started, or the command that was piped does not say",
+            );
+            return (Some(number), None, judgement);
+        }
+        if container.digests.is_empty() && self.expected[number].image.is_none() {
+            let judgement = Judgement::because(
+                Verdict::Unchecked,
+                "the runtime tells the image ID alone, and without the .json file beside the sums nobody knows what it should be",
+            );
+            return (Some(number), actual, judgement);
+        }
+        let judgement =
+            Judgement::because(Verdict::Different, "another image runs under this name");
+        (Some(number), actual, judgement)
+    }
+
+    /// The references that the container may be meant to run, best first.
+    fn candidates(&self, container: &Container) -> Vec<usize> {
+        let mut exact = Vec::new();
+        let mut others = Vec::new();
+        for name in &container.names {
+            for (number, tag) in self
+                .by_repository
+                .get(&name.repository)
+                .into_iter()
+                .flatten()
+            {
+                let into = if *tag == name.tag {
+                    &mut exact
+                } else {
+                    &mut others
+                };
+                if !into.contains(number) {
+                    into.push(*number);
+                }
+            }
+        }
+        // A name with a tag decides; without one (a digest, or another release's tag) any of the repository may.
+        if exact.is_empty() {
+            others
+        } else {
+            exact
+        }
+    }
+}
+
+fn known(role: Role, other_name: Option<String>) -> Judgement {
+    let mut judgement = match role {
+        Role::Published | Role::Platform => Judgement::identical(),
+        Role::Config => Judgement::because(
+            Verdict::SameImageId,
+            "the runtime tells the image ID alone, which is the digest of the config",
+        ),
+    };
+    if let Some(name) = other_name {
+        judgement
+            .reasons
+            .push(format!("it runs under the name {name}"));
+    }
+    judgement
+}
+
+/// The names under which a reference may run: its own, and those of its mirrors.
+fn names(reference: &Reference, mirrors: &[Mirror]) -> Vec<Name> {
+    let own = Name::of(reference);
+    let mut names = vec![own.clone()];
+    for mirror in mirrors {
+        let Some(rest) = own.repository.strip_prefix(mirror.from.as_str()) else {
+            continue;
+        };
+        if rest.is_empty() || rest.starts_with('/') {
+            names.push(Name {
+                repository: format!("{}{rest}", mirror.to),
+                tag: own.tag.clone(),
+            });
+        }
+    }
+    names
+}

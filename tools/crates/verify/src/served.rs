@@ -1,0 +1,266 @@
+//! What a registry serves under the references of a release.
+
+use std::collections::BTreeSet;
+
+use verbatim_digest::Digest;
+use verbatim_oci::{
+    Descriptor, Document, Error as Wrong, ErrorKind as WrongKind, ImageMetadata, Manifest,
+    MediaType, Named,
+};
+use verbatim_registry::{Client, Error, ErrorKind, Repository, Which};
+use verbatim_sums::collect::{of_index, platform_image};
+use verbatim_sums::record::{Image, PlatformImage};
+use verbatim_sums::Reference;
+
+use crate::image::judge;
+use crate::{Finding, Judgement, Verdict};
+
+/// So many images of an index are looked at; the largest that are published have a few dozen.
+const MAX_IMAGES: usize = 256;
+
+/// One thing to check: its reference, its digest, and what else is known of it.
+#[derive(Debug, Clone)]
+pub struct Expected {
+    /// Under which name it was released.
+    pub reference: Reference,
+    /// Of the manifest or index.
+    pub digest: Digest,
+    /// What the document beside the sums says of it.
+    pub image: Option<Image>,
+}
+
+/// Check all of them at once; as many requests are made at a time as the client allows.
+///
+/// `done` is called with each finding as it comes. The findings are in the order of `expected`.
+pub async fn check(
+    client: &Client,
+    expected: Vec<Expected>,
+    mut done: impl FnMut(&Finding),
+) -> Vec<Finding> {
+    let mut findings: Vec<Option<Finding>> = vec![None; expected.len()];
+    let mut tasks = tokio::task::JoinSet::new();
+    for (number, expected) in expected.into_iter().enumerate() {
+        let client = client.clone();
+        tasks.spawn(async move { (number, check_one(&client, &expected).await) });
+    }
+    while let Some(result) = tasks.join_next().await {
+        match result {
+            Ok((number, finding)) => {
+                done(&finding);
+                findings[number] = Some(finding);
+            }
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+    findings.into_iter().flatten().collect()
+}
+
+async fn check_one(client: &Client, expected: &Expected) -> Finding {
+    let finding = |actual, judgement| {
+        Finding::new(
+            expected.reference.to_string(),
+            Some(expected.digest),
+            actual,
+            judgement,
+        )
+    };
+    let repository = Repository::from(&expected.reference);
+    let which = match expected.reference.tag() {
+        Some(tag) => Which::Tag(tag.to_owned()),
+        // Without a tag a release is found by its digest, or not at all.
+        None => Which::Digest(expected.digest),
+    };
+    let served = match client.manifest(&repository, &which).await {
+        Ok(served) => served,
+        Err(error) => return finding(None, unavailable(&error)),
+    };
+    let actual = Some(served.digest);
+    if served.digest == expected.digest {
+        return finding(actual, Judgement::identical());
+    }
+    let found = async {
+        let image = describe(client, &repository, &expected.reference, &served.bytes).await?;
+        let known = match &expected.image {
+            Some(known) if known.platforms.iter().all(|p| p.runtime.is_some()) => {
+                Some(known.clone())
+            }
+            other => released(client, &repository, expected)
+                .await?
+                .or(other.clone()),
+        };
+        Ok::<_, Trouble>((image, known))
+    };
+    match found.await {
+        Ok((image, known)) => {
+            let known = known.unwrap_or_else(|| digest_alone(expected));
+            finding(actual, judge(&known, &image))
+        }
+        // The digest is another one, whatever else could be learned.
+        Err(trouble) => finding(
+            actual,
+            Judgement::because(Verdict::Different, trouble.sentence()),
+        ),
+    }
+}
+
+fn unavailable(error: &Error) -> Judgement {
+    match error.kind() {
+        ErrorKind::NotFound => {
+            Judgement::because(Verdict::Missing, "the registry has nothing under this name")
+        }
+        _ => Judgement::because(Verdict::Unchecked, error.to_string()),
+    }
+}
+
+fn digest_alone(expected: &Expected) -> Image {
+    Image {
+        reference: expected.reference.clone(),
+        digest: expected.digest,
+        media_type: MediaType::OCI_MANIFEST,
+        size: 0,
+        image_id: None,
+        platforms: Vec::new(),
+    }
+}
+
+/// Why something that was served could not be compared in more than its digest.
+enum Trouble {
+    Registry(Error),
+    Document(Wrong),
+}
+
+impl Trouble {
+    fn sentence(&self) -> String {
+        let reason = match self {
+            Self::Registry(error) => error.to_string(),
+            Self::Document(error) => error.to_string(),
+        };
+        format!("and no more could be learned: {reason}")
+    }
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Self::Registry(error)
+    }
+}
+
+impl From<Wrong> for Trouble {
+    fn from(error: Wrong) -> Self {
+        Self::Document(error)
+    }
+}
+
+/// What was released, if the registry still has it under its digest.
+async fn released(
+    client: &Client,
+    repository: &Repository,
+    expected: &Expected,
+) -> Result<Option<Image>, Trouble> {
+    let which = Which::Digest(expected.digest);
+    match client.manifest(repository, &which).await {
+        Ok(served) => describe(client, repository, &expected.reference, &served.bytes)
+            .await
+            .map(Some),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// All images below a manifest or an index, by their own bytes.
+async fn describe(
+    client: &Client,
+    repository: &Repository,
+    reference: &Reference,
+    bytes: &[u8],
+) -> Result<Image, Trouble> {
+    let file = repository.to_string();
+    match Document::parse(bytes, &file)? {
+        Document::Manifest(manifest) => {
+            let image = describe_image(client, repository, &manifest, bytes).await?;
+            Ok(verbatim_sums::collect::of_image(reference.clone(), image))
+        }
+        Document::Index(index) => {
+            let runnable: Vec<_> = index
+                .manifests
+                .iter()
+                .filter(|descriptor| {
+                    descriptor.media_type.is_manifest()
+                        && descriptor.platform.as_ref().is_none_or(|p| p.is_runnable())
+                })
+                .collect();
+            if runnable.len() > MAX_IMAGES {
+                return Err(Wrong::new(
+                    WrongKind::Unsupported,
+                    &file,
+                    format!(
+                        "is an index of {} images, and at most {MAX_IMAGES} are compared",
+                        runnable.len()
+                    ),
+                )
+                .into());
+            }
+            // One after the other: hardly any release comes here, and a hostile one must not multiply requests.
+            let mut images = Vec::new();
+            let mut seen = BTreeSet::new();
+            for descriptor in runnable {
+                if !seen.insert((
+                    descriptor.digest,
+                    descriptor.platform.as_ref().map(ToString::to_string),
+                )) {
+                    continue;
+                }
+                images.push(describe_child(client, repository, descriptor).await?);
+            }
+            let own = Descriptor::of(index.media_type(), bytes);
+            Ok(of_index(reference.clone(), &own, images))
+        }
+    }
+}
+
+async fn describe_child(
+    client: &Client,
+    repository: &Repository,
+    descriptor: &Descriptor,
+) -> Result<PlatformImage, Trouble> {
+    let served = client
+        .manifest(repository, &Which::Digest(descriptor.digest))
+        .await?;
+    let manifest = Manifest::parse(&served.bytes, &descriptor.digest.to_string())?;
+    let mut image = describe_image(client, repository, &manifest, &served.bytes).await?;
+    if let Some(platform) = &descriptor.platform {
+        // A runtime chooses by what the index says, whatever the config says.
+        if !platform.matches(&image.platform)
+            && platform.normalized() != image.platform.normalized()
+        {
+            return Err(Wrong::new(
+                WrongKind::Mismatch,
+                repository,
+                format!(
+                    "names {} as an image for {platform}, and its config is for {}",
+                    descriptor.digest, image.platform
+                ),
+            )
+            .into());
+        }
+        image.platform = platform.clone();
+    }
+    Ok(image)
+}
+
+async fn describe_image(
+    client: &Client,
+    repository: &Repository,
+    manifest: &Manifest,
+    bytes: &[u8],
+) -> Result<PlatformImage, Trouble> {
+    let limit = client.options().limits.config;
+    let config = client
+        .blob_bytes(repository, &manifest.config, limit)
+        .await?;
+    let config_file = manifest.config.digest.to_string();
+    let config = Named::new(&config, &config_file);
+    let file = repository.to_string();
+    let image = ImageMetadata::describe(Named::new(bytes, &file), config, None)?;
+    Ok(platform_image(&image, config)?)
+}

@@ -1,0 +1,259 @@
+//! Containers in every shape in which runtimes tell of them.
+
+use verbatim_digest::Digest;
+use verbatim_oci::{Descriptor, MediaType, Platform};
+use verbatim_sums::record::{Image, PlatformImage};
+use verbatim_verify::served::Expected;
+use verbatim_verify::{container, running, Finding, Verdict};
+
+fn digest(of: &str) -> Digest {
+    Digest::of(of.as_bytes())
+}
+
+/// An index of one platform, published as `registry.example.com/acme/NAME:v1`.
+fn expected(name: &str) -> Expected {
+    let reference: verbatim_sums::Reference = format!("registry.example.com/acme/{name}:v1")
+        .parse()
+        .unwrap();
+    Expected {
+        reference: reference.clone(),
+        digest: digest(&format!("{name} index")),
+        image: Some(Image {
+            reference,
+            digest: digest(&format!("{name} index")),
+            media_type: MediaType::OCI_INDEX,
+            size: 1,
+            image_id: None,
+            platforms: vec![PlatformImage {
+                platform: Platform::new("linux", "amd64", None),
+                manifest: Descriptor::of(
+                    MediaType::OCI_MANIFEST,
+                    format!("{name} manifest").as_bytes(),
+                ),
+                config: Descriptor::of(MediaType::OCI_CONFIG, format!("{name} config").as_bytes()),
+                layers: vec![],
+                runtime: None,
+            }],
+        }),
+    }
+}
+
+fn compare(json: &str) -> Vec<Finding> {
+    let containers = container::read(json.as_bytes(), "pods").unwrap();
+    let mut findings = running::compare(&[expected("server"), expected("agent")], containers, &[]);
+    // What does not run is another test.
+    findings.retain(|f| f.verdict != Verdict::Missing);
+    findings
+}
+
+fn pod(image: &str, id: &str) -> String {
+    format!(
+        r#"{{"apiVersion":"v1","kind":"Pod","metadata":{{"namespace":"prod","name":"p-1","labels":{{"a":"b"}}}},
+        "spec":{{"containers":[{{"name":"main","image":"{image}","ports":[{{"containerPort":80}}]}}],"volumes":null}},
+        "status":{{"phase":"Running","containerStatuses":[{{"name":"main","image":"{image}","imageID":"{id}","ready":true,"state":{{"running":{{}}}}}}],"initContainerStatuses":null}}}}"#
+    )
+}
+
+fn one(json: &str) -> Finding {
+    let findings = compare(json);
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    findings[0].clone()
+}
+
+#[test]
+fn every_form_of_an_image_id() {
+    let name = "registry.example.com/acme/server";
+    let (index, manifest, config) = (
+        digest("server index"),
+        digest("server manifest"),
+        digest("server config"),
+    );
+    for (id, verdict) in [
+        (
+            format!("docker-pullable://{name}@{index}"),
+            Verdict::Identical,
+        ),
+        (format!("{name}@{index}"), Verdict::Identical),
+        (format!("{name}:v1@{index}"), Verdict::Identical),
+        (format!("{name}@{manifest}"), Verdict::Identical),
+        (index.to_string(), Verdict::Identical),
+        (manifest.to_string(), Verdict::Identical),
+        (config.to_string(), Verdict::SameImageId),
+        (format!("docker://{config}"), Verdict::SameImageId),
+        (format!("{name}@{}", digest("x")), Verdict::Different),
+        (digest("x").to_string(), Verdict::Different),
+        (format!("docker://{}", digest("x")), Verdict::Different),
+        (String::new(), Verdict::Unchecked),
+        ("docker-pullable://nonsense".to_owned(), Verdict::Unchecked),
+    ] {
+        let finding = one(&pod(&format!("{name}:v1"), &id));
+        assert_eq!(finding.verdict, verdict, "{id}");
+        assert_eq!(finding.reference, format!("{name}:v1"));
+        assert_eq!(finding.places, ["prod/p-1/main"]);
+    }
+}
+
+#[test]
+fn names_lead_to_references() {
+    let index = digest("server index");
+    // An old release of the same repository is another image, and what nobody released is extra.
+    let finding = one(&pod(
+        "registry.example.com/acme/server:v0",
+        &format!("registry.example.com/acme/server@{}", digest("old")),
+    ));
+    assert_eq!(
+        (finding.verdict, finding.expected),
+        (Verdict::Different, Some(index))
+    );
+    let finding = one(&pod(
+        "nginx:1",
+        &format!("docker.io/library/nginx@{}", digest("nginx")),
+    ));
+    assert_eq!(
+        (finding.verdict, finding.reference.as_str()),
+        (Verdict::Extra, "nginx:1")
+    );
+    // A copy under another name.
+    let finding = one(&pod(
+        "mirror.example.com/x:1",
+        &format!("mirror.example.com/x@{index}"),
+    ));
+    assert_eq!(finding.verdict, Verdict::Identical);
+    assert!(
+        finding.reasons[0].contains("mirror.example.com/x:1"),
+        "{finding:?}"
+    );
+    // Asked for by the right digest, and something else runs.
+    let finding = one(&pod(
+        &format!("registry.example.com/acme/server:v1@{index}"),
+        &format!("registry.example.com/acme/server@{}", digest("other")),
+    ));
+    assert_eq!(finding.verdict, Verdict::Different);
+    // A mirror that is named.
+    let containers = container::read(
+        pod(
+            "cache.example.com/q/acme/server:v1",
+            &digest("other").to_string(),
+        )
+        .as_bytes(),
+        "pods",
+    )
+    .unwrap();
+    let mirror = "registry.example.com=cache.example.com/q".parse().unwrap();
+    let findings = running::compare(&[expected("server")], containers, &[mirror]);
+    assert_eq!(findings[0].verdict, Verdict::Different);
+}
+
+#[test]
+fn a_list_of_pods_with_all_kinds_of_containers() {
+    let id = |name: &str| {
+        format!(
+            "registry.example.com/acme/{name}@{}",
+            digest(&format!("{name} index"))
+        )
+    };
+    let pods = format!(
+        r#"{{"kind":"List","apiVersion":"v1","items":[
+        {{"kind":"Pod","metadata":{{"namespace":"a","name":"x"}},
+          "spec":{{"initContainers":[{{"name":"init","image":"registry.example.com/acme/agent:v1"}}],"containers":[{{"name":"c","image":"registry.example.com/acme/server:v1"}},{{"name":"late","image":"registry.example.com/acme/agent:v1"}}],"ephemeralContainers":[{{"name":"debug","image":"busybox"}}]}},
+          "status":{{"initContainerStatuses":[{{"name":"init","image":"registry.example.com/acme/agent:v1","imageID":"{agent}"}}],
+                     "containerStatuses":[{{"name":"c","image":"sha256:{hex}","imageID":"{server}"}}],
+                     "ephemeralContainerStatuses":[{{"name":"debug","image":"docker.io/library/busybox:latest","imageID":"docker.io/library/busybox@{busybox}"}}]}}}},
+        {{"metadata":{{"namespace":"b","name":"y"}},"spec":{{"containers":[{{"name":"c","image":"registry.example.com/acme/server:v1"}}]}},
+          "status":{{"containerStatuses":[{{"name":"c","image":"registry.example.com/acme/server:v1","imageID":"{server}"}}]}}}}]}}"#,
+        agent = id("agent"),
+        server = id("server"),
+        hex = digest("server config").hex(),
+        busybox = digest("busybox"),
+    );
+    let findings = compare(&pods);
+    let told: Vec<_> = findings
+        .iter()
+        .map(|f| (f.reference.as_str(), f.verdict, f.places.join(",")))
+        .collect();
+    for wanted in [
+        (
+            "registry.example.com/acme/server:v1",
+            Verdict::Identical,
+            "a/x/c,b/y/c",
+        ),
+        (
+            "registry.example.com/acme/agent:v1",
+            Verdict::Identical,
+            "a/x/init",
+        ),
+        (
+            "registry.example.com/acme/agent:v1",
+            Verdict::Unchecked,
+            "a/x/late",
+        ),
+        ("busybox", Verdict::Extra, "a/x/debug"),
+    ] {
+        let wanted = (wanted.0, wanted.1, wanted.2.to_owned());
+        assert!(told.contains(&wanted), "{wanted:?} in {told:?}");
+    }
+    assert_eq!(told.len(), 4);
+}
+
+#[test]
+fn engines_have_shapes_of_their_own() {
+    let (index, manifest, config) = (
+        digest("server index"),
+        digest("server manifest"),
+        digest("server config"),
+    );
+    let name = "registry.example.com/acme/server:v1";
+    for (what, json, verdict) in [
+        ("podman ps", format!(r#"[{{"Id":"{0}","Image":"{name}","ImageID":"{1}","Names":["web"],"Pod":"","Status":"Up","Labels":null}}]"#, digest("c").hex(), config.hex()), Verdict::SameImageId),
+        ("podman inspect", format!(r#"[{{"Id":"{0}","Name":"web","Image":"{1}","ImageDigest":"{manifest}","ImageName":"{name}","Config":{{"Image":"{name}"}},"State":{{"Status":"running"}}}}]"#, digest("c").hex(), config.hex()), Verdict::Identical),
+        ("docker inspect", format!(r#"[{{"Id":"{0}","Name":"/web","Image":"{config}","Config":{{"Image":"{name}","Env":null}},"State":{{"Status":"running"}}}}]"#, digest("c").hex()), Verdict::SameImageId),
+        ("docker inspect of a newer engine", format!(r#"[{{"Name":"/web","Image":"{index}","Config":{{"Image":"{name}"}},"ImageManifestDescriptor":{{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"{manifest}","size":1}}}}]"#), Verdict::Identical),
+        ("docker image inspect", format!(r#"[{{"Id":"{config}","RepoTags":["{name}"],"RepoDigests":["registry.example.com/acme/server@{index}"],"Config":{{"Image":""}},"RootFS":{{"Type":"layers"}}}}]"#), Verdict::Identical),
+        ("podman images", format!(r#"[{{"Id":"{0}","RepoTags":null,"Names":["{name}"],"Digest":"{manifest}","RepoDigests":["registry.example.com/acme/server@{manifest}"]}}]"#, config.hex()), Verdict::Identical),
+        ("crictl ps", format!(r#"{{"containers":[{{"id":"1","metadata":{{"name":"main","attempt":0}},"image":{{"image":"{config}","userSpecifiedImage":"{name}"}},"imageRef":"{config}","state":"CONTAINER_RUNNING"}}]}}"#), Verdict::SameImageId),
+        ("docker ps", format!("{{\"ID\":\"1\",\"Image\":\"{name}\",\"Names\":\"web\",\"State\":\"running\"}}\n{{\"ID\":\"2\",\"Image\":\"{name}\",\"Names\":\"web2\"}}\n"), Verdict::Unchecked),
+    ] {
+        let finding = one(&json);
+        assert_eq!(finding.verdict, verdict, "{what}");
+        assert_eq!(finding.reference, name, "{what}");
+    }
+}
+
+#[test]
+fn what_does_not_run_is_missing() {
+    let findings = running::compare(
+        &[expected("server")],
+        container::read(&b"{\"items\":[]}"[..], "p").unwrap(),
+        &[],
+    );
+    assert_eq!(findings[0].verdict, Verdict::Missing);
+}
+
+#[test]
+fn nonsense_is_refused_with_a_sentence() {
+    for (json, what) in [
+        ("", "empty"),
+        ("[", "EOF"),
+        ("7", "expected"),
+        ("{\"a\":1}", "neither a pod"),
+        ("{\"items\":7}", "invalid type"),
+        ("not json", "expected"),
+        (&"[".repeat(100_000), "recursion"),
+    ] {
+        let error = container::read(json.as_bytes(), "pods.json")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.starts_with("pods.json: ") && error.contains(what),
+            "{error}"
+        );
+    }
+    let many = format!(
+        "[{}]",
+        vec!["{\"Image\":\"a\",\"Names\":\"b\"}"; 1_000_001].join(",")
+    );
+    let error = container::read(many.as_bytes(), "p")
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("more than 1000000"), "{error}");
+}
