@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -14,7 +14,7 @@ use crate::auth::Memory;
 use crate::credentials::{serving_host, Credentials};
 use crate::error::Error;
 use crate::exchange::Upload;
-use crate::host::{HostPort, Scheme, Url};
+use crate::host::{HostPort, Origin, Scheme, Url};
 use crate::limits::{Limits, Retries, Retry, Timeouts};
 use crate::name::{candidates, Mirror, Repository};
 use crate::net::tls::{certificate_folders, Tls};
@@ -93,6 +93,7 @@ struct Inner {
     tls: Arc<Tls>,
     memory: Memory,
     schemes: Mutex<HashMap<HostPort, Known>>,
+    gone: Mutex<HashMap<Origin, Gone>>,
     permits: Arc<Semaphore>,
 }
 
@@ -102,6 +103,17 @@ enum Known {
     Http,
     Https,
 }
+
+/// A host that takes no connection.
+struct Gone {
+    /// How often in a row.
+    times: u32,
+    last: Instant,
+    error: Error,
+}
+
+/// So long after a failure a host that fails again and again is not tried once more.
+const MOURNING: Duration = Duration::from_secs(2);
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -135,6 +147,7 @@ impl Client {
                 tls,
                 memory: Memory::default(),
                 schemes: Mutex::default(),
+                gone: Mutex::default(),
                 options,
             }),
         })
@@ -205,6 +218,49 @@ impl Client {
             .schemes
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Why a host need not be tried: it took no connection a moment ago, and not for the first
+    /// time. A list of a thousand images must not wait a thousand times for one dead host.
+    pub(crate) fn gone(&self, url: &Url) -> Option<Error> {
+        let gone = self
+            .inner
+            .gone
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let host = gone.get(&url.origin())?;
+        let enough = host.times >= self.options().retries.attempts;
+        (enough && host.last.elapsed() < MOURNING).then(|| match host.error.clone() {
+            Error::Unreachable { url: _, why, .. } => Error::Unreachable {
+                url: url.to_string(),
+                why,
+                transient: false,
+            },
+            other => other,
+        })
+    }
+
+    /// Remember whether a host took a connection.
+    pub(crate) fn note(&self, url: &Url, failure: Option<&Error>) {
+        let mut gone = self
+            .inner
+            .gone
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        match failure {
+            None => {
+                gone.remove(&url.origin());
+            }
+            Some(error) => {
+                let times = gone.get(&url.origin()).map_or(0, |host| host.times);
+                let host = Gone {
+                    times: times.saturating_add(1),
+                    last: Instant::now(),
+                    error: error.clone(),
+                };
+                gone.insert(url.origin(), host);
+            }
+        }
     }
 
     /// A loopback port did not answer plain HTTP: try TLS, unless it has answered before.

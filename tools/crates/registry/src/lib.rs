@@ -17,6 +17,7 @@ mod files;
 mod host;
 mod limits;
 mod list;
+mod login;
 mod manifest;
 mod name;
 mod net;
@@ -25,6 +26,7 @@ mod pull;
 mod push;
 mod secret;
 mod time;
+mod words;
 
 pub use blob::{BlobReader, BlobStream};
 pub use client::{runtime, Client, OnRetry, Options};

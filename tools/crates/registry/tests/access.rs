@@ -420,3 +420,37 @@ async fn a_server_that_never_answers_ends() {
     assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
     assert!(began.elapsed() < Duration::from_secs(6));
 }
+
+#[tokio::test]
+async fn a_dead_host_is_not_waited_for_by_each() {
+    // Nobody takes connections from a full queue: each try lasts as long as it may.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let full: Vec<_> = (0..600)
+        .map_while(|_| {
+            std::net::TcpStream::connect_timeout(&address, Duration::from_millis(100)).ok()
+        })
+        .collect();
+    assert!(full.len() < 600, "the queue has no end here");
+    let client = Client::new(Options {
+        parallel: 4,
+        ..quick()
+    })
+    .unwrap();
+    let dead: verbatim_registry::Repository = format!("{address}/a").parse().unwrap();
+    let began = Instant::now();
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..100 {
+        let (client, dead) = (client.clone(), dead.clone());
+        tasks.spawn(async move { client.manifest(&dead, &Which::Tag("v1".into())).await });
+    }
+    while let Some(done) = tasks.join_next().await {
+        assert_eq!(done.unwrap().unwrap_err().kind(), ErrorKind::Unreachable);
+    }
+    // One by one it would be 100 / 4 times half a second, and that three times.
+    assert!(
+        began.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        began.elapsed()
+    );
+}

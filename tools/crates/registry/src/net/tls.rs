@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -31,35 +31,56 @@ const MAX_FILE: u64 = 16 << 20;
 /// The TLS configurations of a client, one for each host that needs its own.
 #[derive(Debug)]
 pub(crate) struct Tls {
-    roots: RootCertStore,
+    /// Those that the user named.
+    named: Vec<CertificateDer<'static>>,
     folders: Vec<PathBuf>,
-    shared: Arc<ClientConfig>,
+    /// Made when the first host speaks TLS: the bundle of a system is not small.
+    shared: OnceLock<Result<Shared, Error>>,
     own: Mutex<HashMap<String, Arc<ClientConfig>>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    roots: RootCertStore,
+    config: Arc<ClientConfig>,
 }
 
 impl Tls {
     /// Trust the system and these files.
     pub(crate) fn new(ca_files: &[PathBuf], folders: Vec<PathBuf>) -> Result<Self, Error> {
-        let mut roots = RootCertStore::empty();
-        match system_bundle()? {
-            Some(bundle) => {
-                // One certificate that cannot be read must not take the others with it.
-                for certificate in CertificateDer::pem_slice_iter(&bundle).flatten() {
-                    let _ = roots.add(certificate);
-                }
-            }
-            None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
-        }
+        let mut named = Vec::new();
         for file in ca_files {
-            add(&mut roots, file)?;
+            // Whether they can be trusted is said now, and not when a host needs them.
+            add(&mut RootCertStore::empty(), file)?;
+            named.extend(certificates(file)?);
         }
-        let shared = Arc::new(config(roots.clone(), None)?);
         Ok(Self {
-            roots,
+            named,
             folders,
-            shared,
+            shared: OnceLock::new(),
             own: Mutex::default(),
         })
+    }
+
+    fn shared(&self) -> Result<&Shared, Error> {
+        let made = self.shared.get_or_init(|| {
+            let mut roots = RootCertStore::empty();
+            match system_bundle()? {
+                Some(bundle) => {
+                    // One certificate that cannot be read must not take the others with it.
+                    for certificate in CertificateDer::pem_slice_iter(&bundle).flatten() {
+                        let _ = roots.add(certificate);
+                    }
+                }
+                None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
+            }
+            for certificate in &self.named {
+                let _ = roots.add(certificate.clone());
+            }
+            let config = Arc::new(config(roots.clone(), None)?);
+            Ok(Shared { roots, config })
+        });
+        made.as_ref().map_err(Clone::clone)
     }
 
     /// Whether `certs.d` has a folder for a host: then it is one that speaks TLS.
@@ -77,7 +98,7 @@ impl Tls {
     /// The configuration for a host.
     pub(crate) fn of(&self, host: &HostPort) -> Result<Arc<ClientConfig>, Error> {
         let Some(folder) = self.folder_of(host) else {
-            return Ok(Arc::clone(&self.shared));
+            return Ok(Arc::clone(&self.shared()?.config));
         };
         let name = host.to_string();
         if let Some(config) = lock(&self.own).get(&name) {
@@ -89,7 +110,7 @@ impl Tls {
     }
 
     fn read_folder(&self, folder: &Path) -> Result<ClientConfig, Error> {
-        let mut roots = self.roots.clone();
+        let mut roots = self.shared()?.roots.clone();
         let mut client = None;
         let mut files: Vec<PathBuf> = fs::read_dir(folder)
             .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect())
