@@ -90,7 +90,7 @@ fn an_image_becomes_a_layout_that_checks() {
     assert_eq!(report["schema"], "verbatim.pull/1");
     assert_eq!(report["digest"], digest.to_string());
     assert_eq!(
-        report["images"][0]["imageId"],
+        report["images"][0]["image_id"],
         Digest::of(CONFIG.as_bytes()).to_string()
     );
     assert_eq!(report["fetched"]["blobs"], 0);

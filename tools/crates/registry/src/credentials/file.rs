@@ -276,6 +276,16 @@ mod tests {
     }
 
     #[test]
+    fn one_registry_with_many_names() {
+        for name in ["docker.io", "index.docker.io", "registry-1.docker.io"] {
+            assert_eq!(serving_host(name), "registry-1.docker.io");
+            assert_eq!(server_of(name), "https://index.docker.io/v1/");
+        }
+        assert_eq!(serving_host("r.example.com:5000"), "r.example.com:5000");
+        assert_eq!(server_of("r.example.com:5000"), "r.example.com:5000");
+    }
+
+    #[test]
     fn the_most_specific_entry_wins() {
         let json = r#"{"auths":{
             "r.example.com":{"auth":"YTpw"},

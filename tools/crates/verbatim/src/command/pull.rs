@@ -104,7 +104,6 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
 struct PinReport {
     schema: &'static str,
     verdict: &'static str,
@@ -112,10 +111,10 @@ struct PinReport {
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
 struct Pin {
     reference: String,
     digest: Digest,
+    #[serde(rename = "mediaType")]
     media_type: String,
     size: u64,
 }
@@ -170,7 +169,6 @@ fn pin(options: &Options, targets: Vec<Target>) -> anyhow::Result<Outcome> {
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
 struct BlobReport {
     schema: &'static str,
     verdict: &'static str,
@@ -210,7 +208,6 @@ fn blob(options: &Options, target: &Target, output: &std::path::Path) -> anyhow:
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
 struct PullReport {
     schema: &'static str,
     verdict: &'static str,
@@ -223,7 +220,6 @@ struct PullReport {
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
 struct ImageReport {
     manifest: Digest,
     image_id: Digest,
