@@ -106,6 +106,19 @@ impl Answer {
     }
 }
 
+impl Answer {
+    /// Of the successful answers only 200 brings the thing itself, and the whole of it.
+    pub(crate) fn must_be_whole(&self, what: &str) -> Result<(), Error> {
+        if self.status == StatusCode::OK {
+            return Ok(());
+        }
+        Err(Error::broken(
+            &self.url,
+            format!("it answers {} where {what} must come", self.status),
+        ))
+    }
+}
+
 /// A failure, and the pause that the server asked for.
 pub(crate) struct Failure {
     pub(crate) error: Error,

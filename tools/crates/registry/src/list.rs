@@ -95,6 +95,7 @@ impl Client {
         let mut call = Call::get(repository, url);
         for _ in 0..limits.pages {
             let mut answer = self.send(&call).await?;
+            answer.must_be_whole(what)?;
             let data = answer.body.whole(what, limits.page).await?;
             let entries = take(&answer.url, &data)?;
             if entries > MAX_ENTRIES {

@@ -80,6 +80,7 @@ impl Client {
         which: &Which,
     ) -> Result<Manifest, (Error, bool)> {
         let mut answer = self.send(call).await.map_err(|e| (e, false))?;
+        answer.must_be_whole("a manifest").map_err(|e| (e, false))?;
         let limit = self.options().limits.manifest;
         let bytes = answer
             .body

@@ -427,3 +427,20 @@ async fn a_mirror_stands_for_the_original() {
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
 }
+
+#[tokio::test]
+async fn a_success_of_another_kind_is_no_manifest() {
+    for status in [201, 202, 206, 416] {
+        let server = Server::start(move |_| Reply {
+            status,
+            ..Reply::ok(MANIFEST)
+        });
+        let error = tagged(&server).await;
+        assert_eq!(error.kind(), ErrorKind::Broken, "{status}: {error}");
+        let client = Client::new(quick()).unwrap();
+        let error = client.tags(&repository(&server)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Broken, "{status}: {error}");
+        let error = fetch(quick(), &server).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Broken, "{status}: {error}");
+    }
+}
