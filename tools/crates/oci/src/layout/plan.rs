@@ -234,7 +234,23 @@ impl Plan {
     /// the full name, and the tag in it.
     pub fn write_archive(&self, out: &Path, reference: Option<(&str, Option<&str>)>) -> Result<()> {
         let cannot = |e: verbatim_output::Error| output_error(out, &e);
-        let failed = |e| Error::io(name(out), "cannot be written", e);
+        let mut file = OutputFile::create(out).map_err(cannot)?;
+        self.stream_archive(&mut file, &name(out), reference, &BTreeSet::new())?;
+        file.commit().map_err(cannot)
+    }
+
+    /// The same archive as a stream; `to` is its name in messages. The blobs in `leave_out`
+    /// are named and do not come: whoever reads it has them.
+    pub fn stream_archive(
+        &self,
+        out: &mut dyn Write,
+        to: &str,
+        reference: Option<(&str, Option<&str>)>,
+        leave_out: &BTreeSet<Digest>,
+    ) -> Result<()> {
+        let mut out = out;
+        let out = &mut out;
+        let failed = |e| Error::io(to, "cannot be written", e);
         let mut annotations = BTreeMap::new();
         if let Some((full, tag)) = reference {
             annotations.insert("io.containerd.image.name".to_owned(), full.to_owned());
@@ -243,18 +259,20 @@ impl Plan {
                 tag.unwrap_or(full).to_owned(),
             );
         }
-        let mut file = OutputFile::create(out).map_err(cannot)?;
-        tar::folder(&mut file, "blobs/").map_err(failed)?;
-        tar::folder(&mut file, "blobs/sha256/").map_err(failed)?;
+        tar::folder(out, "blobs/").map_err(failed)?;
+        tar::folder(out, "blobs/sha256/").map_err(failed)?;
         for (digest, blob) in &self.blobs {
-            tar::file(&mut file, &blob_path(digest), blob.size()).map_err(failed)?;
-            self.copy(digest, blob, &mut file, out)?;
-            tar::padding(&mut file, blob.size()).map_err(failed)?;
+            if leave_out.contains(digest) {
+                continue;
+            }
+            tar::file(out, &blob_path(digest), blob.size()).map_err(failed)?;
+            self.copy(digest, blob, &mut *out, Path::new(to))?;
+            tar::padding(out, blob.size()).map_err(failed)?;
         }
         let mut put = |path: &str, data: &[u8]| -> io::Result<()> {
-            tar::file(&mut file, path, data.len() as u64)?;
-            file.write_all(data)?;
-            tar::padding(&mut file, data.len() as u64)
+            tar::file(out, path, data.len() as u64)?;
+            out.write_all(data)?;
+            tar::padding(out, data.len() as u64)
         };
         put("index.json", &self.index(annotations)?).map_err(failed)?;
         put(
@@ -263,8 +281,7 @@ impl Plan {
         )
         .map_err(failed)?;
         put("oci-layout", MARKER).map_err(failed)?;
-        tar::end(&mut file).map_err(failed)?;
-        file.commit().map_err(cannot)
+        tar::end(out).map_err(failed)
     }
 
     /// Docker knows no index here: one name for several images would stand for the last.

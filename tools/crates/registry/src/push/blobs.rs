@@ -54,23 +54,14 @@ impl Push {
                 Ok::<_, Error>((need, ways))
             });
         }
-        let mut failure: Option<Error> = None;
         while let Some(done) = tasks.join_next().await {
-            match done.map_err(|e| Error::local("a task of the push ended", e.into()))? {
-                Ok((need, ways)) => count(&need, &ways, reports),
-                // The first failure ends the others: nothing is sent that does not help.
-                Err(error) => {
-                    if failure.is_none() {
-                        failure = Some(error);
-                        tasks.abort_all();
-                    }
-                }
-            }
+            // The first failure ends the others, which are dropped: nothing is sent that does
+            // not help.
+            let (need, ways) =
+                done.map_err(|e| Error::local("a task of the push ended", e.into()))??;
+            count(&need, &ways, reports);
         }
-        match failure {
-            Some(error) => Err(error),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     /// Bring one blob to the repositories of one registry.

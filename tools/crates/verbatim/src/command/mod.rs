@@ -5,6 +5,7 @@ mod image;
 mod index;
 mod layer;
 mod layout;
+mod load;
 mod normalize;
 mod pull;
 mod push;
@@ -40,6 +41,7 @@ enum Command {
     Verify(Box<verify::Options>),
     Pull(pull::Options),
     Push(push::Options),
+    Load(load::Options),
 }
 
 /// Run the program on its arguments, the program's name first.
@@ -55,5 +57,6 @@ pub fn run(arguments: Vec<OsString>) -> anyhow::Result<Outcome> {
         Command::Verify(options) => verify::run(*options),
         Command::Pull(options) => pull::run(options),
         Command::Push(options) => push::run(options),
+        Command::Load(options) => load::run(options),
     }
 }

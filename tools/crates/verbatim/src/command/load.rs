@@ -1,0 +1,224 @@
+//! `verbatim load`: images into the container engines of this machine.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{anyhow, bail, Context};
+use serde::Serialize;
+use verbatim_digest::Digest;
+use verbatim_engine::{find, load, platform, Engine, Load, Place};
+use verbatim_oci::layout::{images, Candidate, Inputs, Layout, Plan};
+use verbatim_oci::{json, Config, Manifest, Named, Platform};
+
+use super::image::print;
+use super::layout::{archive_name, Format};
+use crate::outcome::{Outcome, Unchecked};
+
+/// Load an image into podman, docker or containerd, by their own sockets.
+///
+/// The image is streamed as an archive; no copy of it is written. An image that the engine
+/// has is only named again, and layers that Docker has are left out. What the engine made of
+/// it is compared: its image ID must be the digest of the config that was built.
+///
+/// Exit code 0: loaded; 1: the engine made something else of it; 2: the input or the usage is
+/// wrong; 3: there is no engine, or it refuses.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "EXAMPLES
+  verbatim load bazel-bin/server localhost/server:dev
+  verbatim load --engine=containerd --namespace=k8s.io bazel-bin/server registry.example.com/acme/server:v1")]
+pub struct Options {
+    /// What to load: an OCI layout, or an archive of one.
+    #[arg(value_name = "LAYOUT")]
+    layout: PathBuf,
+    /// The name of the image in the engine.
+    #[arg(value_name = "NAME:TAG")]
+    name: Option<String>,
+    /// Which engine; by default the first that listens: that of DOCKER_HOST, CONTAINER_HOST or
+    /// CONTAINERD_ADDRESS, then podman, docker and containerd in their usual places.
+    #[arg(long, value_name = "ENGINE", default_value = "auto")]
+    engine: EngineName,
+    /// The socket of the engine.
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+    /// The namespace of containerd; Kubernetes uses k8s.io.
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    namespace: String,
+    /// Which image of several; by default the one for the engine's machine.
+    #[arg(long, value_name = "PLATFORM")]
+    platform: Option<Platform>,
+    /// The form of the report.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum EngineName {
+    Auto,
+    Podman,
+    Docker,
+    Containerd,
+}
+
+impl EngineName {
+    fn engine(self) -> Option<Engine> {
+        match self {
+            Self::Auto => None,
+            Self::Podman => Some(Engine::Podman),
+            Self::Docker => Some(Engine::Docker),
+            Self::Containerd => Some(Engine::Containerd),
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report {
+    schema: &'static str,
+    verdict: &'static str,
+    engine: String,
+    socket: String,
+    name: Option<String>,
+    expected: Digest,
+    id: Digest,
+    layers_left_out: usize,
+}
+
+pub fn run(options: Options) -> anyhow::Result<Outcome> {
+    let layout = Layout::open(&options.layout)?;
+    let place = find(
+        options.engine.engine(),
+        options.socket.as_deref(),
+        &options.namespace,
+        |name| std::env::var(name).ok(),
+    )
+    .context(Unchecked)?;
+    let name = options
+        .name
+        .as_deref()
+        .map(|name| engine_name(name, &place))
+        .transpose()?;
+    let file = options.layout.display().to_string();
+    let whole = place.engine == Engine::Containerd && options.platform.is_none();
+    let (root, image) = match (whole, layout.single()?) {
+        (true, Some(single)) => (layout.document(&single)?, None),
+        _ => {
+            let chosen = choose(&layout, &options, &place)?;
+            (chosen.manifest.clone(), Some(chosen))
+        }
+    };
+    let mut layers = Vec::new();
+    let mut image_id = None;
+    if let Some(image) = &image {
+        let manifest = Manifest::parse(&image.manifest, &file)?;
+        let config = Config::parse(&image.config, &file)?;
+        image_id = Some(manifest.config.digest);
+        layers = config
+            .rootfs
+            .diff_ids
+            .iter()
+            .copied()
+            .zip(manifest.layers.iter().map(|layer| layer.digest))
+            .collect();
+    }
+    let mut inputs = Inputs::default();
+    inputs.add_open_layout(layout);
+    let plan = Plan::new(Named::new(&root, &file), inputs)?;
+    let expected = image_id.unwrap_or(plan.root().digest);
+    let request = Load {
+        plan: &plan,
+        image_id,
+        layers,
+        name: name.clone(),
+    };
+    let loaded = match load(&place, &request) {
+        Ok(loaded) => loaded,
+        Err(error @ verbatim_engine::Error::Different { .. }) => {
+            eprintln!("verbatim: {error}");
+            return Ok(Outcome::Different);
+        }
+        Err(error @ verbatim_engine::Error::Image(_)) => return Err(error.into()),
+        Err(error) => return Err(anyhow::Error::new(error).context(Unchecked)),
+    };
+    let verdict = if loaded.unchanged {
+        "unchanged"
+    } else {
+        "loaded"
+    };
+    let name = name.map(|(full, _)| full);
+    match options.format {
+        Format::Text => print(&format!(
+            "{verdict} {} as {} into {place}{}\n",
+            loaded.id,
+            name.as_deref().unwrap_or("an image without a name"),
+            match loaded.left_out {
+                0 => String::new(),
+                n => format!(", without {n} layers that it had"),
+            }
+        ))?,
+        Format::Json => print(&String::from_utf8(json::to_canonical_line(&Report {
+            schema: "verbatim.load/1",
+            verdict,
+            engine: place.engine.to_string(),
+            socket: place.socket.display().to_string(),
+            name,
+            expected,
+            id: loaded.id,
+            layers_left_out: loaded.left_out,
+        })?)?)?,
+    }
+    Ok(Outcome::Done)
+}
+
+/// The name as the engine spells it: Podman puts what has no registry under `localhost`, and
+/// containerd knows full names only.
+fn engine_name(name: &str, place: &Place) -> anyhow::Result<(String, Option<String>)> {
+    let tagged = match name.rsplit_once('/').map_or(name, |(_, last)| last) {
+        last if last.contains(':') => name.to_owned(),
+        _ => format!("{name}:latest"),
+    };
+    let (full, tag) = archive_name(&tagged, "NAME:TAG")?;
+    let has_registry = full.split_once('/').is_some_and(|(first, _)| {
+        first == "localhost" || first.contains('.') || first.contains(':')
+    });
+    Ok(match (place.engine, has_registry) {
+        (Engine::Podman, false) => (format!("localhost/{full}"), tag),
+        (Engine::Containerd, false) => bail!(
+            "{full}: containerd knows full names only; write registry.example.com/{full}, or localhost/{full}"
+        ),
+        _ => (full, tag),
+    })
+}
+
+/// The one image that is meant.
+fn choose(layout: &Layout, options: &Options, place: &Place) -> anyhow::Result<Arc<Candidate>> {
+    let mut all = images(layout, None)?;
+    let known = |all: &[Candidate]| {
+        let names: Vec<String> = all.iter().map(|image| image.platform.to_string()).collect();
+        names.join(", ")
+    };
+    if all.len() != 1 || options.platform.is_some() {
+        let there = known(&all);
+        let wanted = match &options.platform {
+            Some(platform) => platform.clone(),
+            None => platform(place)
+                .context(Unchecked)?
+                .ok_or_else(|| {
+                    anyhow!(
+                        "{}: holds several images, for {there}; choose one with --platform",
+                        options.layout.display()
+                    )
+                })?
+                .parse()
+                .map_err(|e| anyhow!("{place}: its platform makes no sense: {e}"))?,
+        };
+        all.retain(|image| image.platform.matches(&wanted));
+        if all.len() != 1 {
+            bail!(
+                "{}: holds {} images for {wanted}; there are {there}; choose one with --platform",
+                options.layout.display(),
+                all.len()
+            );
+        }
+    }
+    Ok(Arc::new(all.remove(0)))
+}
