@@ -1,0 +1,318 @@
+//! Pushes to a registry that cuts, refuses, or sends elsewhere.
+
+mod server;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::sync::{Arc, Mutex};
+
+use server::{quick, repository, Reply, Request, Server, Then};
+use verbatim_digest::Digest;
+use verbatim_oci::Named;
+use verbatim_registry::{
+    Client, Credentials, Error, ErrorKind, Image, Inputs, Options, PushOptions, Pushed,
+};
+
+fn layer() -> Vec<u8> {
+    (0..300_001u32).map(|i| (i * 7 + i / 251) as u8).collect()
+}
+
+/// An image of one layer, for the registry at `server`.
+fn image(server: &Server) -> Image {
+    let (config, layer) = (b"{}".to_vec(), layer());
+    let manifest = serde_json::json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": Digest::of(&config), "size": config.len()},
+        "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": Digest::of(&layer), "size": layer.len()}],
+    })
+    .to_string();
+    let mut inputs = Inputs::default();
+    inputs.add_document(config);
+    inputs.add_document(layer);
+    let target = format!("{}:v1", repository(server)).parse().unwrap();
+    Image::new(
+        target,
+        Named::new(manifest.as_bytes(), "m.json"),
+        &inputs,
+        "m.json",
+    )
+    .unwrap()
+}
+
+async fn push(server: &Server, options: Options, chunk: u64) -> Result<Vec<Pushed>, Error> {
+    let push = PushOptions {
+        chunk,
+        ..PushOptions::default()
+    };
+    Client::new(options)
+        .unwrap()
+        .push(vec![image(server)], &push)
+        .await
+}
+
+/// What a registry must remember.
+#[derive(Default)]
+struct Store {
+    uploads: BTreeMap<String, Vec<u8>>,
+    blobs: BTreeMap<String, Vec<u8>>,
+    manifests: BTreeMap<String, Vec<u8>>,
+    next: usize,
+}
+
+impl Store {
+    /// Do what a request asks for, as a registry that works.
+    fn serve(&mut self, request: &Request) -> Reply {
+        let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
+        let last = path.rsplit('/').next().unwrap_or_default().to_owned();
+        let range = |data: &Vec<u8>| format!("0-{}", data.len().saturating_sub(1));
+        match request.method.as_str() {
+            "HEAD" if self.blobs.contains_key(&last) => Reply::status(200),
+            "GET" if path.contains("/manifests/") => match self.manifests.get(&last) {
+                Some(data) => Reply::ok(data.clone()),
+                None => Reply::status(404),
+            },
+            "PUT" if path.contains("/manifests/") => {
+                self.manifests.insert(last, request.body.clone());
+                Reply::status(201)
+            }
+            "POST" => {
+                self.next += 1;
+                let upload = format!("/upload/{}", self.next);
+                self.uploads.insert(upload.clone(), Vec::new());
+                Reply::status(202).header("Location", &upload)
+            }
+            "GET" if self.uploads.contains_key(path) => Reply::status(204)
+                .header("Location", path)
+                .header("Range", &range(&self.uploads[path])),
+            "PATCH" if self.uploads.contains_key(path) => {
+                let data = self.uploads.get_mut(path).unwrap();
+                let start = format!("{}-", data.len());
+                if !request.header("content-range").unwrap().starts_with(&start) {
+                    return Reply::status(416);
+                }
+                data.extend_from_slice(&request.body);
+                Reply::status(202)
+                    .header("Location", path)
+                    .header("Range", &range(data))
+            }
+            "PUT" if self.uploads.contains_key(path) => {
+                let mut data = self.uploads.remove(path).unwrap();
+                data.extend_from_slice(&request.body);
+                let digest = Digest::of(&data).to_string();
+                if !query.contains(&digest.replace(':', "%3A")) {
+                    return Reply::status(400);
+                }
+                self.blobs.insert(digest, data);
+                Reply::status(201)
+            }
+            _ => Reply::status(404),
+        }
+    }
+}
+
+/// A registry where `fault` may answer before the registry does.
+fn registry(
+    fault: impl Fn(&mut Store, &Request) -> Option<Reply> + Send + Sync + 'static,
+) -> (Server, Arc<Mutex<Store>>) {
+    let store: Arc<Mutex<Store>> = Arc::default();
+    let shared = Arc::clone(&store);
+    let server = Server::start(move |request| {
+        let mut store = shared.lock().unwrap();
+        match fault(&mut store, request) {
+            Some(reply) => reply,
+            None => store.serve(request),
+        }
+    });
+    (server, store)
+}
+
+fn is_layer(request: &Request) -> bool {
+    request.body.len() > 1000
+}
+
+fn has_layer(store: &Mutex<Store>) -> bool {
+    let digest = Digest::of(&layer()).to_string();
+    store.lock().unwrap().blobs.contains_key(&digest)
+}
+
+#[tokio::test]
+async fn a_cut_upload_goes_on_where_it_ended() {
+    let cut = Mutex::new(false);
+    let (server, store) = registry(move |store, request| {
+        let mut cut = cut.lock().unwrap();
+        if *cut || request.method != "PUT" || !is_layer(request) {
+            return None;
+        }
+        *cut = true;
+        let upload = request.path.split('?').next().unwrap();
+        let half = request.body[..100_000].to_vec();
+        store.uploads.insert(upload.to_owned(), half);
+        Some(Reply::raw("").then(Then::Cut))
+    });
+    let pushed = push(&server, quick(), 64 << 20).await.unwrap();
+    assert!(pushed[0].is_right() && has_layer(&store));
+    let patch = server
+        .requests()
+        .into_iter()
+        .find(|request| request.method == "PATCH")
+        .unwrap();
+    assert_eq!(patch.header("content-range"), Some("100000-300000"));
+    assert_eq!(patch.body.len(), 200_001);
+}
+
+#[tokio::test]
+async fn a_cut_piece_costs_one_piece() {
+    let cuts = Mutex::new(0);
+    let (server, store) = registry(move |_, request| {
+        let mut cuts = cuts.lock().unwrap();
+        if request.method == "PATCH" && *cuts < 2 {
+            *cuts += 1;
+            return (*cuts == 2).then(|| Reply::raw("").then(Then::Cut));
+        }
+        None
+    });
+    push(&server, quick(), 100_000).await.unwrap();
+    assert!(has_layer(&store));
+    let ranges: Vec<String> = server
+        .requests()
+        .iter()
+        .filter(|request| request.method == "PATCH")
+        .map(|request| request.header("content-range").unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        ranges,
+        [
+            "0-99999",
+            "100000-199999",
+            "100000-199999",
+            "200000-299999",
+            "300000-300000"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn failures_that_pass_are_tried_again_and_others_are_not() {
+    let failed = Mutex::new((false, false));
+    let (server, store) = registry(move |_, request| {
+        let mut failed = failed.lock().unwrap();
+        if request.method == "POST" && !failed.0 {
+            failed.0 = true;
+            return Some(Reply::status(429).header("Retry-After", "0"));
+        }
+        if request.method == "PUT" && is_layer(request) && !failed.1 {
+            failed.1 = true;
+            return Some(Reply::status(500));
+        }
+        None
+    });
+    push(&server, quick(), 64 << 20).await.unwrap();
+    assert!(has_layer(&store));
+
+    // A digest that is refused is refused again.
+    let (server, store) = registry(|_, request| {
+        (request.method == "PUT" && is_layer(request)).then(|| Reply::status(400))
+    });
+    let error = push(&server, quick(), 64 << 20).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Broken, "{error}");
+    assert!(store.lock().unwrap().manifests.is_empty());
+
+    // And a registry that fails for ever is left alone after some tries.
+    let (server, _) = registry(|_, request| {
+        (request.method == "PUT" && is_layer(request)).then(|| Reply::status(503))
+    });
+    let error = push(&server, quick(), 64 << 20).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Server, "{error}");
+    let puts = server.requests().iter().filter(|r| is_layer(r)).count();
+    assert_eq!(puts as u32, quick().retries.attempts);
+}
+
+#[tokio::test]
+async fn a_registry_that_takes_no_pieces_gets_the_whole() {
+    let (server, store) =
+        registry(|_, request| (request.method == "PATCH").then(|| Reply::status(405)));
+    push(&server, quick(), 100_000).await.unwrap();
+    assert!(has_layer(&store));
+}
+
+#[tokio::test]
+async fn tags_come_last() {
+    let (server, _) = registry(|_, _| None);
+    push(&server, quick(), 64 << 20).await.unwrap();
+    let writes: Vec<String> = server
+        .requests()
+        .into_iter()
+        .filter(|request| request.method == "PUT")
+        .map(|request| request.path)
+        .collect();
+    assert_eq!(writes.len(), 4, "{writes:?}");
+    assert!(writes[..2].iter().all(|path| path.starts_with("/upload/")));
+    assert!(writes[2].contains("/manifests/sha256:"));
+    assert!(writes[3].ends_with("/manifests/v1"));
+}
+
+#[tokio::test]
+async fn what_is_served_in_the_end_is_looked_at() {
+    let (server, _) = registry(|store, request| {
+        let served = request.method == "GET" && request.path.ends_with("/manifests/v1");
+        (served && !store.manifests.is_empty()).then(|| Reply::ok(server::MANIFEST))
+    });
+    let pushed = push(&server, quick(), 64 << 20).await.unwrap();
+    assert!(!pushed[0].is_right());
+    assert_eq!(pushed[0].served, Some(Digest::of(server::MANIFEST)));
+}
+
+#[tokio::test]
+async fn credentials_stay_with_the_registry() {
+    // The host that uploads are sent to is another one, and must not learn the password.
+    let (storage, store) = registry(|store, request| {
+        let path = request.path.split('?').next().unwrap_or_default();
+        store.uploads.entry(path.to_owned()).or_default();
+        None
+    });
+    let elsewhere = storage.address();
+    let (server, own) = registry(move |store, request| {
+        if request.header("authorization").is_none() {
+            return Some(Reply::status(401).header("WWW-Authenticate", "Basic realm=\"x\""));
+        }
+        (request.method == "POST").then(|| {
+            store.next += 1;
+            let location = format!("http://{elsewhere}/upload/{}", store.next);
+            Reply::status(202).header("Location", &location)
+        })
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let config =
+        serde_json::json!({"auths": {server.address().to_string(): {"auth": "dXNlcjpzZWNyZXQ="}}});
+    std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
+    let path: OsString = folder.path().into();
+    let options = Options {
+        credentials: Credentials::new(move |name| (name == "DOCKER_CONFIG").then(|| path.clone())),
+        ..quick()
+    };
+    push(&server, options, 64 << 20).await.unwrap();
+    assert!(has_layer(&store) && !own.lock().unwrap().manifests.is_empty());
+    assert!(storage.requests().iter().any(is_layer));
+    for request in storage.requests() {
+        assert_eq!(request.header("authorization"), None, "{}", request.path);
+    }
+}
+
+#[tokio::test]
+async fn an_upload_without_a_place_is_an_error() {
+    for location in [
+        None,
+        Some("file:///etc/passwd"),
+        Some("http://registry.example.com/x"),
+    ] {
+        let (server, _) = registry(move |_, request| {
+            (request.method == "POST").then(|| match location {
+                Some(location) => Reply::status(202).header("Location", location),
+                None => Reply::status(202),
+            })
+        });
+        let error = push(&server, quick(), 64 << 20).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Broken, "{error}");
+    }
+}
