@@ -235,7 +235,9 @@ impl Client {
                 400 if at_home && url.scheme == Scheme::Http => {
                     let error = self.status(answer).await;
                     // What TLS servers say to who speaks plain HTTP to them.
-                    let tls = matches!(&error.error, Error::Status { message, .. } if message.contains("HTTPS"));
+                    // To a HEAD they say it without words.
+                    let tls = method == Method::HEAD
+                        || matches!(&error.error, Error::Status { message, .. } if message.contains("HTTPS"));
                     if !(tls && self.turn_to_tls(&mut home)) {
                         return Err(error);
                     }
