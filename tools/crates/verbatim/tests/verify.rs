@@ -1,0 +1,422 @@
+//! `verbatim verify` as it is run, without a registry.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn verbatim(dir: &Path, arguments: &[&str]) -> Output {
+    Command::new(fs::canonicalize(env!("CARGO_BIN_EXE_verbatim")).unwrap())
+        .args(arguments)
+        .current_dir(dir)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+fn done(dir: &Path, arguments: &[&str]) -> String {
+    let output = verbatim(dir, arguments);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {stderr}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The exit code, the report, and what was said on standard error.
+fn verify(dir: &Path, arguments: &[&str]) -> (i32, Value, String) {
+    let output = verbatim(dir, &[&["verify", "--format=json"], arguments].concat());
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let report = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
+    (output.status.code().unwrap(), report, stderr)
+}
+
+const REFERENCE: &str = "registry.example.com/acme/server:v1";
+
+/// An image of one layer, as a layout.
+fn image(dir: &Path, name: &str, content: &str, compression: &str, options: &[&str]) {
+    let tree = dir.join(format!("{name}.tree"));
+    fs::create_dir_all(&tree).unwrap();
+    fs::write(tree.join("file"), content).unwrap();
+    let blob = format!("{name}.layer");
+    done(
+        dir,
+        &[
+            "layer",
+            &format!("--compression={compression}"),
+            "-o",
+            &blob,
+            tree.to_str().unwrap(),
+        ],
+    );
+    let layer = format!("--layer={blob}");
+    done(
+        dir,
+        &[
+            &[
+                "image",
+                "-o",
+                name,
+                "--platform=linux/amd64",
+                &layer,
+                "--entrypoint=/file",
+            ],
+            options,
+        ]
+        .concat(),
+    );
+}
+
+fn sums(dir: &Path, name: &str, layout: &str) {
+    done(
+        dir,
+        &[
+            "sums",
+            "create",
+            &format!("--image={REFERENCE}={layout}"),
+            "-o",
+            &format!("{name}.sha256"),
+        ],
+    );
+}
+
+#[test]
+fn layouts_have_each_verdict() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    image(dir, "released", "a", "gzip", &[]);
+    sums(dir, "sums", "released");
+    image(dir, "zstd", "a", "zstd", &[]);
+    image(
+        dir,
+        "later",
+        "a",
+        "gzip",
+        &["--created=2026-01-01T00:00:00Z"],
+    );
+    image(dir, "entrypoint", "a", "gzip", &["--env=A=1"]);
+    image(dir, "content", "b", "gzip", &[]);
+    for (layout, verdict, code, reason) in [
+        ("released", "identical", 0, ""),
+        ("zstd", "same-image-id", 1, "zstd instead of gzip"),
+        ("later", "same-content", 1, "created"),
+        ("entrypoint", "different", 1, "/config/Env"),
+        ("content", "different", 1, "layer 1 of 1"),
+    ] {
+        let (exit, report, stderr) = verify(
+            dir,
+            &["sums.sha256", &format!("--layout={REFERENCE}={layout}")],
+        );
+        assert_eq!(exit, code, "{layout}: {stderr}");
+        assert_eq!(report["schema"], "verbatim.verify/1");
+        assert_eq!(report["verdict"], verdict, "{layout}");
+        let result = &report["results"][0];
+        assert_eq!(result["verdict"], verdict);
+        assert_eq!(result["reference"], REFERENCE);
+        assert!(result["expected"].as_str().unwrap().starts_with("sha256:"));
+        let reasons = result["reasons"].to_string();
+        assert!(reasons.contains(reason), "{layout}: {reasons}");
+        let accept = format!("--accept={verdict}");
+        let (exit, report, _) = verify(
+            dir,
+            &[
+                "sums.sha256",
+                &accept,
+                &format!("--layout={REFERENCE}={layout}"),
+            ],
+        );
+        assert_eq!((exit, &report["verdict"]), (0, &Value::from("identical")));
+        assert_eq!(report["results"][0]["verdict"], verdict);
+    }
+    // Without the document beside the list there is no more than the digest.
+    fs::remove_file(dir.join("sums.json")).unwrap();
+    let (exit, report, _) = verify(dir, &["sums.sha256", &format!("--layout={REFERENCE}=zstd")]);
+    assert_eq!((exit, &report["verdict"]), (1, &Value::from("different")));
+}
+
+#[test]
+fn a_document_that_does_not_agree_with_the_list_is_not_used() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    image(dir, "released", "a", "gzip", &[]);
+    image(dir, "zstd", "a", "zstd", &[]);
+    sums(dir, "sums", "released");
+    sums(dir, "other", "zstd");
+    fs::copy(dir.join("other.json"), dir.join("sums.json")).unwrap();
+    let (exit, report, _) = verify(dir, &["sums.sha256", &format!("--layout={REFERENCE}=zstd")]);
+    assert_eq!(exit, 1);
+    assert_eq!(report["verdict"], "different");
+    assert!(
+        report["notes"].to_string().contains("does not agree"),
+        "{report}"
+    );
+}
+
+#[test]
+fn two_releases_are_compared() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    image(dir, "released", "a", "gzip", &[]);
+    image(dir, "zstd", "a", "zstd", &[]);
+    let other = "registry.example.com/acme/agent:v1";
+    done(
+        dir,
+        &[
+            "sums",
+            "create",
+            &format!("--image={REFERENCE}=released"),
+            "--image=r.example.com/old=zstd",
+            "-o",
+            "v1.sha256",
+        ],
+    );
+    done(
+        dir,
+        &[
+            "sums",
+            "create",
+            &format!("--image={REFERENCE}=zstd"),
+            &format!("--image={other}=zstd"),
+            "-o",
+            "v2.sha256",
+        ],
+    );
+    let (exit, report, _) = verify(dir, &["v1.sha256", "--against=v2.sha256"]);
+    assert_eq!(exit, 1);
+    let verdicts: Vec<_> = report["results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| {
+            (
+                r["reference"].as_str().unwrap(),
+                r["verdict"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        verdicts,
+        [
+            ("r.example.com/old", "missing"),
+            (other, "extra"),
+            (REFERENCE, "same-image-id")
+        ]
+    );
+    let (exit, _, _) = verify(dir, &["v1.sha256", "--against=v1.sha256"]);
+    assert_eq!(exit, 0);
+}
+
+#[test]
+fn files_are_checked_where_they_lie() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    fs::create_dir(dir.join("dist")).unwrap();
+    fs::write(dir.join("dist/a"), "a").unwrap();
+    fs::write(dir.join("dist/b"), "b").unwrap();
+    done(
+        dir,
+        &["sums", "create", "--files=dist", "-o", "files.sha256"],
+    );
+    let (exit, report, _) = verify(dir, &["files.sha256", "--files=dist"]);
+    assert_eq!((exit, &report["verdict"]), (0, &Value::from("identical")));
+    fs::write(dir.join("dist/a"), "x").unwrap();
+    fs::remove_file(dir.join("dist/b")).unwrap();
+    let (exit, report, _) = verify(dir, &["files.sha256", "--files=dist"]);
+    assert_eq!(exit, 1);
+    assert_eq!(report["results"][0]["verdict"], "different");
+    assert_eq!(report["results"][1]["verdict"], "missing");
+    assert_eq!(report["results"][1]["actual"], Value::Null);
+    // A list of files alone does not say where they are.
+    let (exit, _, stderr) = verify(dir, &["files.sha256"]);
+    assert_eq!(exit, 2);
+    assert!(stderr.contains("--files=DIR"), "{stderr}");
+    let (exit, _, stderr) = verify(dir, &["files.sha256", "--files=nowhere"]);
+    assert_eq!(exit, 3, "{stderr}");
+}
+
+#[test]
+fn pods_come_through_a_pipe() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    image(dir, "released", "a", "gzip", &[]);
+    sums(dir, "sums", "released");
+    let text = fs::read_to_string(dir.join("sums.sha256")).unwrap();
+    let hex = &text[..64];
+    let run = |hex: &str, options: &[&str]| {
+        let pods = format!(
+            r#"{{"kind":"List","items":[{{"kind":"Pod","metadata":{{"namespace":"n","name":"p"}},"spec":{{"containers":[{{"name":"c","image":"{REFERENCE}"}}]}},"status":{{"containerStatuses":[{{"name":"c","image":"{REFERENCE}","imageID":"registry.example.com/acme/server@sha256:{hex}"}}]}}}}]}}"#
+        );
+        let mut child = Command::new(fs::canonicalize(env!("CARGO_BIN_EXE_verbatim")).unwrap())
+            .args(["verify", "sums.sha256", "--pods=-"])
+            .args(options)
+            .current_dir(dir)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(pods.as_bytes())
+            .unwrap();
+        let output = child.wait_with_output().unwrap();
+        (
+            output.status.code().unwrap(),
+            String::from_utf8(output.stdout).unwrap(),
+        )
+    };
+    let (exit, text) = run(hex, &[]);
+    assert_eq!(exit, 0, "{text}");
+    assert!(
+        text.starts_with("identical  registry.example.com/acme/server:v1  "),
+        "{text}"
+    );
+    assert!(
+        text.ends_with("1 identical\n") && !text.contains('\x1b'),
+        "{text}"
+    );
+    let (exit, text) = run(&"0".repeat(64), &[]);
+    assert_eq!(exit, 1, "{text}");
+    assert!(text.contains("in n/p/c"), "{text}");
+    let (exit, _, stderr) = verify(dir, &["-", "--pods=-"]);
+    assert_eq!(exit, 2, "{stderr}");
+}
+
+#[test]
+fn names_of_others_do_not_reach_the_terminal() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    image(dir, "released", "a", "gzip", &[]);
+    sums(dir, "sums", "released");
+    fs::write(
+        dir.join("pods.json"),
+        r#"[{"Image":"x\u001b[2Jy","Names":["\u001b]0;title\u0007"]}]"#,
+    )
+    .unwrap();
+    let output = verbatim(dir, &["verify", "sums.sha256", "--pods=pods.json"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        !output.stdout.contains(&0x1b),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+}
+
+#[test]
+fn nobody_serves_is_unchecked() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    image(dir, "released", "a", "gzip", &[]);
+    // A port that was free a moment ago.
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let reference = format!("127.0.0.1:{port}/acme/server:v1");
+    done(
+        dir,
+        &[
+            "sums",
+            "create",
+            &format!("--image={reference}=released"),
+            "-o",
+            "sums.sha256",
+        ],
+    );
+    let (exit, report, stderr) = verify(dir, &["sums.sha256", "--timeout=2"]);
+    assert_eq!(exit, 3, "{stderr}");
+    assert_eq!(report["verdict"], "unchecked");
+    assert_eq!(report["results"][0]["actual"], Value::Null);
+}
+
+#[test]
+fn a_signature_is_checked_before_anything_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let data = concat!(env!("CARGO_MANIFEST_DIR"), "/../verify/testdata");
+    for file in [
+        "cli-v2.0.0.sha256",
+        "cli-v2.0.0.sig",
+        "cosign.pub",
+        "minisign.pub",
+        "sums.minisig",
+    ] {
+        fs::copy(Path::new(data).join(file), dir.join(file)).unwrap();
+    }
+    let published = [
+        "cli-v2.0.0.sha256",
+        "--key=cosign.pub",
+        "--signature=cli-v2.0.0.sig",
+    ];
+    let (exit, report, stderr) = verify(dir, &published);
+    assert_eq!(exit, 0, "{stderr}");
+    assert!(
+        report["results"][0]["reasons"]
+            .to_string()
+            .contains("cosign"),
+        "{report}"
+    );
+    let (exit, report, _) = verify(
+        dir,
+        &[
+            "cli-v2.0.0.sha256",
+            "--key=minisign.pub",
+            "--signature=sums.minisig",
+        ],
+    );
+    assert_eq!(exit, 0);
+    assert!(
+        report["results"][0]["reasons"]
+            .to_string()
+            .contains("release v2.0.0"),
+        "{report}"
+    );
+    // By the name beside the sums.
+    fs::copy(
+        dir.join("sums.minisig"),
+        dir.join("cli-v2.0.0.sha256.minisig"),
+    )
+    .unwrap();
+    assert_eq!(
+        verify(dir, &["cli-v2.0.0.sha256", "--key=minisign.pub"]).0,
+        0
+    );
+
+    let sums = fs::read_to_string(dir.join("cli-v2.0.0.sha256")).unwrap();
+    fs::write(dir.join("flipped.sha256"), sums.replacen('4', "5", 1)).unwrap();
+    let (exit, report, _) = verify(
+        dir,
+        &[
+            "flipped.sha256",
+            "--key=cosign.pub",
+            "--signature=cli-v2.0.0.sig",
+        ],
+    );
+    assert_eq!((exit, &report["verdict"]), (1, &Value::from("different")));
+    // What is not signed is not even parsed.
+    fs::write(dir.join("nonsense.sha256"), "nonsense").unwrap();
+    let (exit, _, stderr) = verify(
+        dir,
+        &[
+            "nonsense.sha256",
+            "--key=minisign.pub",
+            "--signature=sums.minisig",
+        ],
+    );
+    assert_eq!(exit, 1, "{stderr}");
+    let (exit, _, stderr) = verify(dir, &["flipped.sha256", "--key=cosign.pub"]);
+    assert_eq!(exit, 3, "{stderr}");
+    assert!(stderr.contains("--signature=FILE"), "{stderr}");
+    let (exit, _, stderr) = verify(
+        dir,
+        &[
+            "cli-v2.0.0.sha256",
+            "--key=minisign.pub",
+            "--signature=cli-v2.0.0.sig",
+        ],
+    );
+    assert_eq!(exit, 2, "{stderr}");
+}
