@@ -153,17 +153,29 @@ impl Layout {
             let locator = source.read(end - LOCATOR64_SIZE..end)?;
             if locator.starts_with(LOCATOR64) {
                 // The record is right before its locator unless it has data of its own, which nobody writes.
-                let at = end
-                    .checked_sub(LOCATOR64_SIZE + END64_SIZE)
-                    .ok_or_else(|| Flaw::at(end, "the zip64 record is missing"))?;
-                let record = source.read(at..at + END64_SIZE)?;
-                if !record.starts_with(END64) || u64_at(&record, 4) != END64_SIZE - 12 {
-                    return Err(Flaw::at(at, "the zip64 record is not before its locator"));
+                let at = end.checked_sub(LOCATOR64_SIZE + END64_SIZE);
+                let record64 = match at {
+                    Some(at) => {
+                        let record = source.read(at..at + END64_SIZE)?;
+                        (record.starts_with(END64) && u64_at(&record, 4) == END64_SIZE - 12)
+                            .then_some((at, record))
+                    }
+                    None => None,
+                };
+                // Without the record, what looks like a locator is the end of a name or a comment,
+                // unless the directory's end asks for one.
+                let asked = u16_at(record, 10) == u16::MAX
+                    || size == u64::from(u32::MAX)
+                    || offset == u64::from(u32::MAX);
+                if record64.is_none() && asked {
+                    return Err(Flaw::at(end, "the zip64 record is not before its locator"));
                 }
-                size = u64_at(&record, 40);
-                offset = u64_at(&record, 48);
-                directory_end = at;
-                end64 = Some(at);
+                if let Some((at, record)) = record64 {
+                    size = u64_at(&record, 40);
+                    offset = u64_at(&record, 48);
+                    directory_end = at;
+                    end64 = Some(at);
+                }
             }
         }
         let start = directory_end
@@ -859,4 +871,24 @@ fn finish(source: &Source, layout: &Layout, position: u64, plan: &mut Plan) -> R
     plan.bytes(record);
     plan.copy(layout.end + END_SIZE..source.len());
     Ok(())
+}
+#[test]
+fn a_comment_that_looks_like_a_locator_is_a_comment() {
+    // The last entry of the directory has a comment of 20 bytes that begins as a zip64 locator does.
+    let mut zip =
+        b"PK\x03\x04\x14\0\0\0\0\0\x21\0\x82\x56\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0a".to_vec();
+    let directory = zip.len();
+    zip.extend_from_slice(b"PK\x01\x02\x14\x03\x14\0\0\0\0\0\x21\0\x82\x56\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\x14\0\0\0\0\0\0\0\x80\x01\0\0\0\0a");
+    zip.extend_from_slice(b"PK\x06\x07not a locator...");
+    let size = zip.len() - directory;
+    zip.extend_from_slice(b"PK\x05\x06\0\0\0\0\x01\0\x01\0");
+    zip.extend_from_slice(&(size as u32).to_le_bytes());
+    zip.extend_from_slice(&(directory as u32).to_le_bytes());
+    zip.extend_from_slice(b"\0\0");
+    let (report, content) =
+        crate::normalize_bytes("x.zip", &zip, &crate::Options::default()).unwrap();
+    assert!(report.changed());
+    let (_, again) =
+        crate::normalize_bytes("x.zip", &content.unwrap(), &crate::Options::default()).unwrap();
+    assert_eq!(again, None);
 }
