@@ -332,19 +332,27 @@ fn nobody_serves_is_unchecked() {
     assert_eq!(report["results"][0]["actual"], Value::Null);
 }
 
+macro_rules! signed {
+    ($($name:literal),*) => {
+        [$(($name, include_bytes!(concat!("../../verify/testdata/", $name)).as_slice())),*]
+    };
+}
+
+/// Sums, keys and signatures that other programs made (crates/verify/testdata says how).
+const SIGNED: [(&str, &[u8]); 5] = signed!(
+    "cli-v2.0.0.sha256",
+    "cli-v2.0.0.sig",
+    "cosign.pub",
+    "minisign.pub",
+    "sums.minisig"
+);
+
 #[test]
 fn a_signature_is_checked_before_anything_is_read() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
-    let data = concat!(env!("CARGO_MANIFEST_DIR"), "/../verify/testdata");
-    for file in [
-        "cli-v2.0.0.sha256",
-        "cli-v2.0.0.sig",
-        "cosign.pub",
-        "minisign.pub",
-        "sums.minisig",
-    ] {
-        fs::copy(Path::new(data).join(file), dir.join(file)).unwrap();
+    for (name, data) in SIGNED {
+        fs::write(dir.join(name), data).unwrap();
     }
     let published = [
         "cli-v2.0.0.sha256",

@@ -1,0 +1,15 @@
+//! Why two files differ: causes with names, each with evidence and a fix.
+//!
+//! "The digests differ" helps nobody. What helps is the name of what varied, the place where it
+//! shows, and the sentence that says how to stop it. This crate holds the catalogue of
+//! [`Cause`]s and compares two files of one format; archives and images, which are made of
+//! files, are taken apart by `verbatim-explain`.
+//!
+//! Whatever cannot be explained is said to be so: files that differ never come back without a
+//! [`Finding`].
+
+mod cause;
+mod comparison;
+
+pub use cause::{Cause, UnknownCause};
+pub use comparison::{Comparison, Excerpt, Finding};
