@@ -1,10 +1,7 @@
 """`container_sums`: the digests of a release's images."""
 
-load("@bazel_skylib//rules:common_settings.bzl", "BuildSettingInfo")
-load("//rules/private/providers:oci_image_info.bzl", "OciImageInfo")
-load("//rules/private/providers:oci_index_info.bzl", "OciIndexInfo")
-load(":checks.bzl", "check_exclusive", "check_line", "check_one_of", "fail_at", "show")
-load(":stamp.bzl", "STAMP_ATTRS", "status_files")
+load(":checks.bzl", "fail_at")
+load(":references.bzl", "REFERENCE_ATTRS", "add_values", "published_images")
 load(":sums_output.bzl", "SUMS_ATTRS", "make_sums")
 load(":toolchain.bzl", "TOOLCHAIN_TYPE")
 
@@ -27,170 +24,25 @@ def _record_arg(record):
             fields[key] = file.path
     return "--record=" + json.encode(fields)
 
-def _source(ctx, target):
-    """What there is to know about the digest of a target, and from which files."""
-    if OciImageInfo in target:
-        image = target[OciImageInfo]
-        return struct(kind = "image", image = image, index = None, files = {}, inputs = [image.manifest, image.config, image.metadata])
-    if OciIndexInfo in target:
-        index = target[OciIndexInfo]
-        inputs = [index.index]
-        for image in index.images:
-            inputs.extend([image.manifest, image.config, image.metadata])
-        return struct(kind = "index", image = None, index = index, files = {}, inputs = inputs)
-
-    groups = target[OutputGroupInfo] if OutputGroupInfo in target else struct()
-    if hasattr(groups, "digest") and hasattr(groups, "descriptor"):
-        digests = groups.digest.to_list()
-        descriptors = groups.descriptor.to_list()
-        if len(digests) != 1 or len(descriptors) != 1:
-            fail_at(ctx.label, "images", "the output groups `digest` and `descriptor` of {} hold {} and {} files, not one each; name a target of one image.".format(
-                show(target.label),
-                len(digests),
-                len(descriptors),
-            ))
-        return struct(
-            kind = "output_groups",
-            image = None,
-            index = None,
-            files = {"descriptor": descriptors[0], "digest": digests[0]},
-            inputs = [digests[0], descriptors[0]],
-        )
-
-    files = target[DefaultInfo].files.to_list()
-    if len(files) != 1:
-        fail_at(ctx.label, "images", "{} has {} files and is no image; name an image, an OCI layout, an archive of one, or a manifest.".format(
-            show(target.label),
-            len(files),
-        ))
-    if files[0].is_directory:
-        # The manifests in such a layout may be links into the target's runfiles.
-        inputs = files
-        if target[DefaultInfo].default_runfiles:
-            inputs = files + target[DefaultInfo].default_runfiles.files.to_list()
-        return struct(kind = "layout", image = None, index = None, files = {"layout": files[0]}, inputs = inputs)
-    return struct(kind = "file", image = None, index = None, files = {"file": files[0]}, inputs = files)
-
 def _container_sums_impl(ctx):
-    label = ctx.label
-    reference = {}
-    reference_files = {}
-    for part in ["registry", "prefix", "tag"]:
-        value = check_line(label, part, getattr(ctx.attr, part))
-        file = getattr(ctx.file, part + "_file")
-        check_exclusive(label, {part: bool(value), part + "_file": file != None})
-        if file:
-            reference_files[part] = file
-        elif value:
-            reference[part] = value
-    if ctx.attr.images and "registry" not in reference and "registry" not in reference_files:
-        fail_at(label, "registry", "is missing; write a host such as \"registry.example.com\", or give `registry_file`.")
     if not ctx.attr.images and not ctx.attr.deps:
-        fail_at(label, "images", "is empty, and so is `deps`; name images and what they are published as.")
-
-    defines = {}
-    for flag, key in ctx.attr.flags.items():
-        if not key or [c for c in key.elems() if not (c.isalnum() or c == "_")]:
-            fail_at(label, "flags", "{} is not a key; write letters, digits and \"_\", such as \"VERSION\", and use it as \"{{VERSION}}\".".format(repr(key)))
-        if BuildSettingInfo not in flag:
-            fail_at(label, "flags", "{} is not a build setting; name a `string_flag` of bazel_skylib.".format(show(flag.label)))
-        if key in defines:
-            fail_at(label, "flags", "two flags fill the key {}; give one of them another key.".format(repr(key)))
-        defines[key] = check_line(label, "flags", str(flag[BuildSettingInfo].value))
-
-    records = []
-    inputs = list(reference_files.values())
-    names = {}
-    for target, published in ctx.attr.images.items():
-        source = _source(ctx, target)
-        references = published.split(" ")
-        references = [text for text in references if text]
-        if not references:
-            fail_at(label, "images", "{} has no name; write what it is published as, such as \"app\" or \"app:v1\".".format(show(target.label)))
-        inputs.extend(source.inputs)
-        for text in references:
-            check_line(label, "images", text)
-            fields = {"kind": source.kind, "origin": show(target.label)}
-            own = dict(reference)
-            own_files = dict(reference_files)
-            name, colon, tag = text.partition(":")
-            if not name or (colon and not tag) or ":" in tag or "@" in text or name.startswith("/") or name.endswith("/"):
-                fail_at(label, "images", "{} is not a name; write \"name\" or \"name:tag\", the registry stands in `registry`.".format(repr(text)))
-            own["name"] = name
-            if tag:
-                own["tag"] = tag
-                own_files.pop("tag", None)
-            fields["reference"] = own
-            names[name] = None
-            if name in ctx.attr.kinds:
-                if source.kind not in ["layout", "file"]:
-                    fail_at(label, "kinds", "{} is not a layout that can be understood in two ways, so that there is nothing to settle; remove it.".format(show(target.label)))
-                fields["layout_kind"] = check_one_of(label, "kinds", ctx.attr.kinds[name], ["image", "index"])
-            records.append(struct(
-                fields = fields,
-                files = source.files,
-                image = source.image,
-                index = source.index,
-                kind = source.kind,
-                reference_files = own_files,
-            ))
-    for name in ctx.attr.kinds:
-        if name not in names:
-            fail_at(label, "kinds", "{} is not the name of one of the `images`; write one of {}.".format(repr(name), ", ".join([repr(n) for n in names])))
-
-    status = status_files(ctx)
+        fail_at(ctx.label, "images", "is empty, and so is `deps`; name images and what they are published as.")
+    published = published_images(ctx)
 
     def add_args(args):
-        args.add_all(records, map_each = _record_arg)
-        args.add_all(status, format_each = "--status=%s")
-        for key, value in defines.items():
-            args.add("--define=%s=%s" % (key, value))
+        args.add_all(published.records, map_each = _record_arg)
+        add_values(args, published)
 
     return make_sums(
         ctx,
-        add_args = add_args if records else None,
-        inputs = inputs + status,
+        add_args = add_args if published.records else None,
+        inputs = published.inputs + published.status,
+        published = published if published.records else None,
     )
 
 container_sums = rule(
     implementation = _container_sums_impl,
-    attrs = {
-        "flags": attr.label_keyed_string_dict(
-            doc = "Build settings that references may name: from a `string_flag` to a key, `{\"//:version\": \"VERSION\"}` for `tag = \"{VERSION}\"`.",
-            # Whatever is no flag gets our own message.
-            allow_files = True,
-        ),
-        "images": attr.label_keyed_string_dict(
-            doc = "The images: from a target to the `name` or `name:tag` that it is published as; several are separated by spaces. " +
-                  "A target is an `oci_image`, `oci_index` or `oci_import`; an image of another ruleset, with the output groups `digest` and `descriptor` " +
-                  "or with an OCI layout as its only output; or a file: a layout's archive, a manifest, an index.",
-            allow_files = True,
-        ),
-        "kinds": attr.string_dict(
-            doc = "For layouts that can be understood in two ways: from a name in `images` (without its tag) to `image` or `index`.",
-        ),
-        "prefix": attr.string(
-            doc = "What stands between registry and name, such as `team/project`. May hold `{KEY}`.",
-        ),
-        "prefix_file": attr.label(
-            doc = "A file in place of `prefix`.",
-            allow_single_file = True,
-        ),
-        "registry": attr.string(
-            doc = "The registry's host, with a port where it has one. May hold `{KEY}`, filled from `flags` and, where the target is stamped, from the workspace status.",
-        ),
-        "registry_file": attr.label(
-            doc = "A file in place of `registry`.",
-            allow_single_file = True,
-        ),
-        "tag": attr.string(
-            doc = "The tag of all images that name none. May hold `{KEY}`.",
-        ),
-        "tag_file": attr.label(
-            doc = "A file in place of `tag`.",
-            allow_single_file = True,
-        ),
-    } | STAMP_ATTRS | SUMS_ATTRS,
+    attrs = REFERENCE_ATTRS | SUMS_ATTRS,
     doc = """The digests of images under the references they are published as: what a release is checked against.
 
 `<name>.sha256` has a line per image, sorted:

@@ -151,6 +151,7 @@ def _oci_image_impl(ctx):
         layers = (base.layers if base else []) + layers,
         layouts = base.layouts if base else depset(),
         layouts_runfiles = base.layouts_runfiles if base else depset(),
+        remote_blobs = base.remote_blobs if base else depset(),
     )
 
 oci_image = rule(

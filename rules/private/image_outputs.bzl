@@ -38,7 +38,7 @@ def add_image_outputs(args, files):
     args.add(files.metadata, format = "--metadata=%s")
     return [files.manifest, files.config, files.digest, files.descriptor, files.metadata]
 
-def image_providers(ctx, files, *, platform, layers, layouts, layouts_runfiles):
+def image_providers(ctx, files, *, platform, layers, layouts, layouts_runfiles, remote_blobs = depset()):
     """Declare the layout and put the providers of an image together.
 
     Args:
@@ -48,6 +48,7 @@ def image_providers(ctx, files, *, platform, layers, layouts, layouts_runfiles):
         layers: list of OciLayerInfo.
         layouts: depset of Files that hold further layers.
         layouts_runfiles: depset of Files, what links in these layouts point to.
+        remote_blobs: depset of structs, see OciImageInfo.
 
     Returns:
         A list of providers.
@@ -72,6 +73,7 @@ def image_providers(ctx, files, *, platform, layers, layouts, layouts_runfiles):
             manifest = files.manifest,
             metadata = files.metadata,
             platform = platform,
+            remote_blobs = remote_blobs,
         ),
         OutputGroupInfo(
             config = depset([files.config]),

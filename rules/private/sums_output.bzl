@@ -1,5 +1,6 @@
 """What rules that write sums have in common."""
 
+load("//rules/private/providers:published_images_info.bzl", "PublishedImagesInfo")
 load("//rules/private/providers:sums_info.bzl", "SumsInfo")
 load(":toolchain.bzl", "run_verbatim", "verbatim_args")
 
@@ -10,13 +11,14 @@ SUMS_ATTRS = {
     ),
 }
 
-def make_sums(ctx, *, add_args, inputs):
+def make_sums(ctx, *, add_args, inputs, published = None):
     """Declare the sums of a target, merged with those of `deps`.
 
     Args:
         ctx: the context of a rule with `SUMS_ATTRS`.
         add_args: function that adds the target's own records to an Args object; None where it has none.
         inputs: list of the Files that they name.
+        published: a struct of `published_images`; None where the target names no images itself.
 
     Returns:
         A list of providers.
@@ -64,5 +66,10 @@ def make_sums(ctx, *, add_args, inputs):
     return [
         DefaultInfo(files = depset([text, json_file])),
         OutputGroupInfo(json = depset([json_file]), text = depset([text])),
+        PublishedImagesInfo(groups = ([published] if published else []) + [
+            group
+            for target in ctx.attr.deps
+            for group in target[PublishedImagesInfo].groups
+        ]),
         SumsInfo(json = json_file, text = text),
     ]

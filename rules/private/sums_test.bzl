@@ -4,9 +4,12 @@ load("//rules/private/providers:sums_info.bzl", "SumsInfo")
 load(":run.bzl", "verbatim_run", "verbatim_test")
 
 def _sums_text_impl(ctx):
-    return [DefaultInfo(files = depset([ctx.attr.sums[SumsInfo].text]))]
+    sums = ctx.attr.sums[SumsInfo]
 
-_sums_text = rule(
+    # The program finds the JSON beside the text.
+    return [DefaultInfo(files = depset([sums.text]), runfiles = ctx.runfiles([sums.json]))]
+
+sums_text = rule(
     implementation = _sums_text_impl,
     attrs = {
         "sums": attr.label(
@@ -15,7 +18,7 @@ _sums_text = rule(
             providers = [SumsInfo],
         ),
     },
-    doc = "The text of sums as one file.",
+    doc = "The text of sums as one file, for arguments that name it.",
 )
 
 def sums_test(name, sums, expected, **kwargs):
@@ -36,7 +39,7 @@ def sums_test(name, sums, expected, **kwargs):
     if label.repo_name != native.package_relative_label(":x").repo_name:
         fail("//{}:{}: attribute `expected`: {} is not a file of this workspace; check one in.".format(native.package_name(), name, label))
 
-    _sums_text(
+    sums_text(
         name = name + ".actual",
         sums = sums,
         tags = tags + ["manual"],

@@ -11,6 +11,8 @@ OciImageInfo = provider(
         "platform": "string: `os/architecture` or `os/architecture/variant`; the platform that was asked for.",
         "layers": "list of OciLayerInfo, bottom first: the layers of the image and of its bases that Bazel built.",
         "layouts": "depset of Files: OCI layouts (directories, archives, or files in `blobs/sha256`) that hold the layers of foreign bases.",
+        "remote_blobs": "depset of structs `file` (File among `layouts` that an action fetches when its bytes are needed), `digest` (string) and " +
+                        "`repository` (string, `registry/name`): layers that a registry has. Whoever can do without their bytes leaves the files alone.",
         "layouts_runfiles": "depset of Files: what links in these layouts point to.",
     },
 )

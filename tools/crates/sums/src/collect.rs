@@ -6,7 +6,7 @@
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
 
 use serde::Deserialize;
 use verbatim_digest::{Digest, Hasher};
@@ -270,53 +270,19 @@ pub struct Wanted {
 /// The files that a path stands for: itself under its own name, or, if it is a folder, every
 /// file below it under its path from there. `exclude` are the outputs, which may be there
 /// from an earlier time.
-pub fn files_at(path: &Path, exclude: &[PathBuf]) -> Result<Vec<Wanted>> {
-    let unreadable = |path: &Path, e| Error::io(path.display(), "cannot be read", e);
-    let mut found = Vec::new();
+///
+/// Folders are listed by several threads: for very many small files that takes as long as hashing them.
+pub fn files_at(path: &Path, exclude: &[PathBuf], threads: usize) -> Result<Vec<Wanted>> {
     let metadata = std::fs::metadata(path).map_err(|e| unreadable(path, e))?;
     if !metadata.is_dir() {
         let name = path.file_name().unwrap_or_default();
-        found.push(wanted(Path::new(name), path)?);
-        return Ok(found);
+        return Ok(vec![wanted(Path::new(name), path)?]);
     }
     let exclude: Vec<PathBuf> = exclude
         .iter()
         .filter_map(|path| path.canonicalize().ok())
         .collect();
-    let mut folders = vec![PathBuf::new()];
-    while let Some(folder) = folders.pop() {
-        let here = path.join(&folder);
-        for entry in std::fs::read_dir(&here).map_err(|e| unreadable(&here, e))? {
-            let entry = entry.map_err(|e| unreadable(&here, e))?;
-            let relative = folder.join(entry.file_name());
-            let full = entry.path();
-            let kind = entry.file_type().map_err(|e| unreadable(&full, e))?;
-            if kind.is_dir() {
-                folders.push(relative);
-                continue;
-            }
-            if kind.is_symlink() {
-                let target = std::fs::metadata(&full).map_err(|e| unreadable(&full, e))?;
-                if target.is_dir() {
-                    return Err(Error::new(
-                        ErrorKind::Unsupported,
-                        full.display(),
-                        "is a link to a folder, and could lead anywhere; name the folder itself with --files",
-                    ));
-                }
-            }
-            // By name first: looking up where a file really is costs more than hashing it.
-            let is_output = exclude
-                .iter()
-                .any(|path| path.file_name() == full.file_name())
-                && full
-                    .canonicalize()
-                    .is_ok_and(|full| exclude.contains(&full));
-            if !is_output {
-                found.push(wanted(&relative, &full)?);
-            }
-        }
-    }
+    let mut found = walk(threads, |folder| list(path, folder, &exclude))?;
     // Names are unique; this order is not that of the disk.
     found.sort_by(|a, b| a.name.cmp(&b.name));
     if found.is_empty() {
@@ -327,6 +293,115 @@ pub fn files_at(path: &Path, exclude: &[PathBuf]) -> Result<Vec<Wanted>> {
         ));
     }
     Ok(found)
+}
+
+fn unreadable(path: &Path, error: io::Error) -> Error {
+    Error::io(path.display(), "cannot be read", error)
+}
+
+/// What one folder holds: files to sum, and folders, as paths from the root.
+struct Listed {
+    files: Vec<Wanted>,
+    folders: Vec<PathBuf>,
+}
+
+/// List a folder below `root`.
+fn list(root: &Path, folder: &Path, exclude: &[PathBuf]) -> Result<Listed> {
+    let here = root.join(folder);
+    let (mut files, mut folders) = (Vec::new(), Vec::new());
+    for entry in std::fs::read_dir(&here).map_err(|e| unreadable(&here, e))? {
+        let entry = entry.map_err(|e| unreadable(&here, e))?;
+        let relative = folder.join(entry.file_name());
+        let full = entry.path();
+        let kind = entry.file_type().map_err(|e| unreadable(&full, e))?;
+        if kind.is_dir() {
+            folders.push(relative);
+            continue;
+        }
+        if kind.is_symlink() {
+            let target = std::fs::metadata(&full).map_err(|e| unreadable(&full, e))?;
+            if target.is_dir() {
+                return Err(Error::new(
+                    ErrorKind::Unsupported,
+                    full.display(),
+                    "is a link to a folder, and could lead anywhere; name the folder itself with --files",
+                ));
+            }
+        }
+        // By name first: looking up where a file really is costs more than hashing it.
+        let is_output = exclude
+            .iter()
+            .any(|path| path.file_name() == full.file_name())
+            && full
+                .canonicalize()
+                .is_ok_and(|full| exclude.contains(&full));
+        if !is_output {
+            files.push(wanted(&relative, &full)?);
+        }
+    }
+    Ok(Listed { files, folders })
+}
+
+/// The folders that are still to be listed, and how many are being listed.
+struct Queue {
+    folders: Vec<PathBuf>,
+    busy: usize,
+}
+
+/// List all folders from the root on; the order of what is found depends on the disk and the threads.
+/// Of several problems the first in order of paths is told.
+fn walk(threads: usize, list: impl Fn(&Path) -> Result<Listed> + Sync) -> Result<Vec<Wanted>> {
+    let queue = Mutex::new(Queue {
+        folders: vec![PathBuf::new()],
+        busy: 0,
+    });
+    let changed = Condvar::new();
+    let work = || {
+        let (mut found, mut failed) = (Vec::new(), Vec::new());
+        let mut here = queue.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(folder) = here.folders.pop() {
+                here.busy += 1;
+                drop(here);
+                let listed = list(&folder);
+                here = queue.lock().unwrap_or_else(PoisonError::into_inner);
+                here.busy -= 1;
+                match listed {
+                    Ok(listed) => {
+                        found.extend(listed.files);
+                        here.folders.extend(listed.folders);
+                    }
+                    Err(error) => failed.push((folder, error)),
+                }
+                changed.notify_all();
+            } else if here.busy == 0 {
+                return (found, failed);
+            } else {
+                here = changed.wait(here).unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+    };
+    let (mut found, mut failed) = (Vec::new(), Vec::new());
+    std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads.max(1)).map(|_| scope.spawn(work)).collect();
+        let own = work();
+        for (more, problems) in others
+            .into_iter()
+            .map(|other| {
+                other
+                    .join()
+                    .unwrap_or_else(|e| std::panic::resume_unwind(e))
+            })
+            .chain([own])
+        {
+            found.extend(more);
+            failed.extend(problems);
+        }
+    });
+    match failed.into_iter().min_by(|a, b| a.0.cmp(&b.0)) {
+        Some((_, error)) => Err(error),
+        None => Ok(found),
+    }
 }
 
 fn wanted(name: &Path, path: &Path) -> Result<Wanted> {

@@ -214,8 +214,9 @@ fn run_create(options: Create) -> anyhow::Result<Outcome> {
     // There may be very many files, so what is said of each is short.
     let mut wanted: Vec<Wanted> = Vec::new();
     let mut origins: Vec<(usize, String)> = Vec::new();
+    let threads = threads(options.threads);
     for path in &options.files {
-        let found = collect::files_at(path, &outputs).map_err(unchecked)?;
+        let found = collect::files_at(path, &outputs, threads).map_err(unchecked)?;
         origins.push((found.len(), path.display().to_string()));
         wanted.extend(found);
     }
@@ -229,7 +230,7 @@ fn run_create(options: Create) -> anyhow::Result<Outcome> {
         wanted.push(Wanted { name, path });
         origins.push((1, origin));
     }
-    let mut files = collect::hash_files(wanted, threads(options.threads))
+    let mut files = collect::hash_files(wanted, threads)
         .map_err(unchecked)?
         .into_iter();
     for (count, origin) in origins {
