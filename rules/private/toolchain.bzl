@@ -69,7 +69,9 @@ def run_verbatim(
         mnemonic,
         progress_message,
         path_mapping = False,
-        resource_set = None):
+        resource_set = None,
+        execution_requirements = {},
+        use_default_shell_env = False):
     """Run one subcommand as one action, without a shell and without an environment.
 
     Args:
@@ -82,6 +84,8 @@ def run_verbatim(
         progress_message: what Bazel shows while it runs.
         path_mapping: whether every path in `args` is one that Bazel can map, so that configurations share the action.
         resource_set: a function that tells Bazel how much of the machine the action takes.
+        execution_requirements: dict, further requirements.
+        use_default_shell_env: whether the action sees what `--action_env` names; only what reaches a network has a use for that.
     """
     ctx.actions.run(
         executable = verbatim_tool(ctx),
@@ -91,7 +95,8 @@ def run_verbatim(
         mnemonic = mnemonic,
         progress_message = progress_message,
         env = {},
-        execution_requirements = {"supports-path-mapping": ""} if path_mapping else {},
+        use_default_shell_env = use_default_shell_env,
+        execution_requirements = ({"supports-path-mapping": ""} if path_mapping else {}) | execution_requirements,
         resource_set = resource_set,
         toolchain = TOOLCHAIN_TYPE,
     )

@@ -9,6 +9,7 @@ mod progress;
 mod push_request;
 mod registry_options;
 mod sums_file;
+mod workspace;
 
 use std::process::ExitCode;
 

@@ -152,6 +152,24 @@ pub fn import(
     })
 }
 
+/// Choose one image as [`import`] does, of a layout whose layers need not be there: its documents are checked, and no layer is looked at.
+pub fn import_documents(layout: &Layout, platform: Option<&Platform>) -> Result<Imported> {
+    let candidate = choose(layout, images(layout, None)?, platform)?;
+    let manifest_name = layout.blob_name(&candidate.descriptor.digest);
+    let manifest = Manifest::parse(&candidate.manifest, &manifest_name)?;
+    let config_name = layout.blob_name(&manifest.config.digest);
+    let metadata = ImageMetadata::describe(
+        Named::new(&candidate.manifest, &manifest_name),
+        Named::new(&candidate.config, &config_name),
+        None,
+    )?;
+    Ok(Imported {
+        manifest: candidate.manifest,
+        config: candidate.config,
+        metadata,
+    })
+}
+
 /// The one image that is meant.
 pub(crate) fn choose(
     layout: &Layout,

@@ -12,6 +12,6 @@ mod source;
 mod tar;
 
 pub use check::{check, CheckedImage, Problem, Progress, Report};
-pub use import::{images, import, Candidate, Imported};
+pub use import::{images, import, import_documents, Candidate, Imported};
 pub use plan::{write_root, Inputs, LayerInput, Link, Plan};
 pub use source::Layout;

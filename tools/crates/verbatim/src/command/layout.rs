@@ -11,7 +11,7 @@ use anyhow::{anyhow, bail};
 use clap::builder::styling::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
-use verbatim_oci::layout::{check, import, Inputs, LayerInput, Layout, Plan, Progress, Report};
+use verbatim_oci::layout::{check, import, import_documents, Inputs, LayerInput, Layout, Plan, Progress, Report};
 use verbatim_oci::{json, Named, Platform};
 use verbatim_sums::Reference;
 
@@ -172,6 +172,9 @@ struct Import {
     /// Which image, os/architecture or os/architecture/variant.
     #[arg(long, value_name = "PLATFORM")]
     platform: Option<Platform>,
+    /// Check and read the documents only: layers need not be there, and what they hold is not compared with the config.
+    #[arg(long)]
+    shallow: bool,
     /// Write the manifest here.
     #[arg(long, value_name = "FILE")]
     manifest: Option<PathBuf>,
@@ -194,14 +197,19 @@ struct Import {
 
 fn run_import(options: Import) -> anyhow::Result<Outcome> {
     let layout = Layout::open(&options.layout).map_err(unchecked)?;
-    let bar = Bar::new();
-    let image = import(
-        &layout,
-        options.platform.as_ref(),
-        threads(options.threads),
-        bar.clone(),
-    );
-    bar.finish();
+    let image = if options.shallow {
+        import_documents(&layout, options.platform.as_ref())
+    } else {
+        let bar = Bar::new();
+        let image = import(
+            &layout,
+            options.platform.as_ref(),
+            threads(options.threads),
+            bar.clone(),
+        );
+        bar.finish();
+        image
+    };
     let image = image.map_err(unchecked)?;
     let digest = image.metadata.manifest.digest.to_string();
     write_files(vec![

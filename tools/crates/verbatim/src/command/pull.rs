@@ -12,10 +12,11 @@ use verbatim_oci::layout::Progress;
 use verbatim_oci::{json, Platform};
 use verbatim_registry::{runtime, Pull, Repository, Target};
 
-use super::image::print;
+use super::image::{print, write_files};
 use super::layout::Format;
 use crate::outcome::Outcome;
 use crate::registry_options::{failed, tell_retries, RegistryOptions};
+use crate::workspace::workspace_file;
 
 /// Pull an image from a registry into an OCI layout, checking every byte on the way.
 ///
@@ -58,6 +59,10 @@ pub struct Options {
     /// Print the digest that each reference stands for now, and fetch nothing else.
     #[arg(long, conflicts_with_all = ["blob", "output"])]
     pin: bool,
+    /// Put the digest that NAME:TAG@DIGEST stands for now in the place of DIGEST in this file, relative to the
+    /// workspace. For `bazel run`, which says where that is.
+    #[arg(long, value_name = "FILE", requires = "pin")]
+    update: Option<PathBuf>,
     /// Fetch one blob, REPOSITORY@DIGEST, into a file.
     #[arg(long)]
     blob: bool,
@@ -120,6 +125,21 @@ struct Pin {
 }
 
 fn pin(options: &Options, targets: Vec<Target>) -> anyhow::Result<Outcome> {
+    let pinned: Vec<Option<Digest>> = targets.iter().map(|target| target.digest).collect();
+    let targets: Vec<Target> = targets
+        .into_iter()
+        .map(|target| match (&options.update, target.digest) {
+            // The digest is what is to be replaced: the tag alone is asked for.
+            (Some(_), Some(_)) => Ok(Target {
+                digest: None,
+                ..target
+            }),
+            (Some(_), None) => {
+                bail!("--update: `{target}` has no digest that could be replaced; write NAME:TAG@sha256:…")
+            }
+            (None, _) => Ok(target),
+        })
+        .collect::<anyhow::Result<_>>()?;
     let client = options.registry.client(Some(tell_retries()))?;
     let pins = runtime()
         .context("no threads can be started")?
@@ -151,6 +171,9 @@ fn pin(options: &Options, targets: Vec<Target>) -> anyhow::Result<Outcome> {
             }
             anyhow::Ok(pins)
         })?;
+    if let Some(file) = &options.update {
+        update_pins(file, &pins, &pinned)?;
+    }
     match options.format {
         Format::Json => report(&PinReport {
             schema: "verbatim.pin/1",
@@ -166,6 +189,39 @@ fn pin(options: &Options, targets: Vec<Target>) -> anyhow::Result<Outcome> {
         }
     }
     Ok(Outcome::Done)
+}
+
+/// Put new digests in the place of old ones, wherever these are named in the file.
+fn update_pins(
+    file: &std::path::Path,
+    pins: &[Pin],
+    pinned: &[Option<Digest>],
+) -> anyhow::Result<()> {
+    let path = workspace_file(file)?;
+    let shown = file.display();
+    let old = std::fs::read_to_string(&path).with_context(|| format!("cannot read {shown}"))?;
+    let mut new = old.clone();
+    for (pin, from) in pins.iter().zip(pinned) {
+        let Some(from) = from else { continue };
+        if !new.contains(&from.to_string()) {
+            bail!(
+                "{shown}: does not name {from}, the digest of {} that is to be replaced; change it by hand to {}",
+                pin.reference,
+                pin.digest
+            );
+        }
+        new = new.replace(&from.to_string(), &pin.digest.to_string());
+        let what = if *from == pin.digest {
+            "is up to date".to_owned()
+        } else {
+            format!("{from} became {}", pin.digest)
+        };
+        eprintln!("{shown}: {}: {what}", pin.reference);
+    }
+    if new != old {
+        write_files(vec![(Some(path.as_path()), new.into_bytes())])?;
+    }
+    Ok(())
 }
 
 #[derive(Serialize)]

@@ -15,6 +15,7 @@ use super::image::{argument, pair, print, write_files};
 use super::layout::{colours, threads, Format};
 use crate::outcome::{unchecked, Outcome};
 use crate::sums_file::{beside, load, read_record, read_text};
+use crate::workspace::workspace_file;
 
 /// The sums of a release: one sha256 per image and per file, in a text that anyone can check.
 #[derive(Debug, clap::Args)]
@@ -635,26 +636,9 @@ struct Update {
 }
 
 fn run_update(options: Update) -> anyhow::Result<Outcome> {
-    // The one place where the environment is read: nothing else tells a program that
-    // `bazel run` started where the sources are.
-    let workspace = std::env::var_os("BUILD_WORKSPACE_DIRECTORY")
-        .filter(|folder| !folder.is_empty())
-        .ok_or_else(|| {
-            anyhow!("BUILD_WORKSPACE_DIRECTORY is not set; start this with `bazel run`")
-        })?;
-    let inside = options
-        .destination
-        .components()
-        .all(|part| matches!(part, std::path::Component::Normal(_)));
-    if !inside || options.destination.as_os_str().is_empty() {
-        bail!(
-            "{}: is not a path inside the workspace; give it relative to its top, without `..`",
-            options.destination.display()
-        );
-    }
+    let path = workspace_file(&options.destination)?;
     let (data, name) = read_text(&options.actual)?;
     let count = text::parse(&data, &name)?.sums.len();
-    let path = Path::new(&workspace).join(&options.destination);
     let shown = options.destination.display();
     if std::fs::read(&path).is_ok_and(|old| old == data) {
         print(&format!("{shown}: holds these {count} sums already\n"))?;
