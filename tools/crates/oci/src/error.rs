@@ -81,6 +81,17 @@ impl Error {
         }
     }
 
+    /// The same problem once more, for another that it concerns.
+    pub(crate) fn copy(&self) -> Self {
+        Self {
+            kind: self.kind,
+            file: self.file.clone(),
+            pointer: self.pointer.clone(),
+            what: self.what(),
+            source: None,
+        }
+    }
+
     /// The same problem, at a place inside a JSON file (RFC 6901).
     pub fn at(mut self, pointer: impl Into<String>) -> Self {
         self.pointer = Some(pointer.into());

@@ -239,6 +239,13 @@ impl Url {
         Some(url)
     }
 
+    /// What lies below this folder, by a path that is escaped already.
+    pub(crate) fn below(&self, path: &str) -> Option<Self> {
+        let mut url = self.clone();
+        url.path.push_str(path);
+        (url.path.len() <= MAX_URL).then_some(url)
+    }
+
     /// Add to the query; name and value are escaped.
     pub(crate) fn with_query(mut self, name: &str, value: &str) -> Self {
         let query = self.query.get_or_insert_with(String::new);

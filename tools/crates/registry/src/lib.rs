@@ -6,11 +6,13 @@
 //! hostile: everything read has a limit, every wait an end, every retry a bound, and a
 //! credential goes to the host that it is for and nowhere else.
 
+mod asset;
 mod auth;
 mod blob;
 mod body;
 mod client;
 mod credentials;
+mod deep;
 mod error;
 mod exchange;
 mod files;
@@ -28,9 +30,11 @@ mod secret;
 mod time;
 mod words;
 
+pub use asset::Assets;
 pub use blob::{BlobReader, BlobStream};
 pub use client::{runtime, Client, OnRetry, Options};
 pub use credentials::{CredentialHelper, Credentials};
+pub use deep::Remote;
 pub use error::{Error, ErrorKind};
 pub use host::HostPort;
 pub use limits::{Limits, Retries, Retry, Timeouts};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::check::{Progress, Walk};
+use super::check::{read_all, Progress, Walk};
 use super::source::Layout;
 use crate::error::{Error, ErrorKind, Result};
 use crate::{Config, Descriptor, Document, ImageMetadata, Index, Manifest, Named, Platform};
@@ -136,15 +136,18 @@ pub fn import(
         "/manifests",
         0,
     )?;
-    let mut read = walk.read_blobs(threads, progress);
     let mut errors = std::mem::take(&mut walk.problems);
-    errors.append(&mut read.errors);
+    let mut unpacked = std::collections::BTreeMap::new();
+    for mut read in read_all(&[walk], threads, progress) {
+        errors.append(&mut read.errors);
+        unpacked.append(&mut read.unpacked);
+    }
     // Which of several is told first must not depend on threads.
     errors.sort_by_cached_key(ToString::to_string);
     if let Some(error) = errors.into_iter().next() {
         return Err(error);
     }
-    metadata.set_uncompressed_sizes(|digest| read.unpacked.get(digest).copied());
+    metadata.set_uncompressed_sizes(|digest| unpacked.get(digest).copied());
     Ok(Imported {
         manifest: candidate.manifest,
         config: candidate.config,

@@ -11,7 +11,9 @@ mod plan;
 mod source;
 mod tar;
 
-pub use check::{check, CheckedImage, Problem, Progress, Report};
+pub use check::{
+    check, check_roots, Blobs, Checked, CheckedImage, Content, Problem, Progress, Report, Root,
+};
 pub use import::{images, import, import_documents, Candidate, Imported};
 pub use plan::{write_root, Inputs, LayerInput, Link, Plan};
 pub use source::Layout;

@@ -1,0 +1,165 @@
+//! Published files that are no images: whatever an address of http or https gives.
+
+use http::header;
+use verbatim_digest::{Digest, Hasher};
+
+use crate::client::Client;
+use crate::error::Error;
+use crate::exchange::Call;
+use crate::host::{Scheme, Url};
+use crate::name::Repository;
+
+/// The largest file that is read.
+const MAX_FILE: u64 = 64 << 30;
+
+/// A folder of published files, by its address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assets(Url);
+
+impl std::str::FromStr for Assets {
+    type Err = Error;
+
+    /// `https://HOST/PATH`; what is published lies below it.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let wrong = |why: &str| {
+            Error::Options(format!(
+                "`{}` is no address of a folder: {why}",
+                crate::error::printable(text, 300)
+            ))
+        };
+        if text.contains(['?', '#']) {
+            return Err(wrong("leave out what follows `?` or `#`"));
+        }
+        let mut text = text.to_owned();
+        if !text.ends_with('/') {
+            text.push('/');
+        }
+        Url::parse(&text)
+            .map(Self)
+            .ok_or_else(|| wrong("write https://HOST/PATH, without a user name"))
+    }
+}
+
+impl Assets {
+    /// Whether a text is meant as an address, and not as a path.
+    pub fn is_address(text: &str) -> bool {
+        text.starts_with("https://") || text.starts_with("http://")
+    }
+}
+
+impl Client {
+    /// The digest of a published file, made from its bytes, and how many there are.
+    ///
+    /// No credential goes with the request. A file that was cut is read again from its
+    /// start, as often as anything is tried.
+    pub async fn asset(&self, assets: &Assets, name: &str) -> Result<(Digest, u64), Error> {
+        let path: Vec<String> = name.split('/').map(segment).collect();
+        let url = assets
+            .0
+            .below(&path.join("/"))
+            .ok_or_else(|| Error::Options(format!("`{name}` is too long for an address")))?;
+        if url.scheme == Scheme::Http && !self.allows_plain(&url.host) {
+            return Err(Error::Options(format!(
+                "{url} is not encrypted; if that is meant, allow it with --plain-http {}",
+                url.host
+            )));
+        }
+        let nobody = Repository {
+            registry: url.host.to_string(),
+            name: String::new(),
+        };
+        let mut call = Call::get(&nobody, url);
+        call.scopes.clear();
+        call.stranger = true;
+        let attempts = self.options().retries.attempts.max(1);
+        let mut attempt = 1;
+        loop {
+            let error = match self.try_asset(&call).await {
+                Ok(found) => return Ok(found),
+                // What `send` gave up has been tried often enough.
+                Err((error, true)) if attempt < attempts && error.is_transient() => error,
+                Err((error, _)) => return Err(error),
+            };
+            attempt += 1;
+            self.pause(&call.url, &error, None, attempt, attempts).await;
+        }
+    }
+
+    /// The file, or why not, and whether that happened while it came.
+    async fn try_asset(&self, call: &Call) -> Result<(Digest, u64), (Error, bool)> {
+        let _permit = self.permit().await;
+        let mut answer = self.send(call).await.map_err(|e| (e, false))?;
+        answer.must_be_whole("a file").map_err(|e| (e, false))?;
+        let announced = answer
+            .header(header::CONTENT_LENGTH)
+            .and_then(|value| value.parse::<u64>().ok());
+        let too_large = |url: &Url| Error::TooLarge {
+            url: url.to_string(),
+            what: "the file",
+            limit: MAX_FILE,
+        };
+        if announced.is_some_and(|size| size > MAX_FILE) {
+            return Err((too_large(&answer.url), false));
+        }
+        let mut hasher = Hasher::new();
+        let mut bytes = 0u64;
+        while let Some(chunk) = answer.body.chunk().await.map_err(|e| (e, true))? {
+            bytes += chunk.len() as u64;
+            if bytes > MAX_FILE {
+                return Err((too_large(&answer.url), false));
+            }
+            hasher.update(&chunk);
+        }
+        Ok((hasher.finish(), bytes))
+    }
+}
+
+/// A path segment in an address (RFC 3986, section 3.3).
+fn segment(text: &str) -> String {
+    use std::fmt::Write as _;
+    let mut out = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@".contains(&byte) {
+            out.push(byte.into());
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_folders() {
+        for text in [
+            "https://example.com/releases/v1",
+            "https://example.com/releases/v1/",
+            "http://127.0.0.1:8080",
+        ] {
+            assert!(text.parse::<Assets>().is_ok(), "{text}");
+            assert!(Assets::is_address(text));
+        }
+        for text in [
+            "https://user@example.com/x",
+            "https://example.com/x?y",
+            "ftp://example.com/",
+            "https://",
+        ] {
+            assert!(text.parse::<Assets>().is_err(), "{text}");
+        }
+        assert!(!Assets::is_address("dist"));
+    }
+
+    #[test]
+    fn names_become_segments() {
+        assert_eq!(segment("a b%c?d#e"), "a%20b%25c%3Fd%23e");
+        assert_eq!(segment("tool-1.0_linux~x"), "tool-1.0_linux~x");
+        let assets: Assets = "https://example.com/v1".parse().unwrap();
+        let joined = assets.0.below("a:b/c").unwrap().to_string();
+        assert_eq!(joined, "https://example.com/v1/a:b/c");
+    }
+}
