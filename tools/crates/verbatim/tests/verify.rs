@@ -234,6 +234,81 @@ fn files_are_checked_where_they_lie() {
     assert_eq!(exit, 3, "{stderr}");
 }
 
+/// Serve a folder until the test ends; its address.
+fn serve(folder: std::path::PathBuf) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/v1", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let folder = folder.clone();
+            std::thread::spawn(move || {
+                use std::io::{BufRead as _, BufReader};
+                let mut reader = BufReader::new(stream.try_clone().unwrap());
+                let mut line = String::new();
+                while reader.read_line(&mut line).is_ok_and(|n| n > 0) {
+                    if line.ends_with("\r\n\r\n") {
+                        break;
+                    }
+                }
+                let path = line.split_whitespace().nth(1).unwrap_or_default();
+                let file = path.strip_prefix("/v1/").map(|name| folder.join(name));
+                let reply = match file.and_then(|file| fs::read(file).ok()) {
+                    Some(data) => [
+                        format!(
+                            "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+                            data.len()
+                        )
+                        .into_bytes(),
+                        data,
+                    ]
+                    .concat(),
+                    None => {
+                        b"HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+                            .to_vec()
+                    }
+                };
+                let _ = stream.write_all(&reply);
+            });
+        }
+    });
+    address
+}
+
+#[test]
+fn published_files_are_checked_by_their_address() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    fs::create_dir_all(dir.join("dist/bin")).unwrap();
+    fs::write(dir.join("dist/bin/a"), "a").unwrap();
+    fs::write(dir.join("dist/b"), "b").unwrap();
+    done(
+        dir,
+        &["sums", "create", "--files=dist", "-o", "files.sha256"],
+    );
+    let address = format!("--files={}", serve(dir.join("dist")));
+    let (exit, report, stderr) = verify(dir, &["files.sha256", &address]);
+    assert_eq!(exit, 0, "{report} {stderr}");
+    fs::write(dir.join("dist/bin/a"), "x").unwrap();
+    fs::remove_file(dir.join("dist/b")).unwrap();
+    let (exit, report, _) = verify(dir, &["files.sha256", &address]);
+    assert_eq!(exit, 1);
+    let verdicts: Vec<_> = report["results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| r["verdict"].as_str().unwrap())
+        .collect();
+    assert_eq!(verdicts, ["missing", "different"]);
+    let (exit, report, _) = verify(dir, &["files.sha256", "--files=http://127.0.0.1:9/v1"]);
+    assert_eq!(exit, 3, "{report}");
+    // Nobody reads an address that is not encrypted unless it was said.
+    let (exit, report, _) = verify(dir, &["files.sha256", "--files=http://example.com/v1"]);
+    assert_eq!(exit, 3, "{report}");
+    assert!(report.to_string().contains("--plain-http"), "{report}");
+    let (exit, _, stderr) = verify(dir, &["files.sha256", "--files=https://u@example.com/v1"]);
+    assert_eq!(exit, 2, "{stderr}");
+}
+
 #[test]
 fn pods_come_through_a_pipe() {
     let dir = tempfile::tempdir().unwrap();

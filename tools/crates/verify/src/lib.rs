@@ -8,7 +8,9 @@
 //! [`image::judge`] holds the heart: what two images have in common, from "the same bytes" down
 //! to "different, and where". Everything else finds the two sides for it.
 
+pub mod assets;
 pub mod container;
+pub mod deep;
 pub mod files;
 pub mod image;
 mod report;

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use verbatim_digest::Digest;
+use verbatim_oci::layout::Problem;
 
 use crate::{Judgement, PlatformJudgement, Verdict};
 
@@ -31,6 +32,9 @@ pub struct Finding {
     /// The images of an index, where the verdict was made of theirs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub platforms: Vec<PlatformJudgement>,
+    /// What is wrong below it, where every blob was read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<Problem>,
     /// In how many places it runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<usize>,
@@ -54,6 +58,7 @@ impl Finding {
             verdict: judgement.verdict,
             reasons: judgement.reasons,
             platforms: judgement.platforms,
+            problems: Vec::new(),
             count: None,
             places: Vec::new(),
         }

@@ -63,6 +63,25 @@ pub fn compare(
     findings
 }
 
+/// The references of which too little is known to say whether a container runs them: only
+/// their digest, and a runtime may tell that of a platform's manifest or of a config.
+pub fn undecided(
+    expected: &[Expected],
+    containers: &[Container],
+    mirrors: &[Mirror],
+) -> BTreeSet<usize> {
+    let release = Release::new(expected, mirrors);
+    containers
+        .iter()
+        .filter_map(|container| {
+            let (number, actual, judgement) = release.judge(container);
+            let number = number.filter(|&number| expected[number].image.is_none())?;
+            let open = matches!(judgement.verdict, Verdict::Different | Verdict::Unchecked);
+            (open && actual.is_some()).then_some(number)
+        })
+        .collect()
+}
+
 /// The number of a reference, the name where there is none, what runs, and the verdict.
 type Group = (Option<usize>, String, Option<Digest>, Verdict);
 
@@ -178,8 +197,13 @@ impl<'a> Release<'a> {
             );
             return (Some(number), actual, judgement);
         }
-        let judgement =
+        let mut judgement =
             Judgement::because(Verdict::Different, "another image runs under this name");
+        if self.expected[number].image.is_none() {
+            judgement.reasons.push(
+                "only the digest of what was released is known, and the registry could not be asked for more: if it is an index, keep the .json file beside the sums".to_owned(),
+            );
+        }
         (Some(number), actual, judgement)
     }
 

@@ -1,6 +1,7 @@
 //! What a registry serves under the references of a release.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use verbatim_digest::Digest;
 use verbatim_oci::{
@@ -53,6 +54,34 @@ pub async fn check(
         }
     }
     findings.into_iter().flatten().collect()
+}
+
+/// Ask for what was released by its digest, and describe it: its platforms, and their
+/// configs. What cannot be had within `patience` stays as it is.
+pub async fn look_up(
+    client: &Client,
+    expected: &mut [Expected],
+    numbers: &BTreeSet<usize>,
+    patience: Duration,
+) {
+    let mut tasks = tokio::task::JoinSet::new();
+    for &number in numbers {
+        let (client, one) = (client.clone(), expected[number].clone());
+        tasks.spawn(async move {
+            let repository = Repository::from(&one.reference);
+            let found = released(&client, &repository, &one).await;
+            (number, found.ok().flatten())
+        });
+    }
+    let all = async {
+        while let Some(Ok((number, image))) = tasks.join_next().await {
+            if image.is_some() {
+                expected[number].image = image;
+            }
+        }
+    };
+    // What has not come until then is given up with the set of tasks.
+    let _ = tokio::time::timeout(patience, all).await;
 }
 
 async fn check_one(client: &Client, expected: &Expected) -> Finding {

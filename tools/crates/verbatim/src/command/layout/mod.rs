@@ -1,28 +1,27 @@
 //! `verbatim layout`: OCI layouts, written, read and checked.
 
-use std::fmt::Write as _;
+mod check;
+
 use std::io::IsTerminal;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::thread::available_parallelism;
-use std::time::Duration;
 
 use anyhow::{anyhow, bail};
 use clap::builder::styling::{AnsiColor, Style};
-use indicatif::{ProgressBar, ProgressStyle};
-use serde::Serialize;
-use verbatim_oci::layout::{check, import, import_documents, Inputs, LayerInput, Layout, Plan, Progress, Report};
+use verbatim_oci::layout::{import, import_documents, Inputs, LayerInput, Layout, Plan};
 use verbatim_oci::{json, Named, Platform};
 use verbatim_sums::Reference;
 
 use super::image::{layer_input, print, write_files, LinkName};
-use crate::outcome::{unchecked, Outcome, Unchecked};
+use crate::outcome::{unchecked, Outcome};
+use crate::progress::Bar;
 
 /// Write, read and check OCI layouts: images as folders or tar archives.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLES
   Is every byte of an image what its documents say?
     verbatim layout check bazel-bin/image
+    verbatim layout check docker://registry.example.com/acme/app:v1
 
   One image out of a layout of several platforms:
     verbatim layout import app --platform=linux/arm64 --manifest=manifest.json --config=config.json")]
@@ -36,7 +35,7 @@ enum Command {
     Create(Create),
     Archive(Archive),
     Import(Import),
-    Check(Check),
+    Check(Box<check::Check>),
 }
 
 pub fn run(options: Options) -> anyhow::Result<Outcome> {
@@ -44,7 +43,7 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
         Command::Create(options) => run_create(options),
         Command::Archive(options) => run_archive(options),
         Command::Import(options) => run_import(options),
-        Command::Check(options) => run_check(options),
+        Command::Check(options) => check::run(*options),
     }
 }
 
@@ -200,7 +199,7 @@ fn run_import(options: Import) -> anyhow::Result<Outcome> {
     let image = if options.shallow {
         import_documents(&layout, options.platform.as_ref())
     } else {
-        let bar = Bar::new();
+        let bar = Bar::new("checking");
         let image = import(
             &layout,
             options.platform.as_ref(),
@@ -235,126 +234,11 @@ fn run_import(options: Import) -> anyhow::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// Check every byte of a layout against its documents.
-///
-/// All digests and sizes are recomputed, layers are unpacked and their content compared with
-/// the diff_ids of the config, platforms in indexes with those in configs, media types with
-/// the compression that is there. Layers are read in parallel and never held in memory.
-///
-/// Exit code 0: all is as the documents say; 1: something is wrong or missing; 2: it is no
-/// layout at all; 3: something could not be read.
-#[derive(Debug, clap::Args)]
-#[command(after_help = "EXAMPLES
-  verbatim layout check bazel-bin/image
-  verbatim layout check --format=json app.tar | jq .problems")]
-struct Check {
-    /// The layout, a folder or a tar archive.
-    #[arg(value_name = "LAYOUT")]
-    layout: PathBuf,
-    /// The form of the report.
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    format: Format,
-    /// How many blobs are read at a time; by default as many as there are cores.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    threads: Option<u16>,
-}
-
 /// The form of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Format {
     Text,
     Json,
-}
-
-/// The report for machines.
-#[derive(Serialize)]
-struct CheckReport<'a> {
-    schema: &'static str,
-    verdict: &'static str,
-    layout: String,
-    #[serde(flatten)]
-    report: &'a Report,
-}
-
-fn run_check(options: Check) -> anyhow::Result<Outcome> {
-    let layout = Layout::open(&options.layout).map_err(unchecked)?;
-    let bar = Bar::new();
-    let report = check(&layout, threads(options.threads), bar.clone());
-    bar.finish();
-    let report = report.map_err(unchecked)?;
-    let unreadable = report.problems.iter().find(|problem| problem.kind == "io");
-    let verdict = match (report.problems.is_empty(), unreadable) {
-        (true, _) => "valid",
-        (false, None) => "invalid",
-        (false, Some(_)) => "unchecked",
-    };
-    let name = options.layout.display().to_string();
-    match options.format {
-        Format::Json => print(&String::from_utf8(json::to_canonical_line(
-            &CheckReport {
-                schema: "verbatim.layout/1",
-                verdict,
-                layout: name,
-                report: &report,
-            },
-        )?)?)?,
-        Format::Text => print(&text_report(&name, verdict, &report))?,
-    }
-    if let Some(problem) = unreadable {
-        return Err(anyhow!("{}: {}", problem.file, problem.problem).context(Unchecked));
-    }
-    Ok(match verdict {
-        "valid" => Outcome::Done,
-        _ => Outcome::Different,
-    })
-}
-
-fn text_report(name: &str, verdict: &str, report: &Report) -> String {
-    let (good, bad) = colours();
-    let colour = if verdict == "valid" { good } else { bad };
-    let mut text = format!("{name}: {colour}{verdict}{colour:#}\n");
-    // Writing to a string cannot fail.
-    let _ = writeln!(
-        text,
-        "  published  {}  {}",
-        report.published.digest, report.published.media_type
-    );
-    let width = report
-        .images
-        .iter()
-        .map(|image| image.platform.to_string().len())
-        .max()
-        .unwrap_or(0);
-    for image in &report.images {
-        let _ = writeln!(
-            text,
-            "  image      {}  {:width$}  {} layers, {} bytes",
-            image.manifest,
-            image.platform.to_string(),
-            image.layers,
-            image.size
-        );
-    }
-    let _ = writeln!(
-        text,
-        "  read       {} blobs, {} bytes",
-        report.blobs, report.bytes
-    );
-    for file in &report.unreferenced {
-        let _ = writeln!(text, "  not named by any document: {file}");
-    }
-    for problem in &report.problems {
-        let place = match &problem.pointer {
-            Some(pointer) => format!("{} at {pointer}", problem.file),
-            None => problem.file.clone(),
-        };
-        let _ = writeln!(
-            text,
-            "{bad}{}{bad:#} {place}: {}",
-            problem.kind, problem.problem
-        );
-    }
-    text
 }
 
 /// Styles for good and bad news; plain where nobody looks, or where `NO_COLOR` is set.
@@ -377,34 +261,4 @@ pub(super) fn threads(asked: Option<u16>) -> usize {
         || available_parallelism().map_or(1, usize::from),
         usize::from,
     )
-}
-
-/// A progress bar on standard error, if that is a terminal.
-struct Bar(ProgressBar);
-
-impl Bar {
-    fn new() -> Arc<Self> {
-        let bar = ProgressBar::no_length();
-        if let Ok(style) = ProgressStyle::with_template(
-            "checking {wide_bar} {decimal_bytes}/{decimal_total_bytes} {eta}",
-        ) {
-            bar.set_style(style);
-        }
-        bar.enable_steady_tick(Duration::from_millis(250));
-        Arc::new(Self(bar))
-    }
-
-    fn finish(&self) {
-        self.0.finish_and_clear();
-    }
-}
-
-impl Progress for Bar {
-    fn total(&self, bytes: u64) {
-        self.0.set_length(bytes);
-    }
-
-    fn add(&self, bytes: u64) {
-        self.0.inc(bytes);
-    }
 }

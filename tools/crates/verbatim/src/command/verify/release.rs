@@ -1,0 +1,182 @@
+//! What was released: the sums, who signed them, and the document beside them.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::anyhow;
+use verbatim_digest::Digest;
+use verbatim_oci::json;
+use verbatim_sums::record::Image;
+use verbatim_sums::{text, FileName, Record, Reference, Subject, Sums};
+use verbatim_verify::served::Expected;
+use verbatim_verify::signature::{self, Input, Signed};
+use verbatim_verify::{Finding, Judgement, Verdict};
+
+use super::Options;
+use crate::outcome::{unchecked, Unchecked};
+use crate::sums_file::{read_record, read_text};
+
+/// What was released.
+pub(super) struct Release {
+    pub(super) name: String,
+    pub(super) sums: Sums,
+    pub(super) record: Option<Record>,
+    /// That the list was signed, where a key was given.
+    pub(super) signed: Option<Finding>,
+    pub(super) notes: Vec<String>,
+}
+
+impl Release {
+    /// The release, or what is wrong with its signature.
+    pub(super) fn read(options: &Options) -> anyhow::Result<Result<Self, Finding>> {
+        let (data, name) = read_text(&options.sums)?;
+        let mut notes = Vec::new();
+        let mut signed = None;
+        if let Some(key) = &options.key {
+            match check_signature(options, key, &data, &name)? {
+                Ok(good) => signed = Some(good),
+                Err(why) => {
+                    let judgement = Judgement::because(Verdict::Different, why);
+                    return Ok(Err(Finding::new(
+                        name,
+                        None,
+                        Some(Digest::of(&data)),
+                        judgement,
+                    )));
+                }
+            }
+        }
+        let parsed = text::parse(&data, &name)?;
+        for deviation in parsed.deviations.iter().take(3) {
+            notes.push(format!("{name}, {deviation}"));
+        }
+        if parsed.deviations.len() > 3 {
+            notes.push(format!(
+                "{name}: and {} more lines like these",
+                parsed.deviations.len() - 3
+            ));
+        }
+        let mut record = None;
+        if let Some((found, json)) = read_record(&options.sums)? {
+            match (found.check_against(&parsed.sums, &json, &name), &signed) {
+                // It names digests that the text does not, and nobody signed them.
+                (Ok(()), Some(_)) => notes.push(format!(
+                    "{json} is not used: the signature does not cover it"
+                )),
+                (Ok(()), None) => record = Some(found),
+                (Err(disagreement), _) => notes.push(format!("it is not used: {disagreement}")),
+            }
+        }
+        let signed = signed.map(|signed| {
+            let what = match signed.subject {
+                None => format!("signed ({})", signed.by),
+                Some(_) => format!("the file that it names is signed ({})", signed.by),
+            };
+            let own = Some(Digest::of(&data));
+            Finding::new(
+                name.clone(),
+                own,
+                own,
+                Judgement::because(Verdict::Identical, what),
+            )
+        });
+        Ok(Ok(Self {
+            name,
+            sums: parsed.sums,
+            record,
+            signed,
+            notes,
+        }))
+    }
+
+    pub(super) fn split(&self) -> (Vec<Expected>, Vec<(FileName, Digest)>) {
+        let (mut images, mut files) = (Vec::new(), Vec::new());
+        for (subject, digest) in self.sums.iter() {
+            match subject {
+                Subject::Image(reference) => images.push(Expected {
+                    reference: reference.clone(),
+                    digest,
+                    image: image_of(self.record.as_ref(), reference),
+                }),
+                Subject::File(name) => files.push((name.clone(), digest)),
+            }
+        }
+        (images, files)
+    }
+}
+
+pub(super) fn image_of(record: Option<&Record>, reference: &Reference) -> Option<Image> {
+    let images = &record?.images;
+    // In the order of references.
+    let at = images
+        .binary_search_by(|image| image.reference.cmp(reference))
+        .ok()?;
+    Some(images[at].clone()).filter(|image| !image.platforms.is_empty())
+}
+
+/// The digest of the only line, before anything else of the text is believed.
+fn single_digest(data: &[u8]) -> Option<Digest> {
+    let text = std::str::from_utf8(data).ok()?.trim_end_matches('\n');
+    let hex = text.get(..64).filter(|_| !text.contains('\n'))?;
+    Digest::from_hex(hex).ok()
+}
+
+/// Who signed the sums, or why nobody that is trusted did.
+fn check_signature(
+    options: &Options,
+    key: &str,
+    data: &[u8],
+    name: &str,
+) -> anyhow::Result<Result<Signed, String>> {
+    let path = match &options.signature {
+        Some(path) => path.clone(),
+        None => beside_signature(&options.sums)?,
+    };
+    let signature_data = json::read_file(&path, signature::MAX_FILE).map_err(unchecked)?;
+    let key_path = Path::new(key);
+    let inline = !key_path.exists()
+        && (key.starts_with("RW") || key.starts_with("ssh-") || key.starts_with("ecdsa-"));
+    let (key_data, key_name) = if inline {
+        (key.as_bytes().to_vec(), "on the command line".to_owned())
+    } else {
+        (
+            json::read_file(key_path, signature::MAX_FILE).map_err(unchecked)?,
+            key.to_owned(),
+        )
+    };
+    let signed = signature::check(
+        Input { data, file: name },
+        single_digest(data),
+        Input {
+            data: &key_data,
+            file: &key_name,
+        },
+        Input {
+            data: &signature_data,
+            file: &path.display().to_string(),
+        },
+        &options.ssh_namespace,
+    );
+    match signed {
+        Ok(signed) => Ok(Ok(signed)),
+        Err(error @ signature::Error::Bad { .. }) => Ok(Err(error.to_string())),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn beside_signature(sums: &Path) -> anyhow::Result<PathBuf> {
+    if sums != Path::new("-") {
+        for ending in [".sig", ".minisig", ".sign"] {
+            let mut name = sums.as_os_str().to_owned();
+            name.push(ending);
+            let path = PathBuf::from(name);
+            if path.exists() {
+                return Ok(path);
+            }
+        }
+    }
+    Err(anyhow!(
+        "there is no signature beside {}; name it with --signature=FILE",
+        sums.display()
+    )
+    .context(Unchecked))
+}

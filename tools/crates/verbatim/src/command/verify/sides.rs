@@ -1,0 +1,208 @@
+//! The other side: what is served, what runs, what lies on a disk, or another list.
+
+use std::io::Read;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{anyhow, Context};
+use verbatim_digest::Digest;
+use verbatim_registry::{Assets, Repository};
+use verbatim_sums::{collect, FileName, Reference, Subject};
+use verbatim_verify::served::Expected;
+use verbatim_verify::{
+    assets, container, deep, files as local, image, running, served, Finding, Judgement, Verdict,
+};
+
+use super::super::layout::threads;
+use super::release::{image_of, Release};
+use super::show::progress;
+use super::Options;
+use crate::outcome::{unchecked, Unchecked};
+use crate::progress::Bar;
+use crate::registry_options::tell_retries;
+use crate::sums_file;
+
+/// How long a registry is asked at most for what would make a finding about a cluster exact.
+const LOOK_UP: Duration = Duration::from_secs(10);
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    verbatim_registry::runtime().map_err(|e| {
+        anyhow::Error::from(e)
+            .context("the network cannot be used")
+            .context(Unchecked)
+    })
+}
+
+/// What runs.
+pub(super) fn pods(
+    options: &Options,
+    images: &[Expected],
+    path: &Path,
+) -> anyhow::Result<Vec<Finding>> {
+    let containers = read_containers(path)?;
+    let mirrors = options.registry.mirrors();
+    let unknown = running::undecided(images, &containers, mirrors);
+    if unknown.is_empty() {
+        return Ok(running::compare(images, containers, mirrors));
+    }
+    // A runtime may tell the manifest of a platform, or a config: which belong to an index
+    // that is known by its digest alone, its bytes say.
+    let mut images = images.to_vec();
+    let client = options.registry.client(None)?;
+    runtime()?.block_on(served::look_up(&client, &mut images, &unknown, LOOK_UP));
+    Ok(running::compare(&images, containers, mirrors))
+}
+
+/// Files in a folder, or below an address.
+pub(super) fn files(
+    options: &Options,
+    place: &Path,
+    files: &[(FileName, Digest)],
+) -> anyhow::Result<Vec<Finding>> {
+    match place.to_str().filter(|text| Assets::is_address(text)) {
+        Some(address) => {
+            let folder: Assets = address.parse().context("--files")?;
+            let client = options.registry.client(Some(tell_retries()))?;
+            let bar = progress(files.len());
+            let check = assets::check(&client, &folder, files, |_| bar.inc(1));
+            let findings = runtime()?.block_on(check);
+            bar.finish_and_clear();
+            Ok(findings)
+        }
+        None => local::check(place, files, threads(options.threads))
+            .with_context(|| format!("--files={} cannot be read", place.display()))
+            .map_err(|e| e.context(Unchecked)),
+    }
+}
+
+/// What a registry serves, and a remark about how much of it was read.
+pub(super) fn registry(
+    options: &Options,
+    images: Vec<Expected>,
+) -> anyhow::Result<(Vec<Finding>, Option<String>)> {
+    let client = options.registry.client(Some(tell_retries()))?;
+    let repositories: Vec<_> = images
+        .iter()
+        .map(|expected| Repository::from(&expected.reference))
+        .collect();
+    let bar = progress(images.len());
+    let runtime = runtime()?;
+    let mut findings = runtime.block_on(served::check(&client, images, |_| bar.inc(1)));
+    bar.finish_and_clear();
+    if !options.deep {
+        return Ok((findings, None));
+    }
+    let bar = Bar::new("reading");
+    let amount = deep::check(
+        &client,
+        runtime.handle(),
+        &repositories,
+        &mut findings,
+        bar.clone(),
+    );
+    bar.finish();
+    let note = format!(
+        "everything below was read: {} blobs, {} bytes",
+        amount.blobs, amount.bytes
+    );
+    Ok((findings, Some(note)))
+}
+
+fn read_containers(path: &Path) -> anyhow::Result<Vec<container::Container>> {
+    if path == Path::new("-") {
+        return Ok(container::read(std::io::stdin().lock(), "standard input")?);
+    }
+    let file = std::fs::File::open(path)
+        .with_context(|| format!("{} cannot be read", path.display()))
+        .map_err(|e| e.context(Unchecked))?;
+    let limited = file.take(4 << 30);
+    Ok(container::read(limited, &path.display().to_string())?)
+}
+
+/// Another list.
+pub(super) fn against(release: &Release, path: &Path) -> anyhow::Result<Vec<Finding>> {
+    let loaded = sums_file::load(path)?;
+    if let Some((record, json)) = &loaded.record {
+        record.check_against(&loaded.parsed.sums, json, &loaded.name)?;
+    }
+    let other = loaded.parsed.sums;
+    let record = loaded.record.map(|(record, _)| record);
+    let mut findings = Vec::new();
+    for (subject, digest) in release.sums.iter() {
+        let actual = other.get(subject);
+        let judgement = match actual {
+            None => Judgement::because(
+                Verdict::Missing,
+                format!("{} does not have it", loaded.name),
+            ),
+            Some(actual) if actual == digest => Judgement::identical(),
+            Some(_) => match subject {
+                Subject::File(_) => {
+                    Judgement::because(Verdict::Different, "the file has other contents")
+                }
+                Subject::Image(reference) => {
+                    match (image_of(release.record.as_ref(), reference), image_of(record.as_ref(), reference)) {
+                        (Some(expected), Some(actual)) => image::judge(&expected, &actual),
+                        _ => Judgement::because(
+                            Verdict::Different,
+                            "only the digests are known: keep the .json files beside the sums to learn more",
+                        ),
+                    }
+                }
+            },
+        };
+        findings.push(Finding::new(
+            subject.to_string(),
+            Some(digest),
+            actual,
+            judgement,
+        ));
+    }
+    for (subject, digest) in other.iter() {
+        if release.sums.get(subject).is_none() {
+            let judgement =
+                Judgement::because(Verdict::Extra, format!("{} does not have it", release.name));
+            findings.push(Finding::new(
+                subject.to_string(),
+                None,
+                Some(digest),
+                judgement,
+            ));
+        }
+    }
+    Ok(findings)
+}
+
+/// Layouts in place of a registry.
+pub(super) fn layouts(images: &[Expected], options: &[String]) -> anyhow::Result<Vec<Finding>> {
+    options
+        .iter()
+        .map(|option| {
+            let (reference, layout) = option
+                .split_once('=')
+                .ok_or_else(|| anyhow!("--layout={option}: write REFERENCE=LAYOUT"))?;
+            let reference: Reference = reference.parse().context("--layout")?;
+            let found = collect::of_path(reference.clone(), Path::new(layout), None).map_err(unchecked)?;
+            let name = reference.to_string();
+            Ok(match images.iter().find(|e| e.reference == reference) {
+                None => Finding::new(
+                    name,
+                    None,
+                    Some(found.digest),
+                    Judgement::because(Verdict::Extra, "it is no part of the release"),
+                ),
+                Some(expected) => {
+                    let judgement = match &expected.image {
+                        Some(known) => image::judge(known, &found),
+                        None if expected.digest == found.digest => Judgement::identical(),
+                        None => Judgement::because(
+                            Verdict::Different,
+                            "only the digest of what was released is known: keep the .json file beside the sums to learn more",
+                        ),
+                    };
+                    Finding::new(name, Some(expected.digest), Some(found.digest), judgement)
+                }
+            })
+        })
+        .collect()
+}
