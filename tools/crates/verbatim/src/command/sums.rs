@@ -8,6 +8,7 @@ use anyhow::{anyhow, bail, Context};
 use serde::{Deserialize, Serialize};
 use verbatim_oci::json;
 use verbatim_sums::collect::{self, Collection, Kind, Wanted};
+use verbatim_sums::record::Image;
 use verbatim_sums::request::{Request, Values};
 use verbatim_sums::{compare, text, Change, Record, Reference, Subject, Sums};
 
@@ -16,6 +17,9 @@ use super::layout::{colours, threads, Format};
 use crate::outcome::{unchecked, Outcome};
 use crate::sums_file::{beside, load, read_record, read_text};
 use crate::workspace::workspace_file;
+
+/// Fewer records than this are not worth a thread.
+const MIN_RECORDS: usize = 16;
 
 /// The sums of a release: one sha256 per image and per file, in a text that anyone can check.
 #[derive(Debug, clap::Args)]
@@ -179,6 +183,34 @@ struct FileRecord {
     origin: Option<String>,
 }
 
+/// What records describe, in their order. Each is three small files to read and to hash, so
+/// for a thousand of them all cores are used.
+fn described(
+    records: &[String],
+    values: &Values,
+    threads: usize,
+) -> Vec<anyhow::Result<(Image, String)>> {
+    let one = |record: &String| {
+        let request = Request::parse(record.as_bytes(), "--record")?;
+        let entry = request.image(values).map_err(unchecked)?;
+        Ok((entry, request.origin().to_owned()))
+    };
+    let size = records.len().div_ceil(threads).max(MIN_RECORDS);
+    std::thread::scope(|scope| {
+        let parts: Vec<_> = records
+            .chunks(size)
+            .map(|part| scope.spawn(move || part.iter().map(one).collect::<Vec<_>>()))
+            .collect();
+        parts
+            .into_iter()
+            .flat_map(|part| match part.join() {
+                Ok(part) => part,
+                Err(panic) => std::panic::resume_unwind(panic),
+            })
+            .collect()
+    })
+}
+
 fn run_create(options: Create) -> anyhow::Result<Outcome> {
     let mut collection = Collection::new();
     let mut kinds = kinds(&options.kinds)?;
@@ -205,10 +237,9 @@ fn run_create(options: Create) -> anyhow::Result<Outcome> {
     for (key, value) in &options.define {
         values.define(key, value);
     }
-    for record in &options.records {
-        let request = Request::parse(record.as_bytes(), "--record")?;
-        let entry = request.image(&values).map_err(unchecked)?;
-        collection.add_image(entry, request.origin())?;
+    for described in described(&options.records, &values, threads(options.threads)) {
+        let (entry, origin) = described?;
+        collection.add_image(entry, &origin)?;
     }
     let mut outputs: Vec<PathBuf> = options.output.output.iter().cloned().collect();
     outputs.extend(options.output.json());
