@@ -8,6 +8,7 @@
 
 mod cases;
 mod measure;
+mod registries;
 mod report;
 mod trees;
 
@@ -121,6 +122,7 @@ fn main() -> Result<()> {
         .collect::<Result<Vec<_>>>()?;
 
     let mut cases = cases::all(&verbatim, &bench, &extra);
+    cases.extend(registries::cases(&verbatim));
     if !options.only.is_empty() {
         cases.retain(|case| options.only.iter().any(|only| case.name.contains(only)));
         ensure!(
@@ -142,6 +144,12 @@ fn main() -> Result<()> {
     for tree in cases::trees(&cases) {
         trees::make(tree, &work)?;
     }
+    let asked = cases
+        .iter()
+        .any(|case| case.name.starts_with(registries::PREFIX));
+    let _registries = asked
+        .then(|| registries::start(&verbatim, &work))
+        .transpose()?;
     let mut results = Vec::new();
     for case in &cases {
         let result = measure::case(case, options.rounds, &work, &bench)?;
