@@ -52,8 +52,10 @@ impl<'a> Walk<'a> {
         for (i, descriptor) in index.manifests.iter().enumerate() {
             let pointer = format!("/manifests/{i}");
             if let Err(error) = self.descriptor(descriptor, file, &pointer, depth) {
+                // The error that says so comes from the next one that is counted.
+                let is_end = self.is_full() && error.kind() == ErrorKind::Limit;
                 self.problems.push(error);
-                if self.is_full() {
+                if is_end {
                     return;
                 }
             }
@@ -219,8 +221,9 @@ impl<'a> Walk<'a> {
                 .count(file, &pointer)
                 .and_then(|()| self.blob(layer, diff_id, file, &pointer))
             {
+                let is_end = self.is_full() && error.kind() == ErrorKind::Limit;
                 self.problems.push(error);
-                if self.is_full() {
+                if is_end {
                     break;
                 }
             }
