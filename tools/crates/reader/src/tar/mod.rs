@@ -88,6 +88,9 @@ pub struct Entry<'a, R> {
     pub xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
     /// Where the first header that belongs to the entry begins in the archive.
     pub offset: u64,
+    /// All of its headers byte for byte: long names and extended headers with their data, the
+    /// maps of sparse files aside. Empty unless [`Archive::keep_headers`] asks for them.
+    pub headers: Vec<u8>,
     archive: &'a mut Archive<R>,
 }
 
@@ -172,6 +175,8 @@ pub struct Archive<R> {
     content: Content,
     global: Attributes,
     holes_left: u64,
+    /// The headers of the entry that is being looked for, if somebody wants them.
+    headers: Option<Vec<u8>>,
     missing_end_is_fine: fn(&R) -> bool,
     saw_end_mark: bool,
     saw_header: bool,
@@ -218,6 +223,7 @@ impl<R: Read> Archive<R> {
             content: Content::default(),
             global: Attributes::default(),
             holes_left: MAX_HOLES,
+            headers: None,
             missing_end_is_fine: |_| false,
             saw_end_mark: false,
             saw_header: false,
@@ -230,6 +236,13 @@ impl<R: Read> Archive<R> {
     /// Only where something else says that the archive is whole, a digest for example.
     pub fn accept_missing_end(mut self) -> Self {
         self.missing_end_is_fine = |_| true;
+        self
+    }
+
+    /// Give out the headers of each entry as they are stored, for whoever compares archives
+    /// and not files. They are bounded as all that is kept of one entry.
+    pub fn keep_headers(mut self) -> Self {
+        self.headers = Some(Vec::new());
         self
     }
 
@@ -274,6 +287,7 @@ impl<R: Read> Archive<R> {
             size: parsed.size,
             xattrs: parsed.xattrs,
             offset: parsed.offset,
+            headers: self.headers.as_mut().map(std::mem::take).unwrap_or_default(),
             archive: self,
         }))
     }
@@ -420,6 +434,10 @@ impl<R: Read> Archive<R> {
             }
         }
         self.skip(padding(size), begins)?;
+        if let Some(headers) = &mut self.headers {
+            headers.extend_from_slice(&data);
+            headers.resize(headers.len().next_multiple_of(BLOCK), 0);
+        }
         Ok(data)
     }
 
@@ -473,6 +491,13 @@ impl<R: Read> Archive<R> {
             }
             self.saw_header = true;
             let header = Header::of(&block);
+            if let Some(headers) = &mut self.headers {
+                // A chain of global headers without an entry has no end of its own.
+                if headers.len() > 2 * MAX_METADATA as usize {
+                    headers.clear();
+                }
+                headers.extend_from_slice(&block);
+            }
             let begins = *ahead.begins.get_or_insert(at);
             match header.type_flag() {
                 b'x' | b'X' => {

@@ -1,6 +1,7 @@
 //! The subcommands, one a file.
 
 mod binary;
+mod diff;
 mod image;
 mod index;
 mod layer;
@@ -39,6 +40,7 @@ enum Command {
     Binary(binary::Options),
     Sums(sums::Options),
     Verify(Box<verify::Options>),
+    Diff(Box<diff::Options>),
     Pull(pull::Options),
     Push(push::Options),
     Load(load::Options),
@@ -55,6 +57,7 @@ pub fn run(arguments: Vec<OsString>) -> anyhow::Result<Outcome> {
         Command::Binary(options) => binary::run(options),
         Command::Sums(options) => sums::run(options),
         Command::Verify(options) => verify::run(*options),
+        Command::Diff(options) => diff::run(*options),
         Command::Pull(options) => pull::run(options),
         Command::Push(options) => push::run(options),
         Command::Load(options) => load::run(options),

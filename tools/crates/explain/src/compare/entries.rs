@@ -1,0 +1,519 @@
+//! Two trees of entries.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io;
+
+use verbatim_causes::Cause;
+use verbatim_reader::Kind as EntryKind;
+
+use super::fields::{self, Around};
+use super::{inside, Explainer};
+use crate::blob::{in_parallel, which_differ, Blob};
+use crate::place;
+use crate::report::{lossy, Difference, Kind, Level};
+use crate::tree::{Content, Entry, Tree};
+
+/// Which entries belong together: each in the order of the left side's paths.
+struct Join {
+    pairs: Vec<(usize, usize)>,
+    removed: Vec<usize>,
+    added: Vec<usize>,
+}
+
+impl Join {
+    fn of(left: &Tree, right: &Tree) -> Self {
+        let order = |tree: &Tree| {
+            let mut order: Vec<usize> = (0..tree.entries.len()).collect();
+            // A path that occurs twice is matched occurrence by occurrence: the sort is stable.
+            order.sort_by(|&a, &b| tree.entries[a].path.cmp(&tree.entries[b].path));
+            order
+        };
+        let (l, r) = (order(left), order(right));
+        let mut join = Self {
+            pairs: Vec::new(),
+            removed: Vec::new(),
+            added: Vec::new(),
+        };
+        let (mut i, mut j) = (0, 0);
+        while i < l.len() || j < r.len() {
+            let ordering = match (l.get(i), r.get(j)) {
+                (Some(&a), Some(&b)) => left.entries[a].path.cmp(&right.entries[b].path),
+                (Some(_), None) => std::cmp::Ordering::Less,
+                _ => std::cmp::Ordering::Greater,
+            };
+            match ordering {
+                std::cmp::Ordering::Less => {
+                    join.removed.push(l[i]);
+                    i += 1;
+                }
+                std::cmp::Ordering::Greater => {
+                    join.added.push(r[j]);
+                    j += 1;
+                }
+                std::cmp::Ordering::Equal => {
+                    join.pairs.push((l[i], r[j]));
+                    i += 1;
+                    j += 1;
+                }
+            }
+        }
+        join
+    }
+}
+
+/// The entry that holds the content of a file, behind any number of hard links.
+fn resolve(tree: &Tree, by_path: &HashMap<&[u8], usize>, mut index: usize) -> Option<usize> {
+    for _ in 0..64 {
+        match &tree.entries[index].kind {
+            EntryKind::File => return Some(index),
+            EntryKind::HardLink { target } => {
+                let target = place::plain(target);
+                index = *by_path.get(target)?;
+            }
+            _ => return None,
+        }
+    }
+    None
+}
+
+/// All that is needed of hard links on one side.
+struct Links<'a> {
+    tree: &'a Tree,
+    by_path: HashMap<&'a [u8], usize>,
+    groups: BTreeMap<usize, BTreeSet<&'a [u8]>>,
+}
+
+impl<'a> Links<'a> {
+    fn of(tree: &'a Tree) -> Self {
+        let mut links = Self {
+            tree,
+            by_path: HashMap::new(),
+            groups: BTreeMap::new(),
+        };
+        let is_link = |entry: &&Entry| matches!(entry.kind, EntryKind::HardLink { .. });
+        if !tree.entries.iter().any(|entry| is_link(&entry)) {
+            return links;
+        }
+        for (index, entry) in tree.entries.iter().enumerate() {
+            links.by_path.insert(&entry.path, index);
+        }
+        for (index, entry) in tree.entries.iter().enumerate() {
+            if let Some(root) = resolve(tree, &links.by_path, index) {
+                links.groups.entry(root).or_default().insert(&entry.path);
+            }
+        }
+        links
+    }
+
+    fn content(&self, index: usize) -> Option<usize> {
+        match self.tree.entries[index].kind {
+            EntryKind::File => Some(index),
+            _ => resolve(self.tree, &self.by_path, index),
+        }
+    }
+
+    /// The names of the same file, itself included.
+    fn names(&self, index: usize) -> BTreeSet<&'a [u8]> {
+        self.content(index)
+            .and_then(|root| self.groups.get(&root).cloned())
+            .unwrap_or_else(|| BTreeSet::from([&self.tree.entries[index].path[..]]))
+    }
+}
+
+impl Explainer<'_> {
+    /// Tell what differs between two trees. `path` is the path of what holds them, empty for the
+    /// artifact itself.
+    pub(crate) fn trees(
+        &mut self,
+        node: &mut Difference,
+        path: &str,
+        left: &Tree,
+        right: &Tree,
+        depth: u32,
+    ) -> io::Result<()> {
+        let join = Join::of(left, right);
+        let archives = !left.is_folder() && !right.is_folder();
+        let around = Around {
+            owners_and_times: archives || self.metadata,
+            attributes: archives,
+            order_differs: archives && tell_order(node, left, right, &join),
+            spelling: archives && tell_spelling(node, left, right, &join),
+        };
+        if archives && left.after != right.after {
+            node.because(
+                Cause::ArchiveHeader,
+                "bytes after the last entry",
+                left.after.to_string(),
+                right.after.to_string(),
+            );
+        }
+        let (left_links, right_links) = (Links::of(left), Links::of(right));
+        // Contents first: which of them differ decides what else is worth reading.
+        let contents: Vec<Option<(usize, usize)>> = join
+            .pairs
+            .iter()
+            .map(|&(l, r)| Some((left_links.content(l)?, right_links.content(r)?)))
+            .collect();
+        let differs = differing(left, right, &contents)?;
+        let mut nodes: Vec<(Vec<u8>, Difference)> = Vec::new();
+        let mut open: Vec<(usize, usize, usize)> = Vec::new();
+        for (at, &(l, r)) in join.pairs.iter().enumerate() {
+            let (a, b) = (&left.entries[l], &right.entries[r]);
+            let shown = inside(path, &lossy(&a.path));
+            let mut child = Difference::new(Level::Entry, shown, Kind::Changed);
+            fields::compare(&mut child, a, b, &around);
+            let changed = differs[at];
+            self.tell_links(&mut child, (&left_links, l), (&right_links, r), around.order_differs);
+            if changed {
+                if let Some((l, r)) = contents[at] {
+                    // A hard link shows the same content again.
+                    let again = matches!(a.kind, EntryKind::HardLink { .. })
+                        && matches!(b.kind, EntryKind::HardLink { .. });
+                    if !again {
+                        open.push((nodes.len(), l, r));
+                        nodes.push((a.path.clone(), child));
+                        continue;
+                    }
+                }
+            } else {
+                fields::compare_headers(&mut child, a, b);
+            }
+            if !child.says_nothing() {
+                nodes.push((a.path.clone(), child));
+            }
+        }
+        self.explain_contents(&mut nodes, path, (left, right), &open, depth);
+        self.one_sided(node, &mut nodes, path, (left, right), &join, depth)?;
+        nodes.sort_by(|a, b| a.0.cmp(&b.0));
+        node.children
+            .extend(nodes.into_iter().map(|(_, child)| child));
+        Ok(())
+    }
+
+    /// Contents that differ, one after the other.
+    fn explain_contents(
+        &mut self,
+        nodes: &mut [(Vec<u8>, Difference)],
+        path: &str,
+        (left, right): (&Tree, &Tree),
+        open: &[(usize, usize, usize)],
+        depth: u32,
+    ) {
+        // Beyond this nobody reads; what is said of the rest is only that it differs.
+        let room = usize::try_from(self.explained).unwrap_or(usize::MAX);
+        let (now, never) = open.split_at(open.len().min(room));
+        self.explained -= now.len() as u64;
+        for &(at, _, _) in never {
+            nodes[at]
+                .1
+                .not_examined("too many files differ; compare fewer of them at a time");
+        }
+        let bounds = self.bounds(depth);
+        let indices = |side: fn(&(usize, usize, usize)) -> usize| -> Vec<usize> {
+            now.iter().map(side).collect()
+        };
+        let fetched = left
+            .contents(&indices(|o| o.1), &bounds)
+            .and_then(|l| Ok((l, right.contents(&indices(|o| o.2), &bounds)?)));
+        let (l, r) = match fetched {
+            Ok(both) => both,
+            Err(e) => {
+                for &(at, _, _) in now {
+                    nodes[at].1.not_examined(&e);
+                }
+                return;
+            }
+        };
+        for &(at, li, ri) in now {
+            let child = &mut nodes[at].1;
+            let entry = &left.entries[li];
+            match (l.get(&li), r.get(&ri)) {
+                (Some(a), Some(b)) => {
+                    self.entry_content(child, path, entry, &right.entries[ri], (a, b), depth);
+                }
+                _ => child.not_examined("it could not be read a second time"),
+            }
+        }
+    }
+
+    fn entry_content(
+        &mut self,
+        child: &mut Difference,
+        path: &str,
+        entry: &Entry,
+        other: &Entry,
+        (a, b): (&Blob, &Blob),
+        depth: u32,
+    ) {
+        if entry.size != other.size {
+            child.field("size", entry.size.to_string(), other.size.to_string());
+        }
+        let place = place::of_file(&entry.path, a, b);
+        let found = child.findings.len();
+        let name = entry.path.rsplit(|&b| b == b'/').next().unwrap_or(&entry.path);
+        let name = if place::needs_path(&entry.path) {
+            &entry.path
+        } else {
+            name
+        };
+        let own = inside(path, &lossy(&entry.path));
+        if let Err(e) = self.content(child, &own, name, a, b, depth + 1) {
+            // A damaged archive in an archive is still a file that differs.
+            if child.findings.len() == found && child.children.is_empty() {
+                let _ = self.leaf(child, name, a, b);
+            }
+            child.not_examined(e);
+        }
+        if let Some((cause, evidence)) = place {
+            // Who reads a log wants to know that it is one, not which of its lines differ.
+            child.findings.truncate(found);
+            child.find(cause, "", evidence);
+        }
+        if child.findings.len() == found && child.children.is_empty() {
+            child.find(Cause::Unexplained, "", "the contents differ");
+        }
+    }
+
+    fn tell_links(
+        &self,
+        child: &mut Difference,
+        (left, l): (&Links<'_>, usize),
+        (right, r): (&Links<'_>, usize),
+        order_differs: bool,
+    ) {
+        let (a, b) = (&left.tree.entries[l].kind, &right.tree.entries[r].kind);
+        let shown = |kind: &EntryKind| match kind {
+            EntryKind::HardLink { target } => format!("hard link to {}", lossy(target)),
+            _ => "a file of its own".to_owned(),
+        };
+        let linked = |kind: &EntryKind| matches!(kind, EntryKind::HardLink { .. });
+        let both_files = [a, b]
+            .iter()
+            .all(|kind| linked(kind) || **kind == EntryKind::File);
+        if !both_files || a == b || (!linked(a) && !linked(b)) {
+            return;
+        }
+        child.field("hard link", shown(a), shown(b));
+        // Another order makes another one of the names the first, which is no cause of its own.
+        if order_differs && left.names(l) == right.names(r) {
+            return;
+        }
+        child.find(
+            Cause::Hardlink,
+            "",
+            format!("{} → {}", shown(a), shown(b)),
+        );
+    }
+
+    /// What only one side has.
+    fn one_sided(
+        &mut self,
+        node: &mut Difference,
+        nodes: &mut Vec<(Vec<u8>, Difference)>,
+        path: &str,
+        (left, right): (&Tree, &Tree),
+        join: &Join,
+        depth: u32,
+    ) -> io::Result<()> {
+        let moved = moves(left, right, join)?;
+        let gone: BTreeSet<usize> = moved.iter().map(|&(l, _)| l).collect();
+        let come: BTreeSet<usize> = moved.iter().map(|&(_, r)| r).collect();
+        for &(l, r) in &moved {
+            let (a, b) = (&left.entries[l], &right.entries[r]);
+            let shown = inside(path, &lossy(&b.path));
+            let mut child = Difference::new(Level::Entry, shown, Kind::Moved);
+            child.field("path", lossy(&a.path), lossy(&b.path));
+            fields::tell_move(&mut child, &a.path, &b.path);
+            nodes.push((b.path.clone(), child));
+        }
+        let sides = [
+            (left, &join.removed, &gone, Kind::Removed, Cause::RemovedFile),
+            (right, &join.added, &come, Kind::Added, Cause::AddedFile),
+        ];
+        for (tree, indices, moved, kind, cause) in sides {
+            let wanted: Vec<usize> = indices
+                .iter()
+                .copied()
+                .filter(|index| !moved.contains(index))
+                .collect();
+            let looked_at: Vec<usize> = wanted
+                .iter()
+                .copied()
+                .filter(|&index| place::may_be_special(&tree.entries[index].path))
+                .collect();
+            let contents = tree.contents(&looked_at, &self.bounds(depth))?;
+            for index in wanted {
+                let entry = &tree.entries[index];
+                if entry.path == b"." {
+                    // Whether a writer stores the folder itself is a matter of its manners.
+                    let side = if kind == Kind::Added { "right" } else { "left" };
+                    node.find(
+                        Cause::ArchiveHeader,
+                        "",
+                        format!("only the {side} side has an entry for the folder itself (`./`)"),
+                    );
+                    continue;
+                }
+                let shown = inside(path, &lossy(&entry.path));
+                let mut child = Difference::new(Level::Entry, shown, kind);
+                let what = format!("{} of {} bytes", fields::word(&entry.kind), entry.size);
+                let place = contents
+                    .get(&index)
+                    .and_then(|content| place::of_lone(&entry.path, &entry.kind, content));
+                match place {
+                    Some((cause, evidence)) => child.find(cause, "", evidence),
+                    None => child.find(cause, "", what),
+                }
+                nodes.push((entry.path.clone(), child));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// For each pair, whether the contents differ.
+fn differing(
+    left: &Tree,
+    right: &Tree,
+    contents: &[Option<(usize, usize)>],
+) -> io::Result<Vec<bool>> {
+    let mut differs = vec![false; contents.len()];
+    let mut jobs = Vec::new();
+    let mut hashes = Vec::new();
+    let mut places = (Vec::new(), Vec::new());
+    for (at, pair) in contents.iter().enumerate() {
+        let Some((l, r)) = *pair else { continue };
+        let (a, b) = (&left.entries[l], &right.entries[r]);
+        if a.size != b.size {
+            differs[at] = true;
+            continue;
+        }
+        match (&a.content, &b.content) {
+            (Content::Streamed(a), Content::Streamed(b)) => differs[at] = a != b,
+            (Content::Streamed(digest), _) => {
+                places.1.push(at);
+                hashes.push((*digest, right.content(r)?));
+            }
+            (_, Content::Streamed(digest)) => {
+                places.1.push(at);
+                hashes.push((*digest, left.content(l)?));
+            }
+            _ => {
+                if let (Some(a), Some(b)) = (left.content(l)?, right.content(r)?) {
+                    places.0.push(at);
+                    jobs.push((a, b));
+                }
+            }
+        }
+    }
+    for (at, result) in places.0.into_iter().zip(which_differ(&jobs)) {
+        differs[at] = result?;
+    }
+    let hashed = in_parallel(&hashes, || (), |(), (digest, blob)| {
+        Ok::<_, io::Error>(match blob {
+            Some(blob) => blob.digest()? != *digest,
+            None => true,
+        })
+    });
+    for (at, result) in places.1.into_iter().zip(hashed) {
+        differs[at] = result?;
+    }
+    Ok(differs)
+}
+
+/// Files that lie under another name on the other side.
+fn moves(left: &Tree, right: &Tree, join: &Join) -> io::Result<Vec<(usize, usize)>> {
+    let sizes = |tree: &Tree, indices: &[usize]| -> BTreeSet<u64> {
+        indices
+            .iter()
+            .map(|&i| &tree.entries[i])
+            .filter(|e| e.kind == EntryKind::File && e.size > 0)
+            .map(|e| e.size)
+            .collect()
+    };
+    let removed = sizes(left, &join.removed);
+    let both: BTreeSet<u64> = sizes(right, &join.added)
+        .intersection(&removed)
+        .copied()
+        .collect();
+    let digests = |tree: &Tree, indices: &[usize]| -> io::Result<Vec<(verbatim_digest::Digest, usize)>> {
+        let mut known = Vec::new();
+        let mut blobs = Vec::new();
+        for &index in indices {
+            let entry = &tree.entries[index];
+            if entry.kind != EntryKind::File || !both.contains(&entry.size) {
+                continue;
+            }
+            match (&entry.content, tree.content(index)?) {
+                (Content::Streamed(digest), _) => known.push((*digest, index)),
+                (_, Some(blob)) => blobs.push((index, blob)),
+                _ => {}
+            }
+        }
+        let hashed = in_parallel(&blobs, || (), |(), (_, blob)| blob.digest());
+        for ((index, _), digest) in blobs.iter().zip(hashed) {
+            known.push((digest?, *index));
+        }
+        Ok(known)
+    };
+    let mut there: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+    for (digest, index) in digests(right, &join.added)? {
+        there.entry(digest).or_default().push(index);
+    }
+    let mut moved = Vec::new();
+    for (digest, index) in digests(left, &join.removed)? {
+        if let Some(candidates) = there.get_mut(&digest) {
+            if !candidates.is_empty() {
+                moved.push((index, candidates.remove(0)));
+            }
+        }
+    }
+    moved.sort_unstable();
+    Ok(moved)
+}
+
+/// Tell if the entries that both sides have come in another order.
+fn tell_order(node: &mut Difference, left: &Tree, right: &Tree, join: &Join) -> bool {
+    let mut pairs = join.pairs.clone();
+    pairs.sort_unstable();
+    let Some(at) = pairs.windows(2).position(|two| two[0].1 > two[1].1) else {
+        return false;
+    };
+    let sorted = |tree: &Tree, indices: &mut dyn Iterator<Item = usize>| {
+        let paths: Vec<&[u8]> = indices.map(|i| &tree.entries[i].path[..]).collect();
+        paths.windows(2).all(|two| two[0] <= two[1])
+    };
+    let left_sorted = sorted(left, &mut pairs.iter().map(|p| p.0));
+    let mut by_right: Vec<usize> = pairs.iter().map(|p| p.1).collect();
+    by_right.sort_unstable();
+    let right_sorted = sorted(right, &mut by_right.iter().copied());
+    let how = match (left_sorted, right_sorted) {
+        (true, false) => "the left side is sorted by path, the right one is not",
+        (false, true) => "the right side is sorted by path, the left one is not",
+        _ => "neither side is sorted by path",
+    };
+    let first = |i: usize| lossy(&left.entries[pairs[i].0].path);
+    node.find(
+        Cause::FileOrder,
+        "",
+        format!(
+            "{how}; {} comes before {} on the left side only",
+            first(at),
+            first(at + 1)
+        ),
+    );
+    true
+}
+
+/// Tell once if all paths are spelled in another way.
+fn tell_spelling(node: &mut Difference, left: &Tree, right: &Tree, join: &Join) -> bool {
+    let first = join
+        .pairs
+        .iter()
+        .map(|&(l, r)| (left.entries[l].spelling, right.entries[r].spelling))
+        .find(|(l, r)| l != r);
+    if let Some((l, r)) = first {
+        node.because(Cause::ArchiveHeader, "spelling of paths", l.as_str(), r.as_str());
+    }
+    first.is_some()
+}

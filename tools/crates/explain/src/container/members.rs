@@ -1,0 +1,132 @@
+//! Members of an archive that is read at random: names, headers, contents.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use verbatim_causes::Cause;
+
+use crate::blob::{which_differ, Blob};
+use crate::compare::{fields, inside, Explainer};
+use crate::report::{lossy, Difference, Kind, Level};
+
+/// A member with what its archive says of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Member<H> {
+    pub(crate) name: Vec<u8>,
+    pub(crate) content: Blob,
+    pub(crate) header: H,
+}
+
+impl Explainer<'_> {
+    /// Compare the members of two archives by their names.
+    pub(crate) fn members<H>(
+        &mut self,
+        node: &mut Difference,
+        path: &str,
+        left: &[Member<H>],
+        right: &[Member<H>],
+        tell: fn(&mut Difference, &H, &H),
+        depth: u32,
+    ) -> io::Result<()> {
+        // A name may occur several times: each occurrence has its own number.
+        let keys = |members: &[Member<H>]| -> BTreeMap<(Vec<u8>, usize), usize> {
+            let mut seen: BTreeMap<&[u8], usize> = BTreeMap::new();
+            let mut keys = BTreeMap::new();
+            for (index, member) in members.iter().enumerate() {
+                let count = seen.entry(&member.name).or_default();
+                keys.insert((member.name.clone(), *count), index);
+                *count += 1;
+            }
+            keys
+        };
+        let (l, r) = (keys(left), keys(right));
+        let pairs: Vec<(usize, usize)> = l
+            .iter()
+            .filter_map(|(key, &i)| Some((i, *r.get(key)?)))
+            .collect();
+        tell_order(node, left, &pairs);
+        let blobs: Vec<(Blob, Blob)> = pairs
+            .iter()
+            .map(|&(i, j)| (left[i].content.clone(), right[j].content.clone()))
+            .collect();
+        let differ = which_differ(&blobs);
+        for (&(i, j), differs) in pairs.iter().zip(differ) {
+            let (a, b) = (&left[i], &right[j]);
+            let own = inside(path, &lossy(&a.name));
+            let mut child = Difference::new(Level::Entry, &own, Kind::Changed);
+            tell(&mut child, &a.header, &b.header);
+            if differs? {
+                let found = (child.findings.len(), child.children.len());
+                if let Err(e) =
+                    self.content(&mut child, &own, &a.name, &a.content, &b.content, depth + 1)
+                {
+                    if (child.findings.len(), child.children.len()) == found {
+                        let _ = self.leaf(&mut child, &a.name, &a.content, &b.content);
+                    }
+                    child.not_examined(e);
+                }
+                if (child.findings.len(), child.children.len()) == found {
+                    child.find(Cause::Unexplained, "", "the contents differ");
+                }
+            }
+            if !child.says_nothing() {
+                node.children.push(child);
+            }
+        }
+        let lone = |mine: &BTreeMap<(Vec<u8>, usize), usize>, theirs: &BTreeMap<_, usize>| {
+            mine.iter()
+                .filter(|(key, _)| !theirs.contains_key(*key))
+                .map(|(_, &index)| index)
+                .collect::<Vec<_>>()
+        };
+        let mut removed = lone(&l, &r);
+        let mut added = lone(&r, &l);
+        // The same content under another name.
+        removed.retain(|&i| {
+            let same = added.iter().position(|&j| {
+                let (a, b) = (&left[i].content, &right[j].content);
+                a.size() == b.size()
+                    && a.size() > 0
+                    && matches!(a.first_difference(b), Ok(None))
+            });
+            let Some(at) = same else { return true };
+            let to = &right[added.remove(at)].name;
+            let own = inside(path, &lossy(to));
+            let mut child = Difference::new(Level::Entry, own, Kind::Moved);
+            child.field("path", lossy(&left[i].name), lossy(to));
+            fields::tell_move(&mut child, &left[i].name, to);
+            node.children.push(child);
+            false
+        });
+        for (members, indices, kind, cause) in [
+            (left, removed, Kind::Removed, Cause::RemovedFile),
+            (right, added, Kind::Added, Cause::AddedFile),
+        ] {
+            for index in indices {
+                let member = &members[index];
+                let own = inside(path, &lossy(&member.name));
+                let mut child = Difference::new(Level::Entry, own, kind);
+                child.find(cause, "", format!("member of {} bytes", member.content.size()));
+                node.children.push(child);
+            }
+        }
+        node.children.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(())
+    }
+}
+
+fn tell_order<H>(node: &mut Difference, left: &[Member<H>], pairs: &[(usize, usize)]) {
+    let mut pairs = pairs.to_vec();
+    pairs.sort_unstable();
+    if let Some(two) = pairs.windows(2).find(|two| two[0].1 > two[1].1) {
+        node.find(
+            Cause::FileOrder,
+            "",
+            format!(
+                "{} comes before {} on the left side only",
+                lossy(&left[two[0].0].name),
+                lossy(&left[two[1].0].name)
+            ),
+        );
+    }
+}

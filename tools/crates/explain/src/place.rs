@@ -1,0 +1,111 @@
+//! Files whose path already says why they differ: logs, caches, what belongs to one machine.
+//!
+//! The paths are those of `verbatim-scrub`, which takes such files out of layers. They count
+//! only where they stand in a root file system, and where the content agrees with the path.
+
+use verbatim_causes::Cause;
+use verbatim_reader::Kind as EntryKind;
+use verbatim_scrub::{Action, Kind, Rules, Scrub};
+
+use crate::blob::Blob;
+
+/// The rules that speak of one machine or one run. Temporary folders, bytecode and keys in
+/// general are left out: those paths also occur in archives that are no root file system.
+const RULES: &str = "account-backup,apt-cache,dnf-cache,font-cache,home-cache,host-identity,host-key,hostname,ldconfig-aux,logs,machine-id,other-package-cache,package-journal,random-seed,search-index,update-stamp";
+
+fn cause_of(rule: &str) -> Option<Cause> {
+    Some(match rule {
+        "machine-id" | "host-identity" => Cause::MachineId,
+        "host-key" => Cause::HostKey,
+        "hostname" => Cause::Hostname,
+        "package-journal" => Cause::PackageDatabase,
+        "random-seed" => Cause::RandomId,
+        "account-backup" | "apt-cache" | "dnf-cache" | "font-cache" | "home-cache"
+        | "ldconfig-aux" | "logs" | "other-package-cache" | "search-index" | "update-stamp" => {
+            Cause::LogOrCache
+        }
+        _ => return None,
+    })
+}
+
+/// The first names of all paths that rules speak of: most entries lie elsewhere.
+pub(crate) fn may_be_special(path: &[u8]) -> bool {
+    let first = path.split(|&b| b == b'/').next().unwrap_or_default();
+    matches!(
+        first,
+        b"etc" | b"var" | b"boot" | b"root" | b"home" | b"usr" | b"lib"
+    )
+}
+
+/// The rule that would have taken a file out, if there is one.
+fn rule(path: &[u8], kind: &EntryKind, content: &Blob) -> Option<&'static str> {
+    if !may_be_special(path) {
+        return None;
+    }
+    let rules = Rules::parse(RULES).ok()?;
+    let mut scrub = Scrub::new(rules);
+    let kind = match kind {
+        EntryKind::File => Kind::File {
+            size: content.size(),
+        },
+        EntryKind::HardLink { .. } => Kind::HardLink,
+        EntryKind::Symlink { .. } => Kind::Symlink,
+        EntryKind::Directory => Kind::Directory,
+        _ => Kind::Other,
+    };
+    let start = content.head(scrub.needs(path, kind)).ok()?;
+    match scrub.visit(path, kind, &start) {
+        Action::Fail(refusal) => Some(refusal.rule),
+        Action::Keep => None,
+        Action::Drop | Action::Rewrite(_) => scrub.done().first().map(|done| done.rule),
+    }
+}
+
+/// Why two files of a path differ, if the path says so.
+pub(crate) fn of_file(path: &[u8], left: &Blob, right: &Blob) -> Option<(Cause, String)> {
+    // One of them may be empty or clean already.
+    let rule = rule(path, &EntryKind::File, left).or_else(|| rule(path, &EntryKind::File, right))?;
+    let cause = cause_of(rule)?;
+    // Lists of packages and names of hosts may be meant; then both say something plain.
+    let evidence = match (cause, short_line(left), short_line(right)) {
+        (Cause::MachineId | Cause::Hostname, Some(l), Some(r)) => format!("{l} → {r}"),
+        _ => format!("a file of the kind `{rule}`: it is written anew on each machine or run"),
+    };
+    Some((cause, evidence))
+}
+
+/// Why only one side has a file, if the path says so.
+pub(crate) fn of_lone(path: &[u8], kind: &EntryKind, content: &Blob) -> Option<(Cause, String)> {
+    let rule = rule(path, kind, content)?;
+    let cause = cause_of(rule)?;
+    Some((
+        cause,
+        format!("only on one side; a file of the kind `{rule}`, which differs from one machine or run to the next"),
+    ))
+}
+
+fn short_line(blob: &Blob) -> Option<String> {
+    let head = blob.head(200).ok()?;
+    let text = String::from_utf8(head).ok()?;
+    let line = text.lines().next().unwrap_or("");
+    Some(if line.is_empty() {
+        "(empty)".to_owned()
+    } else {
+        line.to_owned()
+    })
+}
+
+/// Whether the format is known by the whole path and not by the name alone.
+pub(crate) fn needs_path(path: &[u8]) -> bool {
+    path.starts_with(b"etc/") || path.starts_with(b"var/lib/") || path.starts_with(b"usr/lib/sysimage/") || path.starts_with(b"lib/apk/")
+}
+
+/// A path as entries are called.
+pub(crate) fn plain(mut path: &[u8]) -> &[u8] {
+    loop {
+        path = match path {
+            [b'.', b'/', rest @ ..] | [b'/', rest @ ..] | [rest @ .., b'/'] => rest,
+            _ => return path,
+        };
+    }
+}

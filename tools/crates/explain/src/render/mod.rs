@@ -1,0 +1,79 @@
+//! The report for people.
+
+mod html;
+mod text;
+
+use verbatim_causes::Cause;
+
+pub use self::html::html;
+pub use self::text::text;
+use crate::report::Difference;
+
+/// How much of a report is shown. It never changes what the report says.
+#[derive(Debug, Clone, Default)]
+pub struct View {
+    /// Only differences of these causes; of all if there is none.
+    pub only: Vec<Cause>,
+    /// Levels of the tree; all if `None`.
+    pub depth: Option<usize>,
+    /// Write escape sequences for colours.
+    pub colour: bool,
+}
+
+impl View {
+    /// Whether a difference, or one below it, is to be seen.
+    fn shows(&self, difference: &Difference) -> bool {
+        self.only.is_empty()
+            || difference
+                .findings
+                .iter()
+                .any(|finding| self.only.contains(&finding.cause))
+            || difference.children.iter().any(|child| self.shows(child))
+    }
+}
+
+/// Text of others, fit for a terminal: no control character, nothing that turns the direction
+/// of writing, nothing invisible.
+pub fn printable(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        let hidden = c.is_control()
+            || matches!(c,
+                '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
+        if hidden {
+            safe.extend(c.escape_unicode());
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
+}
+
+/// What a cause is seen at, without the part that its parent already shows.
+fn relative<'a>(path: &'a str, parent: &str) -> &'a str {
+    path.strip_prefix(parent)
+        .and_then(|rest| rest.strip_prefix('!'))
+        .filter(|rest| !rest.is_empty())
+        .unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_reaches_a_terminal_that_is_no_text() {
+        assert_eq!(printable("a\x1b[31m\nb"), "a\\u{1b}[31m\\u{a}b");
+        assert_eq!(printable("x\u{202e}y\u{200b}z"), "x\\u{202e}y\\u{200b}z");
+        assert_eq!(printable("\u{9b}31m"), "\\u{9b}31m");
+        assert_eq!(printable("über/ファイル"), "über/ファイル");
+    }
+
+    #[test]
+    fn parents_are_not_repeated() {
+        assert_eq!(relative("a!b!c", "a!b"), "c");
+        assert_eq!(relative("b", "a"), "b");
+        assert_eq!(relative("ab", "a"), "ab");
+    }
+}

@@ -1,0 +1,432 @@
+//! What is said in the end: causes first, then the tree of differences.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use verbatim_causes::{Cause, Comparison, Excerpt, Finding};
+
+use crate::leaf::Catalogue as _;
+use crate::limits::Limits;
+
+/// Paths of one cause that a report names; the number of all of them is given besides.
+const MAX_PATHS: usize = 1000;
+/// Pieces of evidence for one cause: more of the same convinces nobody more.
+const MAX_EVIDENCE: usize = 5;
+/// Characters of one piece of evidence, or of the value of a field.
+const MAX_VALUE: usize = 400;
+
+/// Whether anything differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Nothing does.
+    Equal,
+    /// Something does, be it harmless.
+    Different,
+}
+
+/// On which level of an artifact a difference is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// The artifact as a whole, where it is no image.
+    Artifact,
+    /// An index of images.
+    Index,
+    /// The manifest of an image.
+    Manifest,
+    /// The configuration of an image.
+    Config,
+    /// A layer of an image.
+    Layer,
+    /// An entry of an archive or a folder.
+    Entry,
+    /// One line of a list of sums.
+    Sum,
+}
+
+/// What happened to it from left to right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// It is on both sides and differs.
+    Changed,
+    /// Only the right side has it.
+    Added,
+    /// Only the left side has it.
+    Removed,
+    /// The right side has the same content under another name.
+    Moved,
+    /// It differs, and in what was not found out: a limit or a damaged file was in the way.
+    NotExamined,
+}
+
+/// A field of a header or document with both its values.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Field {
+    /// What it is called.
+    pub name: String,
+    /// Its value on the left side.
+    pub left: String,
+    /// Its value on the right side.
+    pub right: String,
+}
+
+/// A cause at a place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FindingReport {
+    /// The identifier of the cause.
+    #[serde(serialize_with = "as_id")]
+    pub cause: Cause,
+    /// Where in the file; empty for the file as a whole.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub at: String,
+    /// What is to be seen there.
+    pub evidence: String,
+}
+
+fn as_id<S: serde::Serializer>(cause: &Cause, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(cause.id())
+}
+
+/// A piece of both sides.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ExcerptReport {
+    /// Where in the file.
+    pub at: String,
+    /// `text`, or `hex` for two digits a byte.
+    pub encoding: &'static str,
+    /// Of the left side.
+    pub left: String,
+    /// Of the right side.
+    pub right: String,
+}
+
+/// A difference, and the smaller ones that it consists of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// The level.
+    pub level: Level,
+    /// The path from the outermost container inwards, joined with `!`. Bytes that are no UTF-8
+    /// stand as `\xNN`.
+    pub path: String,
+    /// What happened to it.
+    pub kind: Kind,
+    /// The format both sides were read as.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<&'static str>,
+    /// Fields that differ.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<Field>,
+    /// Why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<FindingReport>,
+    /// Pieces of both sides.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub excerpts: Vec<ExcerptReport>,
+    /// There is more than is told.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub more: bool,
+    /// What it consists of.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub children: Vec<Difference>,
+}
+
+impl Difference {
+    pub(crate) fn new(level: Level, path: impl Into<String>, kind: Kind) -> Self {
+        Self {
+            level,
+            path: path.into(),
+            kind,
+            format: None,
+            fields: Vec::new(),
+            findings: Vec::new(),
+            excerpts: Vec::new(),
+            more: false,
+            children: Vec::new(),
+        }
+    }
+
+    pub(crate) fn find(&mut self, cause: Cause, at: &str, evidence: impl AsRef<str>) {
+        self.findings.push(FindingReport {
+            cause,
+            at: short(at),
+            evidence: short(evidence.as_ref()),
+        });
+    }
+
+    pub(crate) fn field(&mut self, name: &str, left: impl AsRef<str>, right: impl AsRef<str>) {
+        self.fields.push(Field {
+            name: name.to_owned(),
+            left: short(left.as_ref()),
+            right: short(right.as_ref()),
+        });
+    }
+
+    /// A field that differs for a reason.
+    pub(crate) fn because(
+        &mut self,
+        cause: Cause,
+        name: &str,
+        left: impl AsRef<str>,
+        right: impl AsRef<str>,
+    ) {
+        let (left, right) = (left.as_ref(), right.as_ref());
+        self.field(name, left, right);
+        self.find(cause, "", format!("{name} {} → {}", or_none(left), or_none(right)));
+    }
+
+    /// It could not be looked into.
+    pub(crate) fn not_examined(&mut self, why: impl std::fmt::Display) {
+        self.kind = Kind::NotExamined;
+        self.find(
+            Cause::Unexplained,
+            "",
+            format!("not looked into further: {why}"),
+        );
+    }
+
+    /// Whether anything was found in it.
+    pub(crate) fn says_nothing(&self) -> bool {
+        self.findings.is_empty() && self.children.is_empty()
+    }
+
+    /// Take over what a comparison of two files found.
+    pub(crate) fn absorb(&mut self, comparison: Comparison) {
+        self.format = Some(comparison.format);
+        self.more |= comparison.more;
+        for Finding {
+            cause,
+            at,
+            evidence,
+        } in comparison.findings
+        {
+            self.find(cause, &at, evidence);
+        }
+        self.excerpts
+            .extend(comparison.excerpts.into_iter().map(ExcerptReport::from));
+    }
+}
+
+fn or_none(value: &str) -> &str {
+    if value.is_empty() {
+        "nothing"
+    } else {
+        value
+    }
+}
+
+/// The value as far as it helps.
+pub(crate) fn short(value: &str) -> String {
+    match value.char_indices().nth(MAX_VALUE) {
+        Some((at, _)) => format!("{}…", &value[..at]),
+        None => value.to_owned(),
+    }
+}
+
+/// Bytes as a string: what is no UTF-8 stands as `\xNN`.
+pub(crate) fn lossy(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            text.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    text
+}
+
+impl From<Excerpt> for ExcerptReport {
+    fn from(excerpt: Excerpt) -> Self {
+        let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect();
+        if excerpt.text {
+            Self {
+                at: short(&excerpt.at),
+                encoding: "text",
+                left: lossy(&excerpt.left),
+                right: lossy(&excerpt.right),
+            }
+        } else {
+            Self {
+                at: short(&excerpt.at),
+                encoding: "hex",
+                left: hex(&excerpt.left),
+                right: hex(&excerpt.right),
+            }
+        }
+    }
+}
+
+/// One side, as it was named and opened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SideReport {
+    /// As it was named.
+    pub name: String,
+    /// What it was opened as.
+    pub kind: &'static str,
+    /// The digest of the image, where it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+}
+
+/// One cause with all the places where it shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CauseReport {
+    /// The identifier.
+    #[serde(serialize_with = "as_id")]
+    pub id: Cause,
+    /// Whether `--ignore` named it. It differs nonetheless.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub ignored: bool,
+    /// How many places there are.
+    pub count: u64,
+    /// The paths of the differences, in order; no more than a thousand.
+    pub paths: Vec<String>,
+    /// What was seen there, at some of the places.
+    pub evidence: Vec<String>,
+    /// How to stop it, in one sentence.
+    pub fix: &'static str,
+}
+
+/// The whole answer: the JSON document `verbatim.diff/1`, see `docs/diff.md`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    schema: &'static str,
+    /// Whether anything differs.
+    pub verdict: Verdict,
+    /// The left side.
+    pub left: SideReport,
+    /// The right side.
+    pub right: SideReport,
+    /// Most telling first.
+    pub causes: Vec<CauseReport>,
+    /// From the outside inwards.
+    pub differences: Vec<Difference>,
+    /// Differences beyond the limit of what is reported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<u64>,
+    /// What else has to be known to read the report.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+impl Report {
+    pub(crate) fn new(
+        left: SideReport,
+        right: SideReport,
+        mut differences: Vec<Difference>,
+        notes: Vec<String>,
+        limits: &Limits,
+    ) -> Self {
+        let mut causes = BTreeMap::new();
+        let mut excerpts = limits.excerpts;
+        for difference in &mut differences {
+            // Something differs, or it would not be here: never without a cause.
+            if difference.says_nothing() {
+                difference.find(Cause::Unexplained, "", "the bytes differ");
+            }
+            gather(difference, &mut causes, &mut excerpts);
+        }
+        let mut left_out = 0;
+        let mut room = limits.differences;
+        for difference in &mut differences {
+            cut(difference, &mut room, &mut left_out);
+        }
+        let mut causes: Vec<CauseReport> = causes.into_values().collect();
+        causes.sort_by_key(|cause| (cause.id.rank(), cause.id));
+        Self {
+            schema: "verbatim.diff/1",
+            verdict: if differences.is_empty() {
+                Verdict::Equal
+            } else {
+                Verdict::Different
+            },
+            left,
+            right,
+            causes,
+            differences,
+            left_out: Some(left_out).filter(|&n| n > 0),
+            notes,
+        }
+    }
+
+    /// Mark causes as ignored. The verdict stays what it is.
+    pub fn ignore(&mut self, ignored: &[Cause]) {
+        for cause in &mut self.causes {
+            cause.ignored = ignored.contains(&cause.id);
+        }
+        // What nobody needs to look at comes last.
+        self.causes.sort_by_key(|cause| cause.ignored);
+    }
+
+    /// Whether there are differences and each has a cause that is ignored.
+    pub fn all_ignored(&self) -> bool {
+        !self.causes.is_empty() && self.causes.iter().all(|cause| cause.ignored)
+    }
+}
+
+/// Put what was found in a difference, and in those below it, under its causes.
+fn gather(
+    difference: &mut Difference,
+    causes: &mut BTreeMap<Cause, CauseReport>,
+    excerpts: &mut u64,
+) {
+    difference.excerpts.retain(|excerpt| {
+        let size = (excerpt.left.len() + excerpt.right.len()) as u64;
+        let fits = size <= *excerpts;
+        *excerpts -= if fits { size } else { 0 };
+        difference.more |= !fits;
+        fits
+    });
+    for finding in &difference.findings {
+        let cause = causes.entry(finding.cause).or_insert_with(|| CauseReport {
+            id: finding.cause,
+            ignored: false,
+            count: 0,
+            paths: Vec::new(),
+            evidence: Vec::new(),
+            fix: finding.cause.fix(),
+        });
+        // One file often shows one cause at several places.
+        if cause.paths.last() != Some(&difference.path) {
+            cause.count += 1;
+            if cause.paths.len() < MAX_PATHS {
+                cause.paths.push(difference.path.clone());
+            }
+        }
+        if cause.evidence.len() < MAX_EVIDENCE {
+            let at = if finding.at.is_empty() {
+                String::new()
+            } else {
+                format!(" at {}", finding.at)
+            };
+            cause
+                .evidence
+                .push(format!("{}{at}: {}", difference.path, finding.evidence));
+        }
+    }
+    for child in &mut difference.children {
+        gather(child, causes, excerpts);
+    }
+}
+
+/// Leave out what does not fit.
+fn cut(difference: &mut Difference, room: &mut u64, left_out: &mut u64) {
+    let mut kept = 0;
+    for child in &mut difference.children {
+        if *room == 0 {
+            break;
+        }
+        *room -= 1;
+        kept += 1;
+        cut(child, room, left_out);
+    }
+    let all = difference.children.len();
+    *left_out += difference.children[kept..].iter().map(size).sum::<u64>();
+    difference.children.truncate(kept);
+    difference.more |= kept < all;
+}
+
+fn size(difference: &Difference) -> u64 {
+    1 + difference.children.iter().map(size).sum::<u64>()
+}
