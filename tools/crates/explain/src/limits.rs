@@ -77,11 +77,6 @@ impl<R> Limited<R> {
             count: 0,
         }
     }
-
-    /// The bytes that were read so far.
-    pub(crate) fn count(&self) -> u64 {
-        self.count
-    }
 }
 
 impl<R: Read> Read for Limited<R> {

@@ -1,0 +1,128 @@
+//! Containers inside of containers, and those that were made to do harm.
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use support::{ar, causes, file, gzip, ids, report, tar, within, zip, Entry};
+use verbatim_explain::{html, text, ErrorKind, Kind, Limits, Verdict, View};
+
+#[test]
+fn down_to_a_file_in_a_gzip_in_a_package() {
+    let package = |content: &[u8]| {
+        let data = gzip(&tar(&[file("usr/share/x", content)]), 6, 0, "");
+        ar(&[
+            ("debian-binary", 0, b"2.0\n"),
+            ("data.tar.gz", 0, &data),
+        ])
+    };
+    let report = report(&package(b"one line\n"), &package(b"two lines\n"));
+    let paths: Vec<_> = report.causes.iter().flat_map(|c| c.paths.clone()).collect();
+    assert_eq!(paths, ["data.tar.gz!usr/share/x"]);
+}
+
+#[test]
+fn headers_of_ar_and_zip() {
+    assert_eq!(
+        causes(&report(
+            &ar(&[("a.o/", 0, b"xx")]),
+            &ar(&[("a.o/", 1_700_000_000, b"xx")])
+        )),
+        [("timestamp".into(), vec!["a.o".into()])]
+    );
+    let members: [(&str, u16, &[u8]); 2] = [("a", 33, b"1"), ("b", 33, b"2")];
+    let [a, b] = members;
+    assert_eq!(ids(&report(&zip(&[a, b]), &zip(&[b, a]))), ["file-order"]);
+    assert_eq!(
+        ids(&report(&zip(&[a, b]), &zip(&[a, ("b", 77, b"2")]))),
+        ["timestamp"]
+    );
+}
+
+#[test]
+fn archives_without_end_are_not_followed_for_ever() {
+    let mut a = b"one".to_vec();
+    let mut b = b"two".to_vec();
+    for _ in 0..30 {
+        a = gzip(&tar(&[file("inner", &a)]), 1, 0, "");
+        b = gzip(&tar(&[file("inner", &b)]), 1, 0, "");
+    }
+    let report = report(&a, &b);
+    assert_eq!(report.verdict, Verdict::Different);
+    assert!(text(&report, &View::default()).contains("not looked into further"));
+}
+
+#[test]
+fn what_unpacks_to_too_much_is_different_all_the_same() {
+    let limits = Limits {
+        nested: 1 << 20,
+        ..Limits::default()
+    };
+    let mut zeros = vec![0; 4 << 20];
+    let a = tar(&[file("bomb.gz", &gzip(&zeros, 9, 0, ""))]);
+    zeros.push(1);
+    let b = tar(&[file("bomb.gz", &gzip(&zeros, 9, 0, ""))]);
+    let report = within(&a, &b, &limits).unwrap();
+    assert_eq!(report.verdict, Verdict::Different);
+    assert_eq!(report.differences[0].children[0].kind, Kind::NotExamined);
+}
+
+#[test]
+fn a_size_that_nobody_has() {
+    let began = Instant::now();
+    let claims = |content: &[u8]| {
+        // Base 256: 2^60 bytes.
+        let mut entry = file("big", content);
+        entry.content.resize(4096, 0);
+        let mut archive = tar(&[entry]);
+        archive[124..136].copy_from_slice(&[0x80, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0, 0]);
+        archive[148..156].copy_from_slice(b"        ");
+        let sum: u32 = archive[..512].iter().map(|&b| u32::from(b)).sum();
+        archive[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        archive
+    };
+    let error = within(&claims(b"1"), &claims(b"2"), &Limits::default()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Input);
+    assert!(error.to_string().contains("side"), "{error}");
+    // Inside of another archive it is one difference among others.
+    let outer = |content: &[u8]| tar(&[file("inner.tar", &claims(content)), file("z", content)]);
+    let report = report(&outer(b"1"), &outer(b"2"));
+    assert_eq!(report.differences[0].children.len(), 2);
+    assert_eq!(report.differences[0].children[0].kind, Kind::NotExamined);
+    assert!(began.elapsed() < Duration::from_secs(20));
+}
+
+#[test]
+fn names_reach_no_terminal_and_no_browser() {
+    let name = "a\x1b[31m\n<script>alert(1)</script>\u{202e}";
+    let entry = |content: &[u8]| Entry {
+        path: name.into(),
+        ..file("", content)
+    };
+    let report = report(&tar(&[entry(b"1")]), &tar(&[entry(b"<img src=x>\x1b")]));
+    let shown = text(&report, &View::default());
+    assert!(!shown.contains('\x1b') && !shown.contains('\u{202e}'), "{shown}");
+    assert!(shown.contains("\\u{1b}[31m\\u{a}<script>"), "{shown}");
+    let page = html(&report);
+    assert!(!page.contains("<script") && !page.contains("<img") && !page.contains('\x1b'));
+    assert!(page.contains("default-src 'none'"));
+}
+
+#[test]
+fn twice_the_same_report() {
+    let files = |odd: u8| {
+        let entries: Vec<_> = (0..300)
+            .map(|i| file(&format!("d/{i:03}"), &[i as u8, if i % 7 == 0 { odd } else { 0 }]))
+            .collect();
+        gzip(&tar(&entries), 6, odd.into(), "")
+    };
+    let (a, b) = (files(1), files(2));
+    let json = || {
+        let report = report(&a, &b);
+        serde_json::to_string(&(report.causes, report.differences)).unwrap()
+    };
+    let first = json();
+    assert!((0..5).all(|_| json() == first));
+    let r = report(&a, &b);
+    assert_eq!(r.causes.iter().map(|c| c.count).max(), Some(43));
+}
