@@ -64,9 +64,7 @@ impl Blob {
                 offset: offset + at,
                 size: length,
             },
-            Self::Memory(data) => {
-                Self::of(data[at as usize..(at + length) as usize].to_vec())
-            }
+            Self::Memory(data) => Self::of(data[at as usize..(at + length) as usize].to_vec()),
             path @ Self::Path { .. } => path,
         })
     }
@@ -221,9 +219,7 @@ impl Read for Reader {
         let left = self.blob.size().saturating_sub(self.at);
         let room = out.len().min(usize::try_from(left).unwrap_or(usize::MAX));
         let n = match &self.blob {
-            Blob::Part { file, offset, .. } => {
-                file.read_at(&mut out[..room], offset + self.at)?
-            }
+            Blob::Part { file, offset, .. } => file.read_at(&mut out[..room], offset + self.at)?,
             Blob::Memory(data) => {
                 let at = self.at.min(data.len() as u64) as usize;
                 out[..room].copy_from_slice(&data[at..at + room]);
@@ -250,7 +246,10 @@ impl Seek for Reader {
             SeekFrom::Current(by) => self.at.checked_add_signed(by),
         };
         self.at = to.ok_or_else(|| {
-            io::Error::new(io::ErrorKind::InvalidInput, "there is nothing before the start")
+            io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "there is nothing before the start",
+            )
         })?;
         Ok(self.at)
     }

@@ -122,7 +122,9 @@ impl Opener<'_> {
                 "there is no file {name}; name a file, a folder, or an image as REGISTRY/NAME:TAG"
             )));
         }
-        let target: Target = name.parse().map_err(|e: verbatim_registry::Error| missing(e.to_string()))?;
+        let target: Target = name
+            .parse()
+            .map_err(|e: verbatim_registry::Error| missing(e.to_string()))?;
         let client = (self.client)()?;
         Ok(Opened::Image(Box::new(Image::remote(
             name, &target, client,
@@ -185,7 +187,10 @@ impl Opener<'_> {
         } else {
             None
         };
-        let path = unpacked.as_ref().map_or(path, |file| file.path()).to_owned();
+        let path = unpacked
+            .as_ref()
+            .map_or(path, |file| file.path())
+            .to_owned();
         Ok(Some(if is_layout {
             Image::layout(name, &path, unpacked)?
         } else {

@@ -20,10 +20,16 @@ fn cause_of(rule: &str) -> Option<Cause> {
         "hostname" => Cause::Hostname,
         "package-journal" => Cause::PackageDatabase,
         "random-seed" => Cause::RandomId,
-        "account-backup" | "apt-cache" | "dnf-cache" | "font-cache" | "home-cache"
-        | "ldconfig-aux" | "logs" | "other-package-cache" | "search-index" | "update-stamp" => {
-            Cause::LogOrCache
-        }
+        "account-backup"
+        | "apt-cache"
+        | "dnf-cache"
+        | "font-cache"
+        | "home-cache"
+        | "ldconfig-aux"
+        | "logs"
+        | "other-package-cache"
+        | "search-index"
+        | "update-stamp" => Cause::LogOrCache,
         _ => return None,
     })
 }
@@ -64,7 +70,8 @@ fn rule(path: &[u8], kind: &EntryKind, content: &Blob) -> Option<&'static str> {
 /// Why two files of a path differ, if the path says so.
 pub(crate) fn of_file(path: &[u8], left: &Blob, right: &Blob) -> Option<(Cause, String)> {
     // One of them may be empty or clean already.
-    let rule = rule(path, &EntryKind::File, left).or_else(|| rule(path, &EntryKind::File, right))?;
+    let rule =
+        rule(path, &EntryKind::File, left).or_else(|| rule(path, &EntryKind::File, right))?;
     let cause = cause_of(rule)?;
     // Lists of packages and names of hosts may be meant; then both say something plain.
     let evidence = match (cause, short_line(left), short_line(right)) {
@@ -97,7 +104,10 @@ fn short_line(blob: &Blob) -> Option<String> {
 
 /// Whether the format is known by the whole path and not by the name alone.
 pub(crate) fn needs_path(path: &[u8]) -> bool {
-    path.starts_with(b"etc/") || path.starts_with(b"var/lib/") || path.starts_with(b"usr/lib/sysimage/") || path.starts_with(b"lib/apk/")
+    path.starts_with(b"etc/")
+        || path.starts_with(b"var/lib/")
+        || path.starts_with(b"usr/lib/sysimage/")
+        || path.starts_with(b"lib/apk/")
 }
 
 /// A path as entries are called.

@@ -173,7 +173,11 @@ impl Difference {
     ) {
         let (left, right) = (left.as_ref(), right.as_ref());
         self.field(name, left, right);
-        self.find(cause, "", format!("{name} {} → {}", or_none(left), or_none(right)));
+        self.find(
+            cause,
+            "",
+            format!("{name} {} → {}", or_none(left), or_none(right)),
+        );
     }
 
     /// It could not be looked into.

@@ -88,10 +88,7 @@ fn order_decides_which_name_of_a_file_is_the_first() {
     let b = tar(&[file("b", b"1"), link("a", "b"), file("c", b"")]);
     assert_eq!(ids(&report(&a, &b)), ["file-order"]);
     let copy = tar(&[file("a", b"1"), file("b", b"1"), file("c", b"")]);
-    assert_eq!(
-        causes(&report(&a, &copy)),
-        [("hardlink".into(), one("b"))]
-    );
+    assert_eq!(causes(&report(&a, &copy)), [("hardlink".into(), one("b"))]);
 }
 
 #[test]
@@ -118,7 +115,10 @@ fn added_removed_and_moved() {
 fn compression_alone_is_named_and_not_opened() {
     let content = tar(&[file("a", &b"text ".repeat(5000))]);
     let fast = gzip(&content, 1, 0, "");
-    assert_eq!(ids(&report(&fast, &gzip(&content, 9, 0, ""))), ["compression"]);
+    assert_eq!(
+        ids(&report(&fast, &gzip(&content, 9, 0, ""))),
+        ["compression"]
+    );
     assert_eq!(ids(&report(&content, &fast)), ["compression"]);
     assert_eq!(
         ids(&report(&fast, &gzip(&content, 1, 7, ""))),
@@ -177,7 +177,8 @@ fn folders_and_archives_of_them() {
     std::fs::write(&archive, tar(&[file("b", b"2"), file("a", b"1"), link])).unwrap();
     for path in ["a", "b"] {
         use std::os::unix::fs::PermissionsExt;
-        std::fs::set_permissions(folder.join(path), std::fs::Permissions::from_mode(0o644)).unwrap();
+        std::fs::set_permissions(folder.join(path), std::fs::Permissions::from_mode(0o644))
+            .unwrap();
     }
     let equal = paths(&folder, &archive).unwrap();
     assert_eq!(equal.verdict, Verdict::Equal, "{:?}", equal.differences);

@@ -11,10 +11,7 @@ use verbatim_explain::{html, text, ErrorKind, Kind, Limits, Verdict, View};
 fn down_to_a_file_in_a_gzip_in_a_package() {
     let package = |content: &[u8]| {
         let data = gzip(&tar(&[file("usr/share/x", content)]), 6, 0, "");
-        ar(&[
-            ("debian-binary", 0, b"2.0\n"),
-            ("data.tar.gz", 0, &data),
-        ])
+        ar(&[("debian-binary", 0, b"2.0\n"), ("data.tar.gz", 0, &data)])
     };
     let report = report(&package(b"one line\n"), &package(b"two lines\n"));
     let paths: Vec<_> = report.causes.iter().flat_map(|c| c.paths.clone()).collect();
@@ -101,7 +98,10 @@ fn names_reach_no_terminal_and_no_browser() {
     };
     let report = report(&tar(&[entry(b"1")]), &tar(&[entry(b"<img src=x>\x1b")]));
     let shown = text(&report, &View::default());
-    assert!(!shown.contains('\x1b') && !shown.contains('\u{202e}'), "{shown}");
+    assert!(
+        !shown.contains('\x1b') && !shown.contains('\u{202e}'),
+        "{shown}"
+    );
     assert!(shown.contains("\\u{1b}[31m\\u{a}<script>"), "{shown}");
     let page = html(&report);
     assert!(!page.contains("<script") && !page.contains("<img") && !page.contains('\x1b'));
@@ -112,7 +112,10 @@ fn names_reach_no_terminal_and_no_browser() {
 fn twice_the_same_report() {
     let files = |odd: u8| {
         let entries: Vec<_> = (0..300)
-            .map(|i| file(&format!("d/{i:03}"), &[i as u8, if i % 7 == 0 { odd } else { 0 }]))
+            .map(|i| {
+                let odd = if i % 7 == 0 { odd } else { 0 };
+                file(&format!("d/{i:03}"), format!("{i} {odd}").as_bytes())
+            })
             .collect();
         gzip(&tar(&entries), 6, odd.into(), "")
     };

@@ -50,7 +50,10 @@ fn what_is_ignored_still_differs_unless_that_is_accepted() {
     let ignored = run(&["--ignore", "added-file"]);
     assert_eq!(code(&ignored), 1);
     assert!(stdout(&ignored).contains("ignored"));
-    assert_eq!(code(&run(&["--ignore", "added-file", "--accept-ignored"])), 0);
+    assert_eq!(
+        code(&run(&["--ignore", "added-file", "--accept-ignored"])),
+        0
+    );
     assert_eq!(code(&run(&["--ignore", "mode", "--accept-ignored"])), 1);
     assert_eq!(code(&run(&["--accept-ignored"])), 2);
 }
@@ -73,7 +76,10 @@ fn the_document_and_the_view() {
     assert_eq!(output.stdout, again.stdout);
 
     let text = stdout(&diff(dir.path(), &["a", "b"]));
-    assert!(text.starts_with("different: a and b\n\nadded-file"), "{text}");
+    assert!(
+        text.starts_with("different: a and b\n\nadded-file"),
+        "{text}"
+    );
     assert!(text.contains("  + more\n"), "{text}");
     let causes_alone = stdout(&diff(dir.path(), &["a", "b", "--depth", "0"]));
     assert!(!causes_alone.contains("+ more"), "{causes_alone}");

@@ -55,10 +55,7 @@ impl Explainer<'_> {
         right: &Blob,
         depth: u32,
     ) -> io::Result<()> {
-        let shapes = (
-            Shape::of(&left.head(HEAD)?),
-            Shape::of(&right.head(HEAD)?),
-        );
+        let shapes = (Shape::of(&left.head(HEAD)?), Shape::of(&right.head(HEAD)?));
         match shapes {
             (Shape::Tar, Shape::Tar) => {
                 self.enter(depth)?;
@@ -309,11 +306,12 @@ impl Wrapper {
             (Shape::Compressed(Compression::Gzip), Shape::Compressed(Compression::Gzip)) => {
                 match (gzip::Header::read(left)?, gzip::Header::read(right)?) {
                     (Some(l), Some(r)) => {
-                        let rest = |blob: &Blob, header: &gzip::Header| {
-                            blob.part(header.length, u64::MAX)
-                        };
+                        let rest =
+                            |blob: &Blob, header: &gzip::Header| blob.part(header.length, u64::MAX);
                         let same_body = left.size() - l.length == right.size() - r.length
-                            && rest(left, &l)?.first_difference(&rest(right, &r)?)?.is_none();
+                            && rest(left, &l)?
+                                .first_difference(&rest(right, &r)?)?
+                                .is_none();
                         Some((l, r, same_body))
                     }
                     _ => None,
@@ -371,7 +369,10 @@ impl Wrapper {
             node.find(
                 Cause::Compression,
                 "",
-                format!("compressed once as {} and once as {}", self.left, self.right),
+                format!(
+                    "compressed once as {} and once as {}",
+                    self.left, self.right
+                ),
             );
         }
     }
@@ -388,11 +389,18 @@ fn described(blob: &Blob, shape: Shape) -> io::Result<String> {
         },
         Shape::Compressed(Compression::Zstd) => {
             let descriptor = head.get(4).copied().unwrap_or(0);
-            let checksum = if descriptor & 4 != 0 { "with" } else { "without" };
+            let checksum = if descriptor & 4 != 0 {
+                "with"
+            } else {
+                "without"
+            };
             let window = if descriptor & 0x20 != 0 {
                 String::new()
             } else {
-                format!(", window descriptor {:#04x}", head.get(5).copied().unwrap_or(0))
+                format!(
+                    ", window descriptor {:#04x}",
+                    head.get(5).copied().unwrap_or(0)
+                )
             };
             format!("zstd ({checksum} checksum{window}, {size} bytes)")
         }

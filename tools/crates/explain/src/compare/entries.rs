@@ -163,7 +163,12 @@ impl Explainer<'_> {
             let mut child = Difference::new(Level::Entry, shown, Kind::Changed);
             fields::compare(&mut child, a, b, &around);
             let changed = differs[at];
-            self.tell_links(&mut child, (&left_links, l), (&right_links, r), around.order_differs);
+            self.tell_links(
+                &mut child,
+                (&left_links, l),
+                (&right_links, r),
+                around.order_differs,
+            );
             if changed {
                 if let Some((l, r)) = contents[at] {
                     // A hard link shows the same content again.
@@ -250,7 +255,11 @@ impl Explainer<'_> {
         }
         let place = place::of_file(&entry.path, a, b);
         let found = child.findings.len();
-        let name = entry.path.rsplit(|&b| b == b'/').next().unwrap_or(&entry.path);
+        let name = entry
+            .path
+            .rsplit(|&b| b == b'/')
+            .next()
+            .unwrap_or(&entry.path);
         let name = if place::needs_path(&entry.path) {
             &entry.path
         } else {
@@ -298,11 +307,7 @@ impl Explainer<'_> {
         if order_differs && left.names(l) == right.names(r) {
             return;
         }
-        child.find(
-            Cause::Hardlink,
-            "",
-            format!("{} → {}", shown(a), shown(b)),
-        );
+        child.find(Cause::Hardlink, "", format!("{} → {}", shown(a), shown(b)));
     }
 
     /// What only one side has.
@@ -327,7 +332,13 @@ impl Explainer<'_> {
             nodes.push((b.path.clone(), child));
         }
         let sides = [
-            (left, &join.removed, &gone, Kind::Removed, Cause::RemovedFile),
+            (
+                left,
+                &join.removed,
+                &gone,
+                Kind::Removed,
+                Cause::RemovedFile,
+            ),
             (right, &join.added, &come, Kind::Added, Cause::AddedFile),
         ];
         for (tree, indices, moved, kind, cause) in sides {
@@ -409,12 +420,16 @@ fn differing(
     for (at, result) in places.0.into_iter().zip(which_differ(&jobs)) {
         differs[at] = result?;
     }
-    let hashed = in_parallel(&hashes, || (), |(), (digest, blob)| {
-        Ok::<_, io::Error>(match blob {
-            Some(blob) => blob.digest()? != *digest,
-            None => true,
-        })
-    });
+    let hashed = in_parallel(
+        &hashes,
+        || (),
+        |(), (digest, blob)| {
+            Ok::<_, io::Error>(match blob {
+                Some(blob) => blob.digest()? != *digest,
+                None => true,
+            })
+        },
+    );
     for (at, result) in places.1.into_iter().zip(hashed) {
         differs[at] = result?;
     }
@@ -436,26 +451,27 @@ fn moves(left: &Tree, right: &Tree, join: &Join) -> io::Result<Vec<(usize, usize
         .intersection(&removed)
         .copied()
         .collect();
-    let digests = |tree: &Tree, indices: &[usize]| -> io::Result<Vec<(verbatim_digest::Digest, usize)>> {
-        let mut known = Vec::new();
-        let mut blobs = Vec::new();
-        for &index in indices {
-            let entry = &tree.entries[index];
-            if entry.kind != EntryKind::File || !both.contains(&entry.size) {
-                continue;
+    let digests =
+        |tree: &Tree, indices: &[usize]| -> io::Result<Vec<(verbatim_digest::Digest, usize)>> {
+            let mut known = Vec::new();
+            let mut blobs = Vec::new();
+            for &index in indices {
+                let entry = &tree.entries[index];
+                if entry.kind != EntryKind::File || !both.contains(&entry.size) {
+                    continue;
+                }
+                match (&entry.content, tree.content(index)?) {
+                    (Content::Streamed(digest), _) => known.push((*digest, index)),
+                    (_, Some(blob)) => blobs.push((index, blob)),
+                    _ => {}
+                }
             }
-            match (&entry.content, tree.content(index)?) {
-                (Content::Streamed(digest), _) => known.push((*digest, index)),
-                (_, Some(blob)) => blobs.push((index, blob)),
-                _ => {}
+            let hashed = in_parallel(&blobs, || (), |(), (_, blob)| blob.digest());
+            for ((index, _), digest) in blobs.iter().zip(hashed) {
+                known.push((digest?, *index));
             }
-        }
-        let hashed = in_parallel(&blobs, || (), |(), (_, blob)| blob.digest());
-        for ((index, _), digest) in blobs.iter().zip(hashed) {
-            known.push((digest?, *index));
-        }
-        Ok(known)
-    };
+            Ok(known)
+        };
     let mut there: BTreeMap<_, Vec<usize>> = BTreeMap::new();
     for (digest, index) in digests(right, &join.added)? {
         there.entry(digest).or_default().push(index);
@@ -513,7 +529,12 @@ fn tell_spelling(node: &mut Difference, left: &Tree, right: &Tree, join: &Join) 
         .map(|&(l, r)| (left.entries[l].spelling, right.entries[r].spelling))
         .find(|(l, r)| l != r);
     if let Some((l, r)) = first {
-        node.because(Cause::ArchiveHeader, "spelling of paths", l.as_str(), r.as_str());
+        node.because(
+            Cause::ArchiveHeader,
+            "spelling of paths",
+            l.as_str(),
+            r.as_str(),
+        );
     }
     first.is_some()
 }

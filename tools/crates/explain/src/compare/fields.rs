@@ -38,10 +38,20 @@ pub(crate) fn compare(node: &mut Difference, left: &Entry, right: &Entry, around
     }
     if around.owners_and_times {
         if left.uid != right.uid {
-            node.because(Cause::Owner, "uid", left.uid.to_string(), right.uid.to_string());
+            node.because(
+                Cause::Owner,
+                "uid",
+                left.uid.to_string(),
+                right.uid.to_string(),
+            );
         }
         if left.gid != right.gid {
-            node.because(Cause::Owner, "gid", left.gid.to_string(), right.gid.to_string());
+            node.because(
+                Cause::Owner,
+                "gid",
+                left.gid.to_string(),
+                right.gid.to_string(),
+            );
         }
         if left.mtime != right.mtime {
             node.because(
@@ -130,7 +140,11 @@ pub(crate) fn of_names(left: &[u8], right: &[u8]) -> Option<Cause> {
 pub(crate) fn tell_move(node: &mut Difference, left: &[u8], right: &[u8]) {
     let (from, to) = (lossy(left), lossy(right));
     match of_names(left, right) {
-        Some(cause) => node.find(cause, "path", format!("{from} → {to}, with the same content")),
+        Some(cause) => node.find(
+            cause,
+            "path",
+            format!("{from} → {to}, with the same content"),
+        ),
         None => {
             node.find(Cause::RemovedFile, "", format!("moved from {from}"));
             node.find(Cause::AddedFile, "", format!("moved from {from} to {to}"));

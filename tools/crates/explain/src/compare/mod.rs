@@ -117,8 +117,9 @@ impl Explainer<'_> {
         let l = self.folder(left.0, left.1)?;
         let r = self.folder(right.0, right.1)?;
         if !self.metadata {
-            self.notes
-                .push("times and owners of files in folders are not compared; --metadata does".into());
+            self.notes.push(
+                "times and owners of files in folders are not compared; --metadata does".into(),
+            );
         }
         self.trees(node, "", &l, &r, 0)
             .map_err(|e| Error::reading(&node.path, &e))
@@ -149,13 +150,18 @@ impl Explainer<'_> {
         if depth >= self.limits.depth {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
-                format!("it lies in {depth} containers inside of each other, and no more are opened"),
+                format!(
+                    "it lies in {depth} containers inside of each other, and no more are opened"
+                ),
             ));
         }
         self.containers = self.containers.checked_sub(1).ok_or_else(|| {
             io::Error::new(
                 io::ErrorKind::InvalidData,
-                format!("{} containers were opened, and no more are", self.limits.containers),
+                format!(
+                    "{} containers were opened, and no more are",
+                    self.limits.containers
+                ),
             )
         })?;
         Ok(())

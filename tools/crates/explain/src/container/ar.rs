@@ -42,9 +42,8 @@ pub(crate) fn members(blob: &Blob) -> io::Result<Vec<Member<Header>>> {
         if header.len() < HEADER || &header[58..60] != b"`\n" {
             return Err(bad(format!("there is no header of a member at byte {at}")));
         }
-        let text = |from: usize, to: usize| {
-            String::from_utf8_lossy(&header[from..to]).trim().to_owned()
-        };
+        let text =
+            |from: usize, to: usize| String::from_utf8_lossy(&header[from..to]).trim().to_owned();
         let mut size: u64 = text(48, 58)
             .parse()
             .map_err(|_| bad(format!("the size at byte {at} is no number")))?;
@@ -136,14 +135,22 @@ impl Explainer<'_> {
     ) -> io::Result<()> {
         let found = (node.findings.len(), node.children.len());
         let plain = |members: &[Member<Header>]| -> Vec<Member<Header>> {
-            members.iter().filter(|m| !follows(&m.name)).cloned().collect()
+            members
+                .iter()
+                .filter(|m| !follows(&m.name))
+                .cloned()
+                .collect()
         };
         self.members(node, path, &plain(left), &plain(right), tell, depth)?;
         if (node.findings.len(), node.children.len()) != found {
             return Ok(());
         }
         let tables = |members: &[Member<Header>]| -> Vec<Member<Header>> {
-            members.iter().filter(|m| follows(&m.name)).cloned().collect()
+            members
+                .iter()
+                .filter(|m| follows(&m.name))
+                .cloned()
+                .collect()
         };
         let (l, r) = (tables(left), tables(right));
         for (l, r) in l.iter().zip(&r) {

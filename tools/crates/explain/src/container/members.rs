@@ -85,9 +85,7 @@ impl Explainer<'_> {
         removed.retain(|&i| {
             let same = added.iter().position(|&j| {
                 let (a, b) = (&left[i].content, &right[j].content);
-                a.size() == b.size()
-                    && a.size() > 0
-                    && matches!(a.first_difference(b), Ok(None))
+                a.size() == b.size() && a.size() > 0 && matches!(a.first_difference(b), Ok(None))
             });
             let Some(at) = same else { return true };
             let to = &right[added.remove(at)].name;
@@ -106,7 +104,11 @@ impl Explainer<'_> {
                 let member = &members[index];
                 let own = inside(path, &lossy(&member.name));
                 let mut child = Difference::new(Level::Entry, own, kind);
-                child.find(cause, "", format!("member of {} bytes", member.content.size()));
+                child.find(
+                    cause,
+                    "",
+                    format!("member of {} bytes", member.content.size()),
+                );
                 node.children.push(child);
             }
         }

@@ -151,7 +151,11 @@ impl Zip {
     }
 }
 
-fn member(fields: &mut Fields<'_>, blob: &Blob, room: &mut u64) -> io::Result<(Member<Header>, u64)> {
+fn member(
+    fields: &mut Fields<'_>,
+    blob: &Blob,
+    room: &mut u64,
+) -> io::Result<(Member<Header>, u64)> {
     if fields.bytes(4)? != b"PK\x01\x02" {
         return Err(bad("a record of the central directory has no mark"));
     }
@@ -179,7 +183,9 @@ fn member(fields: &mut Fields<'_>, blob: &Blob, room: &mut u64) -> io::Result<(M
     while extras.0.len() >= 4 {
         let id = extras.u16()?;
         let length = extras.number(2)? as usize;
-        let Ok(data) = extras.bytes(length) else { break };
+        let Ok(data) = extras.bytes(length) else {
+            break;
+        };
         match (id, data) {
             (1, mut data) => {
                 for field in [&mut size, &mut stored_size, &mut offset] {
@@ -247,7 +253,8 @@ fn unpacked(stored: &Blob, method: u16, flags: u16, size: u64, room: &mut u64) -
         }
         let (before_in, before_out) = (inflate.total_in(), inflate.total_out());
         let written = before_out as usize;
-        let status = inflate.decompress(&input[from..to], &mut out[written..], InflateFlush::NoFlush);
+        let status =
+            inflate.decompress(&input[from..to], &mut out[written..], InflateFlush::NoFlush);
         from += (inflate.total_in() - before_in) as usize;
         match status {
             Ok(Status::StreamEnd) if inflate.total_out() == size => return Ok(Blob::of(out)),
@@ -291,7 +298,11 @@ fn tell(node: &mut Difference, left: &Header, right: &Header) {
         );
     }
     let ids = |header: &Header| {
-        let ids: Vec<_> = header.extra.iter().map(|(id, _)| format!("{id:#06x}")).collect();
+        let ids: Vec<_> = header
+            .extra
+            .iter()
+            .map(|(id, _)| format!("{id:#06x}"))
+            .collect();
         ids.join(" ")
     };
     if left.extra != right.extra {

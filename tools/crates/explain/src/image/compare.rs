@@ -141,6 +141,9 @@ fn saved(
             (None, None) => {}
         }
     }
+    walk.explainer.notes.push(
+        "an archive of `docker save` has no manifest, so configs and layers were compared and nothing else".into(),
+    );
     if !single {
         walk.explainer
             .notes
@@ -309,7 +312,11 @@ impl Walk<'_, '_> {
                 let descriptor = &descriptors[index];
                 let own = inside(path, &platform_name(descriptor.platform.as_ref()));
                 let mut child = Difference::new(Level::Manifest, own, kind);
-                child.find(cause, "", format!("an image of the index, {}", descriptor.digest));
+                child.find(
+                    cause,
+                    "",
+                    format!("an image of the index, {}", descriptor.digest),
+                );
                 node.children.push(child);
             }
         }
@@ -451,7 +458,10 @@ fn lone(path: &str, index: usize, layer: &Layer, kind: Kind) -> Difference {
     node.find(
         cause,
         "",
-        format!("a layer of {} bytes is on the {side} side only", layer.size()),
+        format!(
+            "a layer of {} bytes is on the {side} side only",
+            layer.size()
+        ),
     );
     node
 }
@@ -459,7 +469,11 @@ fn lone(path: &str, index: usize, layer: &Layer, kind: Kind) -> Difference {
 /// The manifest of an index that is for the platform of a single image.
 fn one_of(image: &Image, index: &Index, picture: &Picture) -> Result<Vec<u8>> {
     let platform = Config::parse(&picture.config, "config").map(|c| c.platform);
-    let images: Vec<&Descriptor> = index.manifests.iter().filter(|d| d.may_be_image()).collect();
+    let images: Vec<&Descriptor> = index
+        .manifests
+        .iter()
+        .filter(|d| d.may_be_image())
+        .collect();
     let chosen = match (&images[..], platform) {
         ([single], _) => Some(*single),
         (all, Ok(platform)) => all

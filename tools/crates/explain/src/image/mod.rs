@@ -74,9 +74,9 @@ pub(crate) fn parse(bytes: &[u8], name: &str) -> Result<Document> {
     if value.get("manifests").is_some() {
         Ok(Document::Index(Index::parse(bytes, name)?))
     } else {
-        Ok(Document::Manifest(Box::new(
-            verbatim_oci::Manifest::parse(bytes, name)?,
-        )))
+        Ok(Document::Manifest(Box::new(verbatim_oci::Manifest::parse(
+            bytes, name,
+        )?)))
     }
 }
 

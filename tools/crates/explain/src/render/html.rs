@@ -13,7 +13,8 @@ use super::{printable, relative};
 use crate::report::{CauseReport, Difference, ExcerptReport, Kind, Report, Verdict};
 
 /// Nothing is loaded, run, sent or framed; only the style in the page itself is allowed.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+const POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
 const STYLE: &str = "
 :root{color-scheme:light dark;--line:#8884;--left:#d33;--right:#183;--soft:#8881}
@@ -145,7 +146,10 @@ fn page(out: &mut String, report: &Report) -> std::fmt::Result {
 }
 
 fn sides_of(out: &mut String, report: &Report) -> std::fmt::Result {
-    write!(out, "<table><tr><th></th><th>name</th><th>opened as</th><th>digest</th></tr>")?;
+    write!(
+        out,
+        "<table><tr><th></th><th>name</th><th>opened as</th><th>digest</th></tr>"
+    )?;
     for (what, side) in [("left", &report.left), ("right", &report.right)] {
         write!(
             out,
@@ -232,7 +236,10 @@ fn node(out: &mut String, difference: &Difference, parent: &str, level: usize) -
         writeln!(out, "</ul>")?;
     }
     if !difference.fields.is_empty() {
-        write!(out, "<table><tr><th>field</th><th>left</th><th>right</th></tr>")?;
+        write!(
+            out,
+            "<table><tr><th>field</th><th>left</th><th>right</th></tr>"
+        )?;
         for field in &difference.fields {
             write!(
                 out,

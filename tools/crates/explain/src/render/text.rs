@@ -56,7 +56,11 @@ fn write(out: &mut String, report: &Report, view: &View, paint: &Paint) -> std::
     if report.verdict == Verdict::Equal {
         writeln!(out, "{}: {left} and {right}", paint.green("equal"))?;
     } else {
-        writeln!(out, "{}: {left} and {right}", paint.bold(&paint.red("different")))?;
+        writeln!(
+            out,
+            "{}: {left} and {right}",
+            paint.bold(&paint.red("different"))
+        )?;
     }
     let causes: Vec<&CauseReport> = report
         .causes
@@ -74,7 +78,10 @@ fn write(out: &mut String, report: &Report, view: &View, paint: &Paint) -> std::
         }
     }
     if let Some(left_out) = report.left_out {
-        writeln!(out, "\nand {left_out} more differences, which are not listed")?;
+        writeln!(
+            out,
+            "\nand {left_out} more differences, which are not listed"
+        )?;
     }
     for note in &report.notes {
         writeln!(out, "note: {}", printable(note))?;

@@ -82,7 +82,10 @@ impl Facts {
                 }
             }
         }
-        for (key, field) in [(&b"uname"[..], &mut facts.user), (b"gname", &mut facts.group)] {
+        for (key, field) in [
+            (&b"uname"[..], &mut facts.user),
+            (b"gname", &mut facts.group),
+        ] {
             if let Some(name) = facts.records.get(key) {
                 *field = name.clone();
             }

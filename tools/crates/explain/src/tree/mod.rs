@@ -114,7 +114,10 @@ pub(crate) fn scan(blob: &Blob, bounds: &Bounds) -> io::Result<Tree> {
     Ok(tree)
 }
 
-fn stream(blob: &Blob, bounds: &Bounds) -> io::Result<Limited<verbatim_reader::Decompressed<Reader>>> {
+fn stream(
+    blob: &Blob,
+    bounds: &Bounds,
+) -> io::Result<Limited<verbatim_reader::Decompressed<Reader>>> {
     Ok(Limited::new(
         decompress(blob.reader()?),
         bounds.all.clone(),
@@ -330,4 +333,3 @@ fn plain(mut path: &[u8]) -> (Spelling, &[u8]) {
         }
     }
 }
-

@@ -157,7 +157,12 @@ pub fn paths(left: &Path, right: &Path) -> Result<Report, Error> {
 }
 
 pub fn paths_within(left: &Path, right: &Path, limits: &Limits) -> Result<Report, Error> {
-    let client = || Err(Error::new(ErrorKind::Unchecked, "there is no network in this test"));
+    let client = || {
+        Err(Error::new(
+            ErrorKind::Unchecked,
+            "there is no network in this test",
+        ))
+    };
     let opener = Opener {
         client: &client,
         limits,

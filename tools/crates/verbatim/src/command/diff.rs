@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use verbatim_causes::Cause;
-use verbatim_explain::{explain, html, text, Error, ErrorKind, Limits, Opener, Side, Verdict, View};
+use verbatim_explain::{
+    explain, html, text, Error, ErrorKind, Limits, Opener, Side, Verdict, View,
+};
 use verbatim_oci::json;
 
 use super::image::print;

@@ -1,0 +1,234 @@
+//! Text, line by line: what varies in the words that differ.
+
+use std::collections::BTreeMap;
+
+use verbatim_causes::{Cause, Comparison, Excerpt, Finding};
+
+/// Places that are told.
+const MOST: usize = 12;
+/// Lines around a difference, and bytes of one side of an excerpt.
+const CONTEXT: usize = 2;
+const EXCERPT: usize = 2048;
+
+/// Compare two texts that differ.
+pub(crate) fn compare(left: &str, right: &str) -> Comparison {
+    let mut comparison = Comparison {
+        format: "text",
+        findings: Vec::new(),
+        excerpts: Vec::new(),
+        more: false,
+    };
+    if left.replace("\r\n", "\n") == right.replace("\r\n", "\n") {
+        comparison.findings.push(Finding {
+            cause: Cause::LineEndings,
+            at: String::new(),
+            evidence: format!(
+                "{} lines end with CR LF on the left and {} on the right side, and nothing else differs",
+                left.matches("\r\n").count(),
+                right.matches("\r\n").count()
+            ),
+        });
+        return comparison;
+    }
+    let (l, r): (Vec<&str>, Vec<&str>) = (left.lines().collect(), right.lines().collect());
+    let first = l.iter().zip(&r).take_while(|(a, b)| a == b).count();
+    comparison.excerpts.push(excerpt(&l, &r, first));
+    if l.len() > 1 && l.len() == r.len() {
+        let sorted = |lines: &[&str]| {
+            let mut lines: Vec<String> = lines
+                .iter()
+                .map(|line| line.trim_end_matches(',').to_owned())
+                .collect();
+            lines.sort_unstable();
+            lines
+        };
+        if sorted(&l) == sorted(&r) {
+            let is_sorted = |lines: &[&str]| lines.windows(2).all(|two| two[0] <= two[1]);
+            comparison.findings.push(Finding {
+                cause: Cause::HashOrder,
+                at: format!("line {}", first + 1),
+                evidence: format!(
+                    "the same {} lines in another order; the left side is {}sorted, the right side is {}sorted",
+                    l.len(),
+                    if is_sorted(&l) { "" } else { "not " },
+                    if is_sorted(&r) { "" } else { "not " },
+                ),
+            });
+            return comparison;
+        }
+        let differing = (0..l.len()).filter(|&i| l[i] != r[i]);
+        let mut by_cause: BTreeMap<Cause, Finding> = BTreeMap::new();
+        for i in differing {
+            let (cause, from, to) = words(l[i], r[i]);
+            if by_cause.len() < MOST {
+                by_cause.entry(cause).or_insert_with(|| Finding {
+                    cause,
+                    at: format!("line {}", i + 1),
+                    evidence: format!("{from} → {to}"),
+                });
+            }
+        }
+        comparison.findings.extend(by_cause.into_values());
+    } else if l.len() == 1 && r.len() == 1 {
+        let (cause, from, to) = words(l[0], r[0]);
+        comparison.findings.push(Finding {
+            cause,
+            at: "line 1".into(),
+            evidence: format!("{from} → {to}"),
+        });
+    }
+    if comparison.findings.is_empty() {
+        comparison.findings.push(Finding {
+            cause: Cause::SourceChange,
+            at: format!("line {}", first + 1),
+            evidence: format!("{} lines → {} lines", l.len(), r.len()),
+        });
+    }
+    comparison
+}
+
+fn excerpt(left: &[&str], right: &[&str], first: usize) -> Excerpt {
+    let piece = |lines: &[&str]| {
+        let from = first.saturating_sub(CONTEXT).min(lines.len());
+        let to = (first + CONTEXT + 1).min(lines.len());
+        let mut bytes = lines[from..to].join("\n").into_bytes();
+        bytes.truncate(EXCERPT);
+        bytes
+    };
+    Excerpt {
+        at: format!("line {}", first + 1),
+        left: piece(left),
+        right: piece(right),
+        text: true,
+    }
+}
+
+/// What two lines have between their common beginning and end, widened to whole words.
+fn words<'a>(left: &'a str, right: &'a str) -> (Cause, &'a str, &'a str) {
+    let is_border =
+        |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | '=' | '<' | '>' | '(' | ')');
+    let mut start = left
+        .char_indices()
+        .zip(right.chars())
+        .find(|((_, a), b)| a != b)
+        .map_or(left.len().min(right.len()), |((at, _), _)| at);
+    while !left.is_char_boundary(start) || !right.is_char_boundary(start) {
+        start -= 1;
+    }
+    start = left[..start].rfind(is_border).map_or(0, |at| {
+        at + left[at..].chars().next().map_or(1, char::len_utf8)
+    });
+    let (a, b) = (&left[start..], &right[start..]);
+    let mut end = a
+        .chars()
+        .rev()
+        .zip(b.chars().rev())
+        .take_while(|(x, y)| x == y)
+        .map(|(x, _)| x.len_utf8())
+        .sum::<usize>();
+    let tail = &a[a.len() - end..];
+    end = tail.find(is_border).map_or(0, |at| tail.len() - at);
+    let (a, b) = (&a[..a.len() - end], &b[..b.len() - end]);
+    (of_words(a, b), a, b)
+}
+
+fn of_words(left: &str, right: &str) -> Cause {
+    let both = |test: fn(&str) -> bool| test(left) && test(right);
+    if both(is_uuid) {
+        Cause::Uuid
+    } else if both(has_time) {
+        Cause::Timestamp
+    } else if both(is_build_path) {
+        Cause::BuildPath
+    } else if both(is_random) {
+        Cause::RandomId
+    } else {
+        Cause::SourceChange
+    }
+}
+
+/// 8-4-4-4-12 hexadecimal digits.
+fn is_uuid(text: &str) -> bool {
+    let text = text.trim_start_matches("urn:uuid:");
+    let parts: Vec<&str> = text.split('-').collect();
+    parts.len() == 5
+        && parts.iter().zip([8, 4, 4, 4, 12]).all(|(part, length)| {
+            part.len() == length && part.bytes().all(|b| b.is_ascii_hexdigit())
+        })
+}
+
+/// A date (2024-05-01), a time (12:00:00), or seconds since 1970 of our days.
+fn has_time(text: &str) -> bool {
+    let shape: String = text
+        .chars()
+        .map(|c| if c.is_ascii_digit() { '0' } else { c })
+        .collect();
+    if shape.contains("0000-00-00") || shape.contains("00:00:00") {
+        return true;
+    }
+    let months = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    if months.iter().any(|month| text.contains(month)) && shape.contains("00") {
+        return true;
+    }
+    let digits = text.trim_matches(|c: char| !c.is_ascii_digit());
+    match digits.parse::<u64>() {
+        // 1990 to 2100, in seconds or milliseconds.
+        Ok(n) => {
+            (631_152_000..4_102_444_800).contains(&n)
+                || (631_152_000_000..4_102_444_800_000).contains(&n)
+        }
+        Err(_) => false,
+    }
+}
+
+fn is_build_path(text: &str) -> bool {
+    text.contains("/home/")
+        || text.contains("/tmp/")
+        || text.contains("/build")
+        || text.contains("/execroot/")
+        || text.contains("/workspace")
+        || text.contains("/root/")
+}
+
+/// A run of sixteen hexadecimal digits or more.
+fn is_random(text: &str) -> bool {
+    text.split(|c: char| !c.is_ascii_hexdigit())
+        .any(|run| run.len() >= 16 && run.bytes().any(|b| b.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cause(left: &str, right: &str) -> Cause {
+        compare(left, right).findings[0].cause
+    }
+
+    #[test]
+    fn words_give_causes_away() {
+        assert_eq!(
+            cause("built 2024-01-02\nx", "built 2024-05-06\nx"),
+            Cause::Timestamp
+        );
+        assert_eq!(cause("t=1700000000", "t=1700000099"), Cause::Timestamp);
+        assert_eq!(cause("a\nb\n", "b\na\n"), Cause::HashOrder);
+        assert_eq!(cause("a\r\nb\r\n", "a\nb\n"), Cause::LineEndings);
+        assert_eq!(
+            cause("dir=/home/a/src x", "dir=/home/b/src x"),
+            Cause::BuildPath
+        );
+        assert_eq!(
+            cause(
+                "id 123e4567-e89b-12d3-a456-426614174000",
+                "id 00112233-4455-6677-8899-aabbccddeeff"
+            ),
+            Cause::Uuid
+        );
+        assert_eq!(cause("colour = red", "colour = blue"), Cause::SourceChange);
+        assert_eq!(cause("ä", "ö"), Cause::SourceChange);
+        assert_eq!(cause("", "x"), Cause::SourceChange);
+        assert_eq!(cause("aé", "aè"), Cause::SourceChange);
+    }
+}
