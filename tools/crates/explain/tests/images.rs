@@ -1,0 +1,163 @@
+//! Images level by level: what is equal is not opened, a layer in between moves nothing.
+
+mod support;
+
+use std::path::Path;
+
+use serde_json::{json, Value};
+use support::{causes, file, gzip, ids, paths, tar};
+use verbatim_digest::Digest;
+use verbatim_explain::{Level, Verdict};
+
+/// A layer: the blob as it is stored, and the archive inside.
+type Layer = (Vec<u8>, Vec<u8>);
+
+fn plain(archive: Vec<u8>) -> Layer {
+    (archive.clone(), archive)
+}
+
+fn put(layout: &Path, data: &[u8]) -> Value {
+    let digest = Digest::of(data);
+    let blobs = layout.join("blobs/sha256");
+    std::fs::create_dir_all(&blobs).unwrap();
+    std::fs::write(blobs.join(digest.hex()), data).unwrap();
+    json!({"digest": digest, "size": data.len()})
+}
+
+fn typed(mut descriptor: Value, media_type: &str) -> Value {
+    descriptor["mediaType"] = json!(format!("application/vnd.oci.image.{media_type}+json"));
+    descriptor
+}
+
+fn manifest(layout: &Path, layers: &[Layer], created: &str) -> Value {
+    let diff_ids: Vec<_> = layers.iter().map(|(_, tar)| Digest::of(tar)).collect();
+    let config = json!({
+        "architecture": "amd64", "os": "linux", "created": created,
+        "rootfs": {"type": "layers", "diff_ids": diff_ids},
+    });
+    let config = typed(put(layout, config.to_string().as_bytes()), "config.v1");
+    let layers: Vec<_> = layers
+        .iter()
+        .map(|(blob, _)| {
+            let mut descriptor = put(layout, blob);
+            descriptor["mediaType"] = json!("application/vnd.oci.image.layer.v1.tar+gzip");
+            descriptor
+        })
+        .collect();
+    let manifest = json!({
+        "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": config, "layers": layers,
+    });
+    typed(put(layout, manifest.to_string().as_bytes()), "manifest.v1")
+}
+
+fn finish(layout: &Path, manifests: &[Value]) {
+    std::fs::write(
+        layout.join("oci-layout"),
+        r#"{"imageLayoutVersion":"1.0.0"}"#,
+    )
+    .unwrap();
+    let index = json!({"schemaVersion": 2, "manifests": manifests});
+    std::fs::write(layout.join("index.json"), index.to_string()).unwrap();
+}
+
+fn image(layout: &Path, layers: &[Layer], created: &str) {
+    std::fs::create_dir_all(layout).unwrap();
+    let manifest = manifest(layout, layers, created);
+    finish(layout, &[manifest]);
+}
+
+const THEN: &str = "1970-01-01T00:00:00Z";
+
+#[test]
+fn down_to_the_file_in_a_layer_without_opening_the_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let (a, b) = (dir.path().join("a"), dir.path().join("b"));
+    let base = tar(&[file("base", b"1")]);
+    let app = |content: &[u8]| {
+        let archive = tar(&[file("app", content)]);
+        (gzip(&archive, 6, 0, ""), archive)
+    };
+    image(&a, &[plain(base.clone()), app(b"one two")], THEN);
+    image(
+        &b,
+        &[plain(base.clone()), app(b"one three")],
+        "2024-01-01T00:00:00Z",
+    );
+    // What is equal is not even there.
+    for layout in [&a, &b] {
+        std::fs::remove_file(layout.join("blobs/sha256").join(Digest::of(&base).hex())).unwrap();
+    }
+    let report = paths(&a, &b).unwrap();
+    let mut found = causes(&report);
+    found.sort();
+    assert_eq!(
+        found,
+        [
+            ("source-change".into(), vec!["layer 2!app".into()]),
+            ("timestamp".into(), vec!["config".to_owned()]),
+        ]
+    );
+    assert_eq!(paths(&a, &a).unwrap().verdict, Verdict::Equal);
+}
+
+#[test]
+fn a_layer_in_between() {
+    let dir = tempfile::tempdir().unwrap();
+    let (a, b) = (dir.path().join("a"), dir.path().join("b"));
+    let layer = |name: &str| plain(tar(&[file(name, b"x")]));
+    image(&a, &[layer("1"), layer("2"), layer("3")], THEN);
+    image(
+        &b,
+        &[layer("1"), layer("new"), layer("2"), layer("3")],
+        THEN,
+    );
+    let report = paths(&a, &b).unwrap();
+    assert_eq!(
+        causes(&report),
+        [(
+            "added-file".into(),
+            vec!["layer 2 of the right side".into()]
+        )]
+    );
+}
+
+#[test]
+fn the_same_archive_compressed_otherwise() {
+    let dir = tempfile::tempdir().unwrap();
+    let (a, b) = (dir.path().join("a"), dir.path().join("b"));
+    let archive = tar(&[file("x", &b"text ".repeat(3000))]);
+    let layer = |level| (gzip(&archive, level, 0, ""), archive.clone());
+    image(&a, &[layer(1)], THEN);
+    image(&b, &[layer(9)], THEN);
+    assert_eq!(ids(&paths(&a, &b).unwrap()), ["compression"]);
+}
+
+#[test]
+fn images_of_an_index_are_paired_by_platform() {
+    let dir = tempfile::tempdir().unwrap();
+    let layout = |name: &str, content: &[u8], turned: bool| {
+        let layout = dir.path().join(name);
+        std::fs::create_dir(&layout).unwrap();
+        let mut manifests: Vec<_> = [("amd64", &b"same"[..]), ("arm64", content)]
+            .iter()
+            .map(|(architecture, content)| {
+                let layers = [plain(tar(&[file(architecture, content)]))];
+                let mut descriptor = manifest(&layout, &layers, THEN);
+                descriptor["platform"] = json!({"os": "linux", "architecture": architecture});
+                descriptor
+            })
+            .collect();
+        if turned {
+            manifests.reverse();
+        }
+        finish(&layout, &manifests);
+        layout
+    };
+    let (a, b) = (layout("a", b"1 a", false), layout("b", b"1 b", false));
+    let report = paths(&a, &b).unwrap();
+    assert_eq!(report.causes[0].paths, ["linux/arm64!layer 1!arm64"]);
+    assert_eq!(report.differences[0].level, Level::Index);
+    let turned = layout("c", b"1 a", true);
+    assert_eq!(ids(&paths(&a, &turned).unwrap()), ["file-order"]);
+}
