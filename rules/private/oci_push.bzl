@@ -108,7 +108,7 @@ def _push_arguments_impl(ctx):
         runfiles = ctx.runfiles([arguments, sums.text, sums.json] + direct, transitive_files = depset(transitive = files)),
     )]
 
-_push_arguments = rule(
+push_arguments = rule(
     implementation = _push_arguments_impl,
     attrs = {
         "sums": attr.label(
@@ -155,7 +155,7 @@ def oci_push(name, sums = None, args = [], tags = [], **kwargs):
             tags = tags,
             **(common | kwargs)
         )
-    _push_arguments(
+    push_arguments(
         name = name + ".arguments",
         sums = sums,
         tags = tags + ["manual"],

@@ -39,8 +39,11 @@ def is_loopback(host):
     Returns:
         bool.
     """
+    if host == "[::1]" or host.startswith("[::1]:"):
+        return True
     name = host.partition(":")[0]
-    return name == "localhost" or name.startswith("127.") or host.startswith("[::1]")
+    numbers = name.split(".")
+    return name == "localhost" or (numbers[0] == "127" and len(numbers) == 4 and all([number.isdigit() for number in numbers]))
 
 def split_repository(repository):
     """Split a repository into host and name.

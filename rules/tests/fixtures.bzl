@@ -70,16 +70,22 @@ def _like_rules_img_impl(ctx):
         OutputGroupInfo(
             descriptor = groups.descriptor,
             digest = groups.digest,
-            oci_layout = groups.layout,
+            **({"oci_layout": groups.layout} if ctx.attr.layout else {})
         ),
     ]
 
 like_rules_img = rule(
     implementation = _like_rules_img_impl,
-    attrs = {"image": attr.label(
-        doc = "The image whose files are handed on.",
-        mandatory = True,
-    )},
+    attrs = {
+        "image": attr.label(
+            doc = "The image whose files are handed on.",
+            mandatory = True,
+        ),
+        "layout": attr.bool(
+            doc = "Whether the layout is among them.",
+            default = True,
+        ),
+    },
     doc = "An image as rules_img hands it on: the manifest, with digest and descriptor in output groups.",
 )
 

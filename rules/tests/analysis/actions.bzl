@@ -149,3 +149,41 @@ sums_inputs_stamp_test = analysistest.make(
     },
     config_settings = {"//command_line_option:stamp": True},
 )
+
+def _push_arguments_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    target = analysistest.target_under_test(env)
+    writes = [action for action in analysistest.target_actions(env) if action.mnemonic == "FileWrite"]
+    asserts.equals(env, 1, len(writes))
+    lines = writes[0].content.splitlines()
+    asserts.equals(env, "push", lines[0])
+    for line in ctx.attr.lines:
+        asserts.true(env, [found for found in lines if line in found], "{} is in none of {}".format(line, lines))
+    runfiles = [file.short_path for file in target[DefaultInfo].default_runfiles.files.to_list()]
+    for path in ctx.attr.absent:
+        asserts.true(env, not [file for file in runfiles if path in file], "{} is among the runfiles: a push would fetch what the registry has".format(path))
+    for path in ctx.attr.present:
+        asserts.true(env, [file for file in runfiles if path in file], "{} is not among {}".format(path, runfiles))
+    return analysistest.end(env)
+
+push_arguments_test = analysistest.make(
+    _push_arguments_test_impl,
+    attrs = {
+        "absent": attr.string_list(doc = "What no path of the runfiles may hold."),
+        "lines": attr.string_list(doc = "What must be part of a line of the arguments."),
+        "present": attr.string_list(doc = "What a path of the runfiles must hold."),
+    },
+)
+
+def _pull_action_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    actions = _verbatim_actions(analysistest.target_actions(env), "VerbatimPull")
+    asserts.equals(env, 1, len(actions))
+    for argument in ctx.attr.arguments:
+        asserts.true(env, argument in actions[0].argv, "{} is not among {}".format(argument, actions[0].argv))
+    return analysistest.end(env)
+
+pull_action_test = analysistest.make(
+    _pull_action_test_impl,
+    attrs = {"arguments": attr.string_list(doc = "What must be among the arguments.")},
+)

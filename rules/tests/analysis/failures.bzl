@@ -5,6 +5,7 @@ load("//rules:binary.bzl", "release_binary")
 load("//rules:image.bzl", "oci_image", "oci_import", "oci_index")
 load("//rules:layer.bzl", "binary_layer", "oci_layer", "tar_layer")
 load("//rules:sums.bzl", "container_sums", "file_sums")
+load("//rules/private:oci_push.bzl", "push_arguments")
 
 def _failure_test_impl(ctx):
     env = analysistest.begin(ctx)
@@ -99,6 +100,9 @@ _FAILURES = {
     "layer_strip_prefix_of_nothing": (oci_layer, {"files": _FILE, "strip_prefix": "x"}, "strip_prefix", "is about the paths of `srcs`"),
     "layer_symlinks": (oci_layer, {"symlinks": {"/a": ""}}, "symlinks", "points nowhere"),
     "layer_xattrs": (oci_layer, {"files": _FILE, "xattrs": {"/etc/*": ["user.a"]}}, "xattrs", "\"user.a\" is not NAME=VALUE"),
+    "push_key_twice": (push_arguments, {"sums": ":sums_of_two_versions"}, "sums", "the key \"VERSION\" stands for \"v2\" and for \"v1\"; push these sums one by one"),
+    "push_no_image": (push_arguments, {"sums": ":released_files"}, "sums", "names no image; name a `container_sums` with `images`"),
+    "push_no_layout": (push_arguments, {"sums": ":sums_without_layout"}, "images", "has no OCI layout to push from"),
     "release_binary_allow": (release_binary, {"allow": [""], "binary": ":program"}, "allow", "holds an empty text"),
     "release_binary_mode": (release_binary, {"binary": ":program", "mode": "u+x"}, "mode", "is not a mode"),
     "release_binary_out": (release_binary, {"binary": ":program", "out": "../x"}, "out", "is not the name of a published file"),

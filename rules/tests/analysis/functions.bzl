@@ -3,7 +3,9 @@
 load("@bazel_skylib//lib:unittest.bzl", "asserts", "unittest")
 load("//rules/private:checks.bzl", "show")
 load("//rules/private:entries.bzl", "in_runfiles", "relative_to")
+load("//rules/private:images.bzl", "pull_problem")
 load("//rules/private:prebuilt.bzl", "prebuilt_problem")
+load("//rules/private:registry_download.bzl", "is_loopback", "split_repository")
 load("//rules/private/platform:target_platform.bzl", "platform_text")
 
 _SHA256 = "0123456789abcdef" * 4
@@ -60,3 +62,37 @@ def _paths_test_impl(ctx):
     return unittest.end(env)
 
 paths_test = unittest.make(_paths_test_impl)
+
+def _pull(**changes):
+    return pull_problem(**({
+        "digest": "sha256:" + _SHA256,
+        "image": "registry.example.com/acme/base",
+        "mirrors": [],
+        "platforms": [],
+        "tag": "",
+    } | changes))
+
+def _pull_test_impl(ctx):
+    env = unittest.begin(ctx)
+    asserts.equals(env, None, _pull())
+    asserts.equals(env, None, _pull(digest = "", tag = "v1"))
+    asserts.equals(env, None, _pull(image = "localhost:5000/base", mirrors = ["127.0.0.1:5000/x"], platforms = ["linux/amd64", "linux/arm/v7"]))
+    for changes, attribute, part in [
+        ({"image": "base"}, "image", "names no registry; write it in full"),
+        ({"image": "acme/base"}, "image", "names no registry"),
+        ({"image": "registry.example.com/base:v1"}, "image", "has a tag or a digest"),
+        ({"mirrors": ["base"]}, "mirrors", "names no registry"),
+        ({"digest": ""}, "digest", "is missing; find it with `verbatim pull --pin registry.example.com/acme/base:TAG`"),
+        ({"digest": _SHA256}, "digest", "is no digest"),
+        ({"digest": "sha256:" + _SHA256.upper()}, "digest", "is no digest"),
+        ({"platforms": ["amd64"]}, "platforms", "\"amd64\" is not known; write one such as \"linux/amd64\""),
+    ]:
+        problem = _pull(**changes)
+        asserts.true(env, problem and problem.startswith("attribute `%s`: " % attribute), "{}: {}".format(changes, problem))
+        asserts.true(env, problem and part in problem, "{}: {}".format(changes, problem))
+    asserts.equals(env, ("localhost:5000", "a/b"), split_repository("localhost:5000/a/b"))
+    for host, expected in {"127.0.0.1:5000": True, "127.example.com": False, "[::1]:5000": True, "localhost": True, "localhost.example.com": False, "registry.example.com": False}.items():
+        asserts.equals(env, expected, is_loopback(host), host)
+    return unittest.end(env)
+
+pull_test = unittest.make(_pull_test_impl)
