@@ -633,6 +633,22 @@ fn archives_are_canonical_and_can_be_read_again() {
 }
 
 #[test]
+fn the_documents_of_an_image_need_no_layer() {
+    let (fixture, root) = Fixture::good();
+    fs::remove_file(fixture.blob_path(&digest(&EMPTY_TAR))).unwrap();
+    let whole = verbatim(&["layout", "import", &fixture.layout()]);
+    let said = String::from_utf8(whole.stderr).unwrap();
+    assert!(!whole.status.success(), "{said}");
+    assert!(said.contains(&digest(&EMPTY_TAR)[7..]), "{said}");
+    let expected = root["digest"].as_str().unwrap();
+    let out = done(&["layout", "import", "--shallow", &fixture.layout()]);
+    assert_eq!(out.trim_end(), expected);
+    // What is there is checked all the same.
+    fs::write(fixture.blob_path(expected), "{}").unwrap();
+    error(&["layout", "import", "--shallow", &fixture.layout()]);
+}
+
+#[test]
 fn one_image_is_taken_out_of_several() {
     let fixture = Fixture::new();
     let mut amd64 = fixture.image("amd64");
