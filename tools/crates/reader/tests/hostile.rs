@@ -329,7 +329,7 @@ fn sizes_that_claim_too_much() {
         (b"7777777x7777", ErrorKind::Malformed),
         (b"-0000000001\0", ErrorKind::Malformed),
     ] {
-        for flag in [b'0', b'5', b'1', b'V', b'D', b'L', b'K', b'x', b'g', b'S'] {
+        for flag in *b"051VDLKxgS" {
             let bytes = Tar::new()
                 .header(header(b"f", flag, 0).link(b"t").with(124, size))
                 .data(b"content")
@@ -377,7 +377,7 @@ fn sizes_that_claim_too_much() {
 #[test]
 fn names_and_attributes_that_are_too_large() {
     // A gigabyte of header is refused before any of it is read or kept.
-    for flag in [b'x', b'g', b'L', b'K'] {
+    for flag in *b"xgLK" {
         let head = header(b"h", flag, 1 << 30).done().to_vec();
         let source = io::Cursor::new(head).chain(endless(vec![b'1'; 512], 1 << 30));
         let error = within(20 * MIB, || read_from(Archive::new(source)).unwrap_err());

@@ -287,7 +287,11 @@ impl<R: Read> Archive<R> {
             size: parsed.size,
             xattrs: parsed.xattrs,
             offset: parsed.offset,
-            headers: self.headers.as_mut().map(std::mem::take).unwrap_or_default(),
+            headers: self
+                .headers
+                .as_mut()
+                .map(std::mem::take)
+                .unwrap_or_default(),
             archive: self,
         }))
     }
