@@ -15,8 +15,8 @@ use aho_corasick::{AhoCorasick, MatchKind};
 
 /// One thing to look for by default.
 struct Rule {
-    /// What is searched for. Slashes are written as `|`, so that this table
-    /// is no finding in the program itself.
+    /// What is searched for. Slashes are written as `|` and backslashes as `!`, so that this
+    /// table is no finding in the program itself, whatever the linker puts beside it.
     anchor: &'static str,
     /// How the finding is called in messages and documentation.
     name: &'static str,
@@ -87,11 +87,12 @@ const RULES: &[Rule] = &[
         },
     },
     Rule {
-        anchor: ":\\Users\\",
+        anchor: ":!Users!",
         name: "<drive>:\\Users\\<name>\\",
-        check: |_, after| {
+        check: |before, after| {
             let name = after.iter().take_while(|byte| in_name(**byte)).count();
-            name > 0
+            before.last().is_some_and(u8::is_ascii_alphabetic)
+                && name > 0
                 && after.get(name) == Some(&b'\\')
                 && !after.starts_with(b"Public\\")
                 && !after.starts_with(b"Default\\")
@@ -240,11 +241,12 @@ impl Rules {
         let forbidden = own(forbidden)?;
         let mut patterns: Vec<Vec<u8>> = Vec::new();
         if defaults {
-            patterns.extend(
-                RULES
-                    .iter()
-                    .map(|rule| rule.anchor.replace('|', "/").into_bytes()),
-            );
+            patterns.extend(RULES.iter().map(|rule| {
+                rule.anchor
+                    .replace('|', "/")
+                    .replace('!', "\\")
+                    .into_bytes()
+            }));
         }
         let defaults = patterns.len();
         patterns.extend(forbidden.iter().cloned());
@@ -390,6 +392,7 @@ mod tests {
             "$HOME/home/ann/x",
             "~/.cargo/registry/",
             "linux-sandbox/",
+            "|_bazel_:\\Users\\ann\\",
         ] {
             assert_eq!(found(text.as_bytes()), [], "{text}");
         }
