@@ -1,6 +1,6 @@
 """The module extension `images`: images of registries, as bases and to be summed."""
 
-load(":registry_download.bzl", "is_loopback", "registry_client", "split_repository")
+load(":registry_download.bzl", "is_loopback", "is_plain_http", "registry_client", "split_repository")
 
 # What images and Bazel call the same: for the constraint values that choose between images.
 _CPU = {
@@ -111,6 +111,9 @@ def _pulled_impl(rctx):
     image = rctx.attr.image
     get = registry_client(rctx, rctx.attr.mirrors + [image], rctx.attr.plain_http)
     if not rctx.attr.digest:
+        if is_plain_http(image, rctx.attr.plain_http):
+            # Bazel downloads nothing by plain HTTP that it cannot check.
+            fail("images.pull(name = \"{}\"): attribute `digest` is missing; find it with `verbatim pull --pin {}:{}`.".format(rctx.attr.pull_name, image, rctx.attr.tag))
         digest = get("manifests/" + rctx.attr.tag, "tag.json", None)
         fail("""images.pull(name = "{}"): attribute `digest` is missing. {}:{} stands for this now; write
 
@@ -245,7 +248,7 @@ images = module_extension(
         "pull": tag_class(
             attrs = {
                 "digest": attr.string(
-                    doc = "What is pulled: `sha256:` and 64 hexadecimal digits, of a manifest or of an index. If it is missing, `tag` is looked up and the error says what to write.",
+                    doc = "What is pulled: `sha256:` and 64 hexadecimal digits, of a manifest or of an index. If it is missing, `tag` is looked up and the error says what to write (of a registry with plain HTTP, how to find it).",
                 ),
                 "eager": attr.bool(
                     doc = "Fetch the layers together with the documents, and not when an action first needs them.",

@@ -59,6 +59,19 @@ def split_repository(repository):
         return None
     return host, name
 
+def is_plain_http(repository, plain_http):
+    """Say whether a repository is asked by plain HTTP.
+
+    Args:
+        repository: string, `registry/name`.
+        plain_http: list of hosts that may be asked by plain HTTP.
+
+    Returns:
+        bool.
+    """
+    host = split_repository(repository)[0]
+    return host in plain_http or is_loopback(host)
+
 def _docker_auths(rctx):
     """What Docker's and Podman's files know of registries: from a host to the base64 of `user:password`."""
     auths = {}
@@ -117,7 +130,7 @@ def registry_client(rctx, repositories, plain_http):
 
     def attempt(repository, path, output, sha256, fail_loudly):
         host, name = split_repository(repository)
-        scheme = "http" if host in plain_http or is_loopback(host) else "https"
+        scheme = "http" if is_plain_http(repository, plain_http) else "https"
         url = "{}://{}/v2/{}/{}".format(scheme, _API_HOSTS.get(host, host), name, path)
         headers = {"Accept": MANIFEST_TYPES if path.startswith("manifests/") else ["*/*"]}
         ways = []
