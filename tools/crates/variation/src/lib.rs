@@ -1,1 +1,0 @@
-//! The same build under other conditions, and the first action that did not do the same.
