@@ -8,8 +8,14 @@
 //! Whatever cannot be explained is said to be so: files that differ never come back without a
 //! [`Finding`].
 
+mod bytes;
 mod cause;
+mod compare;
 mod comparison;
+mod fix;
+mod text;
+mod words;
 
 pub use cause::{Cause, UnknownCause};
+pub use compare::compare;
 pub use comparison::{Comparison, Excerpt, Finding};

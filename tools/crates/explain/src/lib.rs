@@ -20,7 +20,6 @@ mod container;
 mod date;
 mod error;
 mod image;
-mod leaf;
 mod limits;
 mod open;
 mod place;

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use verbatim_causes::{Cause, Comparison, Excerpt, Finding};
 
-use crate::leaf::Catalogue as _;
 use crate::limits::Limits;
 
 /// Paths of one cause that a report names; the number of all of them is given besides.

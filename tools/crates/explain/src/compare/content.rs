@@ -255,7 +255,7 @@ impl Explainer<'_> {
             beyond(left, right, self.limits.file)?
         } else {
             let name = String::from_utf8_lossy(name);
-            crate::leaf::compare(&name, &left.load()?, &right.load()?)
+            verbatim_causes::compare(&name, &left.load()?, &right.load()?)
         };
         node.absorb(comparison);
         Ok(())

@@ -128,7 +128,7 @@ fn kinds(node: &mut Difference, left: &EntryKind, right: &EntryKind) {
 /// A cause that two names themselves give away: a path of a build, a time, something random.
 pub(crate) fn of_names(left: &[u8], right: &[u8]) -> Option<Cause> {
     let line = |name: &[u8]| [name, b"\n"].concat();
-    let comparison = crate::leaf::compare("names.txt", &line(left), &line(right));
+    let comparison = verbatim_causes::compare("names.txt", &line(left), &line(right));
     comparison
         .findings
         .iter()

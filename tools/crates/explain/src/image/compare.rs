@@ -321,7 +321,7 @@ impl Walk<'_, '_> {
             }
         }
         if node.says_nothing() {
-            node.absorb(crate::leaf::compare("index.json", left_bytes, right_bytes));
+            node.absorb(verbatim_causes::compare("index.json", left_bytes, right_bytes));
         }
         out.push(node);
         Ok(())
@@ -573,7 +573,7 @@ fn manifests(node: &mut Difference, (a, left): (&[u8], &Manifest), (b, right): (
             "the manifests say the same in another order of keys or with other white space",
         );
     } else {
-        node.absorb(crate::leaf::compare("manifest.json", a, b));
+        node.absorb(verbatim_causes::compare("manifest.json", a, b));
     }
 }
 
@@ -581,7 +581,7 @@ fn manifests(node: &mut Difference, (a, left): (&[u8], &Manifest), (b, right): (
 fn configs(node: &mut Difference, left: &[u8], right: &[u8]) {
     let parsed = |bytes: &[u8]| serde_json::from_slice::<Map<String, Value>>(bytes).ok();
     let (Some(mut l), Some(mut r)) = (parsed(left), parsed(right)) else {
-        node.absorb(crate::leaf::compare("config.json", left, right));
+        node.absorb(verbatim_causes::compare("config.json", left, right));
         return;
     };
     let equal = l == r;
@@ -601,7 +601,7 @@ fn configs(node: &mut Difference, left: &[u8], right: &[u8]) {
     let same_layers = l.remove("rootfs") == r.remove("rootfs");
     if l != r {
         let bytes = |map: &Map<String, Value>| serde_json::to_vec(map).unwrap_or_default();
-        node.absorb(crate::leaf::compare("config.json", &bytes(&l), &bytes(&r)));
+        node.absorb(verbatim_causes::compare("config.json", &bytes(&l), &bytes(&r)));
     } else if equal && same_layers {
         node.find(
             Cause::History,

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use verbatim_causes::{Cause, Comparison, Excerpt, Finding};
+use crate::words::cause_of;
+use crate::{Cause, Comparison, Excerpt, Finding};
 
 /// Places that are told.
 const MOST: usize = 12;
@@ -10,8 +11,16 @@ const MOST: usize = 12;
 const CONTEXT: usize = 2;
 const EXCERPT: usize = 2048;
 
-/// Compare two texts that differ.
-pub(crate) fn compare(left: &str, right: &str) -> Comparison {
+/// Compare two texts that differ; `None` if one is not text.
+pub(crate) fn compare(left: &[u8], right: &[u8]) -> Option<Comparison> {
+    let text = |data: &'_ [u8]| -> Option<String> {
+        let text = std::str::from_utf8(data).ok()?;
+        (!text.contains('\0')).then(|| text.to_owned())
+    };
+    Some(compare_text(&text(left)?, &text(right)?))
+}
+
+fn compare_text(left: &str, right: &str) -> Comparison {
     let mut comparison = Comparison {
         format: "text",
         findings: Vec::new(),
@@ -129,73 +138,7 @@ fn words<'a>(left: &'a str, right: &'a str) -> (Cause, &'a str, &'a str) {
     let tail = &a[a.len() - end..];
     end = tail.find(is_border).map_or(0, |at| tail.len() - at);
     let (a, b) = (&a[..a.len() - end], &b[..b.len() - end]);
-    (of_words(a, b), a, b)
-}
-
-fn of_words(left: &str, right: &str) -> Cause {
-    let both = |test: fn(&str) -> bool| test(left) && test(right);
-    if both(is_uuid) {
-        Cause::Uuid
-    } else if both(has_time) {
-        Cause::Timestamp
-    } else if both(is_build_path) {
-        Cause::BuildPath
-    } else if both(is_random) {
-        Cause::RandomId
-    } else {
-        Cause::SourceChange
-    }
-}
-
-/// 8-4-4-4-12 hexadecimal digits.
-fn is_uuid(text: &str) -> bool {
-    let text = text.trim_start_matches("urn:uuid:");
-    let parts: Vec<&str> = text.split('-').collect();
-    parts.len() == 5
-        && parts.iter().zip([8, 4, 4, 4, 12]).all(|(part, length)| {
-            part.len() == length && part.bytes().all(|b| b.is_ascii_hexdigit())
-        })
-}
-
-/// A date (2024-05-01), a time (12:00:00), or seconds since 1970 of our days.
-fn has_time(text: &str) -> bool {
-    let shape: String = text
-        .chars()
-        .map(|c| if c.is_ascii_digit() { '0' } else { c })
-        .collect();
-    if shape.contains("0000-00-00") || shape.contains("00:00:00") {
-        return true;
-    }
-    let months = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
-    if months.iter().any(|month| text.contains(month)) && shape.contains("00") {
-        return true;
-    }
-    let digits = text.trim_matches(|c: char| !c.is_ascii_digit());
-    match digits.parse::<u64>() {
-        // 1990 to 2100, in seconds or milliseconds.
-        Ok(n) => {
-            (631_152_000..4_102_444_800).contains(&n)
-                || (631_152_000_000..4_102_444_800_000).contains(&n)
-        }
-        Err(_) => false,
-    }
-}
-
-fn is_build_path(text: &str) -> bool {
-    text.contains("/home/")
-        || text.contains("/tmp/")
-        || text.contains("/build")
-        || text.contains("/execroot/")
-        || text.contains("/workspace")
-        || text.contains("/root/")
-}
-
-/// A run of sixteen hexadecimal digits or more.
-fn is_random(text: &str) -> bool {
-    text.split(|c: char| !c.is_ascii_hexdigit())
-        .any(|run| run.len() >= 16 && run.bytes().any(|b| b.is_ascii_digit()))
+    (cause_of(a, b), a, b)
 }
 
 #[cfg(test)]
@@ -203,7 +146,7 @@ mod tests {
     use super::*;
 
     fn cause(left: &str, right: &str) -> Cause {
-        compare(left, right).findings[0].cause
+        compare_text(left, right).findings[0].cause
     }
 
     #[test]

@@ -1,17 +1,10 @@
 //! What is to be done about each cause, and which of them tells most.
 
-use verbatim_causes::Cause;
+use crate::Cause;
 
-/// What the catalogue says of a cause.
-pub(crate) trait Catalogue {
+impl Cause {
     /// How to stop it, in one sentence.
-    fn fix(self) -> &'static str;
-    /// Causes of a low rank explain more than those of a high one.
-    fn rank(self) -> u32;
-}
-
-impl Catalogue for Cause {
-    fn fix(self) -> &'static str {
+    pub fn fix(self) -> &'static str {
         match self {
             Cause::Timestamp => "let the tool take the time from SOURCE_DATE_EPOCH, or set all times of the archive to one value (verbatim normalize)",
             Cause::BuildPath => "build with paths that are relative or mapped (-ffile-prefix-map, --remap-path-prefix, -trimpath)",
@@ -51,7 +44,8 @@ impl Catalogue for Cause {
         }
     }
 
-    fn rank(self) -> u32 {
+    /// Causes of a low rank explain more than those of a high one.
+    pub fn rank(self) -> u32 {
         match self {
             // What the bytes say outright.
             Cause::BuildPath

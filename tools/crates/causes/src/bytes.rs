@@ -1,23 +1,9 @@
-//! Files of one format, as long as `verbatim-causes` holds only the catalogue: text by patterns of
-//! what varies in it, all else by its first byte. [`compare`] and [`Catalogue`] have the signatures
-//! that the crate will have, so that only these two names change when it does.
+//! Bytes of no known format: where they differ first, and how much.
 
-mod catalogue;
-mod text;
-
-use verbatim_causes::{Cause, Comparison, Excerpt, Finding};
-
-pub(crate) use self::catalogue::Catalogue;
+use crate::{Cause, Comparison, Excerpt, Finding};
 
 /// Compare two files that differ.
-pub(crate) fn compare(_name: &str, left: &[u8], right: &[u8]) -> Comparison {
-    let as_text = |data: &'_ [u8]| -> Option<String> {
-        let text = std::str::from_utf8(data).ok()?;
-        (!text.contains('\0')).then(|| text.to_owned())
-    };
-    if let (Some(l), Some(r)) = (as_text(left), as_text(right)) {
-        return text::compare(&l, &r);
-    }
+pub(crate) fn compare(left: &[u8], right: &[u8]) -> Comparison {
     let same = left.iter().zip(right).take_while(|(a, b)| a == b).count();
     let at = format!("offset {same:#x}");
     let piece = |data: &[u8]| {
