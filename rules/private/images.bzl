@@ -14,6 +14,9 @@ _CPU = {
 }
 _OS = {"linux": "linux", "windows": "windows"}
 
+_HEXADECIMAL = {c: None for c in "0123456789abcdef".elems()}
+_WORD = {c: None for c in "abcdefghijklmnopqrstuvwxyz0123456789._-".elems()}
+
 _MAX_DOCUMENT = 4 * 1024 * 1024
 
 def pull_problem(*, image, digest, tag, platforms, mirrors):
@@ -34,8 +37,7 @@ def pull_problem(*, image, digest, tag, platforms, mirrors):
             return "attribute `{}`: {} names no registry; write it in full, such as \"registry.example.com/acme/base\".".format(attribute, repr(repository))
         if "@" in repository or ":" in repository.rpartition("/")[2]:
             return "attribute `{}`: {} has a tag or a digest; these stand in `tag` and `digest`.".format(attribute, repr(repository))
-    hexadecimal = digest.removeprefix("sha256:")
-    if digest and (hexadecimal == digest or len(hexadecimal) != 64 or [c for c in hexadecimal.elems() if c not in "0123456789abcdef".elems()]):
+    if digest and not is_digest(digest):
         return "attribute `digest`: {} is no digest; write \"sha256:\" and 64 lower-case hexadecimal digits.".format(repr(digest))
     if not digest and not tag:
         return "attribute `digest`: is missing; find it with `verbatim pull --pin {}:TAG`, or give `tag` to be told.".format(image)
@@ -44,6 +46,52 @@ def pull_problem(*, image, digest, tag, platforms, mirrors):
         if len(parts) not in [2, 3] or parts[0] not in _OS or parts[1] not in _CPU:
             return "attribute `platforms`: {} is not known; write one such as \"linux/amd64\".".format(repr(platform))
     return None
+
+def is_digest(text):
+    """Say whether a value is a digest that may become a file name: `sha256:` and 64 lower-case hexadecimal digits.
+
+    Args:
+        text: any value, as it stands in a document.
+
+    Returns:
+        bool.
+    """
+    if type(text) != "string" or not text.startswith("sha256:") or len(text) != 71:
+        return False
+    return not [c for c in text[7:].elems() if c not in _HEXADECIMAL]
+
+def is_word(text):
+    """Say whether a value may become the name of a target: 1 to 64 of a-z, 0-9, `.`, `_` and `-`.
+
+    What a registry serves is not trusted: everything of it that reaches a BUILD file passes here.
+
+    Args:
+        text: any value, as it stands in a document.
+
+    Returns:
+        bool.
+    """
+    if type(text) != "string" or not text or len(text) > 64:
+        return False
+    return not [c for c in text.elems() if c not in _WORD]
+
+def _digest_of(rctx, descriptor, what):
+    digest = descriptor.get("digest") if type(descriptor) == "dict" else None
+    if not is_digest(digest):
+        fail("{}@{}: {} has no sha256 digest; the image is damaged, or the registry serves something else.".format(rctx.attr.image, rctx.attr.digest, what))
+    return digest
+
+def _word_of(rctx, config, key, optional = False):
+    word = config.get(key) or ""
+    if not (optional and word == "") and not is_word(word):
+        fail("{}@{}: `{}` of a config is {}, which is no name of a platform.".format(rctx.attr.image, rctx.attr.digest, key, repr(word)))
+    return word
+
+def _list_of(rctx, document, key):
+    entries = document[key]
+    if type(entries) != "list" or [entry for entry in entries if type(entry) != "dict"]:
+        fail("{}@{}: `{}` is no list of descriptors.".format(rctx.attr.image, rctx.attr.digest, key))
+    return entries
 
 def _read(rctx, file):
     text = rctx.read(file)
@@ -55,8 +103,12 @@ def _read(rctx, file):
     return document
 
 def _platform(entry):
-    platform = entry.get("platform") or {}
-    parts = [platform.get("os", ""), platform.get("architecture", ""), platform.get("variant", "")]
+    platform = entry.get("platform")
+    if type(platform) != "dict":
+        return ""
+    parts = [platform.get(part) or "" for part in ["os", "architecture", "variant"]]
+    if [part for part in parts if part and not is_word(part)]:
+        return ""
     return "/".join([part for part in parts if part])
 
 def _matches(wanted, platform):
@@ -68,28 +120,33 @@ def _write_image(rctx, get, folder, digest):
     manifest_file = blob + digest.removeprefix("sha256:")
     get("manifests/" + digest, manifest_file, digest)
     manifest = _read(rctx, manifest_file)
-    config_digest = manifest["config"]["digest"]
+    if "config" not in manifest or "layers" not in manifest:
+        fail("{}@{}: what is served as {} is no manifest of an image.".format(rctx.attr.image, rctx.attr.digest, digest))
+    config_digest = _digest_of(rctx, manifest["config"], "the config of a manifest")
     get("blobs/" + config_digest, blob + config_digest.removeprefix("sha256:"), config_digest)
     config = _read(rctx, blob + config_digest.removeprefix("sha256:"))
     rctx.file(folder + "/oci-layout", '{"imageLayoutVersion":"1.0.0"}')
     rctx.file(folder + "/index.json", json.encode({
         "manifests": [{
             "digest": digest,
-            "mediaType": manifest.get("mediaType") or "application/vnd.oci.image.manifest.v1+json",
+            "mediaType": manifest.get("mediaType") if type(manifest.get("mediaType")) == "string" else "application/vnd.oci.image.manifest.v1+json",
             "size": len(rctx.read(manifest_file)),
         }],
         "schemaVersion": 2,
     }))
     layers = []
-    for layer in manifest["layers"]:
-        layers.append("{} {}".format(layer["digest"], int(layer["size"])))
+    for layer in _list_of(rctx, manifest, "layers"):
+        layer_digest = _digest_of(rctx, layer, "a layer of a manifest")
+        if type(layer.get("size")) != "int" or layer["size"] < 0:
+            fail("{}@{}: the layer {} has no size.".format(rctx.attr.image, rctx.attr.digest, layer_digest))
+        layers.append("{} {}".format(layer_digest, layer["size"]))
         if rctx.attr.eager:
-            get("blobs/" + layer["digest"], "layers/" + layer["digest"].removeprefix("sha256:"), layer["digest"])
+            get("blobs/" + layer_digest, "layers/" + layer_digest.removeprefix("sha256:"), layer_digest)
     return struct(
-        architecture = config["architecture"],
+        architecture = _word_of(rctx, config, "architecture"),
         layers = layers,
-        os = config["os"],
-        variant = config.get("variant") or "",
+        os = _word_of(rctx, config, "os"),
+        variant = _word_of(rctx, config, "variant", optional = True),
     )
 
 _IMAGE = """
@@ -122,7 +179,7 @@ def _pulled_impl(rctx):
     get("manifests/" + rctx.attr.digest, "root.json", rctx.attr.digest)
     root = _read(rctx, "root.json")
     if "manifests" in root:
-        entries = [entry for entry in root["manifests"] if _platform(entry) and not _platform(entry).startswith("unknown")]
+        entries = [entry for entry in _list_of(rctx, root, "manifests") if _platform(entry) and not _platform(entry).startswith("unknown")]
         digests = {}
         wanted = rctx.attr.platforms or [_platform(entry) for entry in entries]
         for platform in wanted:
@@ -134,7 +191,7 @@ def _pulled_impl(rctx):
                     image,
                     ", ".join([_platform(entry) for entry in entries]),
                 ))
-            digests.setdefault(found[0]["digest"], platform)
+            digests.setdefault(_digest_of(rctx, found[0], "a manifest of the index"), platform)
         digests = digests.keys()
     elif "layers" in root and "config" in root:
         digests = [rctx.attr.digest]

@@ -3,7 +3,7 @@
 load("@bazel_skylib//lib:unittest.bzl", "asserts", "unittest")
 load("//rules/private:checks.bzl", "show")
 load("//rules/private:entries.bzl", "in_runfiles", "relative_to")
-load("//rules/private:images.bzl", "pull_problem")
+load("//rules/private:images.bzl", "is_digest", "is_word", "pull_problem")
 load("//rules/private:prebuilt.bzl", "prebuilt_problem")
 load("//rules/private:registry_download.bzl", "is_loopback", "split_repository")
 load("//rules/private/platform:target_platform.bzl", "platform_text")
@@ -93,6 +93,12 @@ def _pull_test_impl(ctx):
     asserts.equals(env, ("localhost:5000", "a/b"), split_repository("localhost:5000/a/b"))
     for host, expected in {"127.0.0.1:5000": True, "127.example.com": False, "[::1]:5000": True, "localhost": True, "localhost.example.com": False, "registry.example.com": False}.items():
         asserts.equals(env, expected, is_loopback(host), host)
+
+    # What a registry serves must not become Starlark or a path.
+    for value, expected in [("linux", True), ("arm64", True), ("v8.1_a-b", True), ("", False), ("a\",", False), ("a\n", False), ("../a", False), ("A", False), ("é", False), ("a" * 65, False), (None, False), (1, False), ({}, False)]:
+        asserts.equals(env, expected, is_word(value), repr(value))
+    for value, expected in [("sha256:" + _SHA256, True), (_SHA256, False), ("sha256:" + _SHA256.upper(), False), ("sha256:../" + _SHA256[3:], False), ("sha512:" + _SHA256, False), ("sha256:" + _SHA256 + "\n", False), (None, False), (7, False)]:
+        asserts.equals(env, expected, is_digest(value), repr(value))
     return unittest.end(env)
 
 pull_test = unittest.make(_pull_test_impl)

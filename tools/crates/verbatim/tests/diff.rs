@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 fn diff(dir: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_verbatim"))
+    Command::new(std::path::absolute(env!("CARGO_BIN_EXE_verbatim")).unwrap())
         .arg("diff")
         .args(arguments)
         .current_dir(dir)
