@@ -7,6 +7,7 @@
 //! A peer that is not installed is listed as absent, never left out in silence.
 
 mod cases;
+mod differences;
 mod measure;
 mod registries;
 mod report;
@@ -123,6 +124,7 @@ fn main() -> Result<()> {
 
     let mut cases = cases::all(&verbatim, &bench, &extra);
     cases.extend(registries::cases(&verbatim));
+    cases.extend(differences::cases(&verbatim));
     if !options.only.is_empty() {
         cases.retain(|case| options.only.iter().any(|only| case.name.contains(only)));
         ensure!(
@@ -150,6 +152,12 @@ fn main() -> Result<()> {
     let _registries = asked
         .then(|| registries::start(&verbatim, &work))
         .transpose()?;
+    if cases
+        .iter()
+        .any(|case| case.name.starts_with(differences::PREFIX))
+    {
+        differences::make(&verbatim, &work)?;
+    }
     let mut results = Vec::new();
     for case in &cases {
         let result = measure::case(case, options.rounds, &work, &bench)?;

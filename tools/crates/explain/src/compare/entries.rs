@@ -139,7 +139,7 @@ impl Explainer<'_> {
             order_differs: archives && tell_order(node, left, right, &join),
             spelling: archives && tell_spelling(node, left, right, &join),
         };
-        if archives && left.after != right.after {
+        if archives && left.after != right.after && !padded_alike(left, right) {
             node.because(
                 Cause::ArchiveHeader,
                 "bytes after the last entry",
@@ -486,6 +486,22 @@ fn moves(left: &Tree, right: &Tree, join: &Join) -> io::Result<Vec<(usize, usize
     }
     moved.sort_unstable();
     Ok(moved)
+}
+
+/// Whether both archives are filled up to a multiple of the same record size, as tar does: then
+/// the number of bytes after the last entry follows from what comes before.
+fn padded_alike(left: &Tree, right: &Tree) -> bool {
+    const BLOCK: u64 = 512;
+    // tar's `-b`, in blocks: 20 unless asked otherwise.
+    const MOST_BLOCKS: u64 = 128;
+    let fits = |tree: &Tree, record: u64| {
+        let end = tree.length.saturating_sub(tree.after);
+        // Two blocks of zeros end an archive.
+        tree.length == (end + 2 * BLOCK).next_multiple_of(record)
+    };
+    (1..=MOST_BLOCKS)
+        .map(|blocks| blocks * BLOCK)
+        .any(|record| fits(left, record) && fits(right, record))
 }
 
 /// Tell if the entries that both sides have come in another order.

@@ -321,7 +321,11 @@ impl Walk<'_, '_> {
             }
         }
         if node.says_nothing() {
-            node.absorb(verbatim_causes::compare("index.json", left_bytes, right_bytes));
+            node.absorb(verbatim_causes::compare(
+                "index.json",
+                left_bytes,
+                right_bytes,
+            ));
         }
         out.push(node);
         Ok(())
@@ -601,7 +605,11 @@ fn configs(node: &mut Difference, left: &[u8], right: &[u8]) {
     let same_layers = l.remove("rootfs") == r.remove("rootfs");
     if l != r {
         let bytes = |map: &Map<String, Value>| serde_json::to_vec(map).unwrap_or_default();
-        node.absorb(verbatim_causes::compare("config.json", &bytes(&l), &bytes(&r)));
+        node.absorb(verbatim_causes::compare(
+            "config.json",
+            &bytes(&l),
+            &bytes(&r),
+        ));
     } else if equal && same_layers {
         node.find(
             Cause::History,
