@@ -85,6 +85,7 @@ impl Blob {
         Ok(Reader {
             blob: self.opened()?,
             at: 0,
+            step: FIRST_STEP,
         })
     }
 
@@ -207,17 +208,27 @@ pub(crate) fn which_differ(pairs: &[(Blob, Blob)]) -> Vec<io::Result<bool>> {
     })
 }
 
+/// Bytes of the first read after each seek, and of the largest: whoever passes over the contents
+/// of an archive wants the next header and no more, whoever reads on wants a lot.
+const FIRST_STEP: usize = 4096;
+const LAST_STEP: usize = 1 << 20;
+
 /// Reads a blob with a position of its own.
 #[derive(Debug)]
 pub(crate) struct Reader {
     blob: Blob,
     at: u64,
+    step: usize,
 }
 
 impl Read for Reader {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let left = self.blob.size().saturating_sub(self.at);
-        let room = out.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        let room = out
+            .len()
+            .min(usize::try_from(left).unwrap_or(usize::MAX))
+            .min(self.step);
+        self.step = (self.step * 2).min(LAST_STEP);
         let n = match &self.blob {
             Blob::Part { file, offset, .. } => file.read_at(&mut out[..room], offset + self.at)?,
             Blob::Memory(data) => {
@@ -245,6 +256,7 @@ impl Seek for Reader {
             SeekFrom::End(by) => self.blob.size().checked_add_signed(by),
             SeekFrom::Current(by) => self.at.checked_add_signed(by),
         };
+        self.step = FIRST_STEP;
         self.at = to.ok_or_else(|| {
             io::Error::new(
                 io::ErrorKind::InvalidInput,
