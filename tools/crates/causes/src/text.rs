@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::words::cause_of;
+use crate::words::{changes, Context};
 use crate::{Cause, Comparison, Excerpt, Finding};
 
 /// Places that are told.
@@ -68,23 +68,25 @@ fn compare_text(left: &str, right: &str) -> Comparison {
         let differing = (0..l.len()).filter(|&i| l[i] != r[i]);
         let mut by_cause: BTreeMap<Cause, Finding> = BTreeMap::new();
         for i in differing {
-            let (cause, from, to) = words(l[i], r[i]);
-            if by_cause.len() < MOST {
-                by_cause.entry(cause).or_insert_with(|| Finding {
-                    cause,
-                    at: format!("line {}", i + 1),
-                    evidence: format!("{from} → {to}"),
-                });
+            for change in changes(&Context::default(), l[i], r[i]) {
+                if by_cause.len() < MOST {
+                    by_cause.entry(change.cause).or_insert_with(|| Finding {
+                        cause: change.cause,
+                        at: format!("line {}", i + 1),
+                        evidence: format!("{} → {}", change.left, change.right),
+                    });
+                }
             }
         }
         comparison.findings.extend(by_cause.into_values());
     } else if l.len() == 1 && r.len() == 1 {
-        let (cause, from, to) = words(l[0], r[0]);
-        comparison.findings.push(Finding {
-            cause,
-            at: "line 1".into(),
-            evidence: format!("{from} → {to}"),
-        });
+        for change in changes(&Context::default(), l[0], r[0]) {
+            comparison.findings.push(Finding {
+                cause: change.cause,
+                at: "line 1".into(),
+                evidence: format!("{} → {}", change.left, change.right),
+            });
+        }
     }
     if comparison.findings.is_empty() {
         comparison.findings.push(Finding {
@@ -93,6 +95,9 @@ fn compare_text(left: &str, right: &str) -> Comparison {
             evidence: format!("{} lines → {} lines", l.len(), r.len()),
         });
     }
+    comparison
+        .findings
+        .sort_by_key(|finding| (finding.cause.rank(), finding.cause));
     comparison
 }
 
@@ -110,35 +115,6 @@ fn excerpt(left: &[&str], right: &[&str], first: usize) -> Excerpt {
         right: piece(right),
         text: true,
     }
-}
-
-/// What two lines have between their common beginning and end, widened to whole words.
-fn words<'a>(left: &'a str, right: &'a str) -> (Cause, &'a str, &'a str) {
-    let is_border =
-        |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | '=' | '<' | '>' | '(' | ')');
-    let mut start = left
-        .char_indices()
-        .zip(right.chars())
-        .find(|((_, a), b)| a != b)
-        .map_or(left.len().min(right.len()), |((at, _), _)| at);
-    while !left.is_char_boundary(start) || !right.is_char_boundary(start) {
-        start -= 1;
-    }
-    start = left[..start].rfind(is_border).map_or(0, |at| {
-        at + left[at..].chars().next().map_or(1, char::len_utf8)
-    });
-    let (a, b) = (&left[start..], &right[start..]);
-    let mut end = a
-        .chars()
-        .rev()
-        .zip(b.chars().rev())
-        .take_while(|(x, y)| x == y)
-        .map(|(x, _)| x.len_utf8())
-        .sum::<usize>();
-    let tail = &a[a.len() - end..];
-    end = tail.find(is_border).map_or(0, |at| tail.len() - at);
-    let (a, b) = (&a[..a.len() - end], &b[..b.len() - end]);
-    (cause_of(a, b), a, b)
 }
 
 #[cfg(test)]

@@ -1,0 +1,75 @@
+//! The same items of a line in another order.
+
+use super::token::{Kind, Token};
+
+/// Whether a line holds the same list or the same map in another order. Two words that changed
+/// places in a sentence are another sentence.
+pub(super) fn is_reordered(left: &str, right: &str, l: &[Token<'_>], r: &[Token<'_>]) -> bool {
+    if l.len() != r.len() || left.len() != right.len() {
+        return false;
+    }
+    let sorted = |tokens: &[Token<'_>]| {
+        let mut texts: Vec<String> = tokens.iter().map(|t| t.text.to_owned()).collect();
+        texts.sort_unstable();
+        texts
+    };
+    if sorted(l) != sorted(r) {
+        return false;
+    }
+    let start = l
+        .iter()
+        .zip(r)
+        .take_while(|(a, b)| a.text == b.text)
+        .count();
+    let end = l[start..]
+        .iter()
+        .rev()
+        .zip(r[start..].iter().rev())
+        .take_while(|(a, b)| a.text == b.text)
+        .count();
+    let middle = &l[start..l.len() - end];
+    let words = middle
+        .iter()
+        .filter(|t| matches!(t.kind, Kind::Word | Kind::Moment(_)))
+        .count();
+    let separated = middle
+        .iter()
+        .any(|t| t.kind == Kind::Mark && matches!(t.text, "," | ";" | "|" | "&"));
+    if separated {
+        // Items stay whole: a list of pairs is still the same pairs.
+        let opens = |t: &Token<'_>| {
+            t.kind == Kind::Mark
+                && matches!(t.text, "," | ";" | "|" | "&" | "{" | "[" | "(" | "=" | ":")
+        };
+        let closes = |t: &Token<'_>| {
+            t.kind == Kind::Mark && matches!(t.text, "," | ";" | "|" | "&" | "}" | "]" | ")")
+        };
+        let from = l[..start].iter().rposition(opens).map_or(0, |at| at + 1);
+        let more = l[l.len() - end..].iter().position(closes).unwrap_or(end);
+        let to = l.len() - end + more;
+        return words >= 2 && items(&l[from..to]) == items(&r[from..to]);
+    }
+    // Items between spaces, in a list that has a name.
+    let named = l[..start]
+        .iter()
+        .any(|t| t.kind == Kind::Mark && matches!(t.text, ":" | "=" | "(" | "["));
+    let spaced = middle.iter().any(Token::is_space);
+    let marks = middle.iter().any(|t| t.kind == Kind::Mark);
+    (named && spaced && !marks && words >= 2) || (named && !spaced && !marks && words >= 2)
+}
+
+/// What stands between commas, sorted. Brackets at the borders belong to the list.
+fn items(tokens: &[Token<'_>]) -> Vec<String> {
+    let text: String = tokens.iter().map(|t| t.text).collect();
+    let mut items: Vec<String> = text
+        .split([',', ';', '|', '&'])
+        .map(|item| {
+            item.trim()
+                .trim_matches(['{', '}', '[', ']', '(', ')'])
+                .trim()
+                .to_owned()
+        })
+        .collect();
+    items.sort_unstable();
+    items
+}

@@ -1,0 +1,177 @@
+//! What was drawn at random: UUIDs, tokens, names of temporary files, addresses of memory.
+
+/// 8-4-4-4-12 hexadecimal digits (RFC 9562), plain, in braces or as a URN.
+pub(super) fn is_uuid(text: &str) -> bool {
+    let text = text.trim_start_matches("urn:uuid:");
+    let text = text
+        .strip_prefix('{')
+        .and_then(|text| text.strip_suffix('}'))
+        .unwrap_or(text);
+    let mut parts = text.split('-');
+    [8, 4, 4, 4, 12].iter().all(|&length| {
+        parts
+            .next()
+            .is_some_and(|part| part.len() == length && part.bytes().all(|b| b.is_ascii_hexdigit()))
+    }) && parts.next().is_none()
+}
+
+/// Hexadecimal digits alone, as many as digests, identifiers and nonces have.
+pub(super) fn is_hex(text: &str) -> bool {
+    text.len() >= 16 && text.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// Letters and digits that mean nothing: base64, base32, base62. Words of languages, even if they
+/// are joined, change between capitals, small letters and digits much less often.
+pub(super) fn is_opaque(text: &str) -> bool {
+    let text = text.trim_end_matches('=');
+    if text.len() < 16 || !text.is_ascii() {
+        return false;
+    }
+    if text
+        .bytes()
+        .any(|b| !(b.is_ascii_alphanumeric() || b"+/_-".contains(&b)))
+    {
+        return false;
+    }
+    if is_hex(text) {
+        return text.bytes().any(|b| b.is_ascii_digit());
+    }
+    // Paths and words that are joined.
+    if text.matches(['/', '_', '-']).count() * 6 > text.len() {
+        return false;
+    }
+    let class = |b: u8| match b {
+        b'0'..=b'9' => 0,
+        b'A'..=b'Z' => 1,
+        b'a'..=b'z' => 2,
+        _ => 3,
+    };
+    let changes = text
+        .as_bytes()
+        .windows(2)
+        .filter(|pair| class(pair[0]) != class(pair[1]))
+        .count();
+    // A folder is one word in small letters.
+    let folder = |part: &str| part.len() >= 3 && part.bytes().all(|b| b.is_ascii_lowercase());
+    if text.contains('/') && text.split('/').any(folder) {
+        return false;
+    }
+    let digits = text.bytes().any(|b| b.is_ascii_digit());
+    changes * 5 >= 2 * text.len() || (digits && changes * 4 >= text.len())
+}
+
+/// The names that `mktemp`, `tempfile` and compilers give: `tmp.Ab3dE5fG`, `tmpab12cd34`, `ccXy12Za.o`.
+pub(super) fn is_temporary_name(name: &str) -> bool {
+    let stem = |name: &str| {
+        name.rsplit_once('.')
+            .filter(|(stem, end)| end.len() <= 3 && stem.len() >= 6 && *stem != "tmp")
+            .map_or(name.to_owned(), |(stem, _)| stem.to_owned())
+    };
+    let drawn = |rest: &str, from: usize, to: usize| {
+        (from..=to).contains(&rest.len())
+            && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    };
+    if let Some(rest) = name.strip_prefix("tmp.") {
+        return drawn(rest, 6, 12);
+    }
+    let stem = stem(name);
+    if let Some(rest) = stem.strip_prefix("tmp") {
+        let rest = rest.trim_start_matches(['-', '_']);
+        return drawn(rest, 6, 10) && !is_plain_word(rest);
+    }
+    stem.strip_prefix("cc")
+        .is_some_and(|rest| drawn(rest, 6, 6) && !is_plain_word(rest))
+}
+
+fn is_plain_word(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_lowercase()) || text.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// Two names with the same start and end around what is drawn: `build-Xa3f9Q.d`.
+pub(super) fn is_drawn_name(left: &str, right: &str) -> bool {
+    if left.len() != right.len() || !left.is_ascii() || !right.is_ascii() {
+        return false;
+    }
+    let (from, to) = super::differing(left, right);
+    let whole = |text: &str| {
+        let from = text[..from].rfind(['.', '-', '_']).map_or(0, |at| at + 1);
+        let to = text[to..]
+            .find(['.', '-', '_'])
+            .map_or(text.len(), |n| to + n);
+        text[from..to].to_owned()
+    };
+    let (a, b) = (whole(left), whole(right));
+    let mixed = |text: &str| {
+        let has = |test: fn(&u8) -> bool| text.bytes().any(|b| test(&b));
+        (6..=12).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric())
+            && has(u8::is_ascii_uppercase)
+            && has(u8::is_ascii_lowercase)
+            && text[1..]
+                .bytes()
+                .any(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+    };
+    a != left && mixed(&a) && mixed(&b)
+}
+
+/// `0x7f3c2a1b4d50`: where something lay in memory.
+pub(super) fn is_address(text: &str) -> bool {
+    text.strip_prefix("0x").is_some_and(|digits| {
+        (8..=16).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_hexdigit())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn random_things_are_told_from_words() {
+        assert!(is_uuid("123e4567-e89b-12d3-a456-426614174000"));
+        assert!(is_uuid("urn:uuid:123e4567-e89b-12d3-a456-426614174000"));
+        assert!(!is_uuid("123e4567-e89b-12d3-a456-42661417400"));
+        assert!(!is_uuid("123e4567-e89b-12d3-a456-426614174000-x"));
+        for text in [
+            "dGhpcyBpcyBhIHJhbmQ5",
+            "9f86d081884c7d65",
+            "Qk3vX9aPz1LmT0sWb7",
+            "x7Jk2P9q-LmZ3aB8_w",
+        ] {
+            assert!(is_opaque(text), "{text}");
+        }
+        for text in [
+            "internationalization",
+            "a1b2c3",
+            "#a1b2c3",
+            "src/main/java/Application2",
+            "HelloWorldApplication",
+            "libexample-1.2.3-4",
+            "some-long-name-with-12",
+            "1234",
+            "usr/lib/x86_64-linux-gnu",
+        ] {
+            assert!(!is_opaque(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_of_temporary_files_are_known() {
+        for name in ["tmp.Ab3dE5fG", "tmpab12cd34", "ccXy12Za.o", "tmp_x1y2z3"] {
+            assert!(is_temporary_name(name), "{name}");
+        }
+        for name in [
+            "tmp",
+            "tmpfiles",
+            "tmpl.html",
+            "ccache.o",
+            "tmp.c",
+            "template",
+            "cclist.o",
+        ] {
+            assert!(!is_temporary_name(name), "{name}");
+        }
+        assert!(is_drawn_name("build-Xa3f9Q.d", "build-pQ81zB.d"));
+        assert!(!is_drawn_name("build-debug1.d", "build-releas.d"));
+        assert!(is_address("0x7f3c2a1b4d50") && !is_address("0x1f"));
+    }
+}
