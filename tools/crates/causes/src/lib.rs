@@ -10,9 +10,11 @@
 
 mod bytes;
 mod cause;
+mod collect;
 mod compare;
 mod comparison;
 mod fix;
+mod json;
 mod text;
 mod words;
 

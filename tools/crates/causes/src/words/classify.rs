@@ -411,9 +411,8 @@ fn machine_and_user(context: &Context<'_>, key: &Key, left: &str, right: &str) -
         "account",
         "uname",
         "whoami",
-    ]) || (key.has(&[
-        "built", "modified", "created", "compiled", "changed", "packaged",
-    ]) && key.has(&["by"]));
+    ]) || (key.has(&["built", "modified", "compiled", "changed", "packaged"])
+        && key.has(&["by"]));
     let agent = key.has(&[
         "agent",
         "id",

@@ -1,0 +1,120 @@
+use super::*;
+
+fn causes(left: &str, right: &str) -> Vec<Cause> {
+    compare(left.as_bytes(), right.as_bytes())
+        .unwrap()
+        .findings
+        .iter()
+        .map(|finding| finding.cause)
+        .collect()
+}
+
+#[test]
+fn ends_of_lines() {
+    for (a, b) in [
+        ("a\r\nb\r\n", "a\nb\n"),
+        ("a\nb", "a\nb\n"),
+        ("a\nb\n\n", "a\nb\n"),
+        ("\u{feff}a\n", "a\n"),
+        ("a\rb\r", "a\nb\n"),
+    ] {
+        assert_eq!(causes(a, b), [Cause::LineEndings], "{a:?} {b:?}");
+    }
+    assert_eq!(
+        causes("a 2026-11-25\r\nb\r\n", "a 2026-11-26\nb\n"),
+        [Cause::LineEndings, Cause::Timestamp]
+    );
+    assert_eq!(causes("a\n", "a\nb\n"), [Cause::SourceChange]);
+}
+
+#[test]
+fn orders() {
+    assert_eq!(causes("b\na\nc\n", "a\nc\nb\n"), [Cause::HashOrder]);
+    assert_eq!(
+        causes("[\n  x,\n  y\n]\n", "[\n  y,\n  x\n]\n"),
+        [Cause::HashOrder]
+    );
+    assert_eq!(
+        causes("usr/b\nusr/a\n", "usr/a\nusr/b\n"),
+        [Cause::FileOrder]
+    );
+    assert_eq!(
+        causes(
+            "[1/3] CC a.o\n[2/3] CC b.o\n[3/3] LD x\n",
+            "[1/3] CC b.o\n[2/3] CC a.o\n[3/3] LD x\n"
+        ),
+        [Cause::Parallelism]
+    );
+    assert_eq!(
+        causes("Apple\nzoo\nant\n", "Apple\nant\nzoo\n"),
+        [Cause::HashOrder]
+    );
+    assert_eq!(causes("B\na\nc\n", "a\nB\nc\n"), [Cause::Locale]);
+    // An edit that also moves a line is an edit.
+    assert_eq!(
+        causes(
+            "int a;\nfoo();\nbar();\n}\n",
+            "bar();\nint b;\nbaz(1);\nfoo();\n}\n"
+        ),
+        [Cause::SourceChange]
+    );
+}
+
+#[test]
+fn lines_that_were_put_in_do_not_hide_the_others() {
+    assert_eq!(
+        causes(
+            "a\nbuilt 2026-11-25\nb\nc\n",
+            "a\nbuilt 2026-11-26\nb\nx\nc\n"
+        ),
+        [Cause::Timestamp, Cause::SourceChange]
+    );
+    let env = "HOME=/root\nPATH=/bin\nPWD=/a\nX=1\n";
+    assert_eq!(
+        causes(env, &env.replace("X=1", "X=2")),
+        [Cause::Environment]
+    );
+    assert_eq!(causes(env, &env.replace("X=1\n", "")), [Cause::Environment]);
+    assert_eq!(causes("X=1\nY=2\n", "X=1\nY=3\n"), [Cause::SourceChange]);
+}
+
+#[test]
+fn encodings() {
+    let latin = compare(b"caf\xe9 au lait\n", "caf\u{e9} au lait\n".as_bytes()).unwrap();
+    assert_eq!(latin.findings.len(), 1);
+    assert_eq!(latin.findings[0].cause, Cause::Locale);
+    let wide: Vec<u8> = [0xff, 0xfe]
+        .into_iter()
+        .chain("ab\n".encode_utf16().flat_map(u16::to_le_bytes))
+        .collect();
+    assert_eq!(
+        compare(&wide, b"ab\n").unwrap().findings[0].cause,
+        Cause::Locale
+    );
+    assert!(compare(b"\0a", b"b").is_none());
+    assert!(compare(b"\xff\xd8\xff\xe0\x01", b"b").is_none());
+}
+
+#[test]
+fn findings_are_counted_and_excerpts_are_unified() {
+    let lines = |n: u32| {
+        (0..100)
+            .map(|i| {
+                if i % 20 == 5 {
+                    format!("t {}\n", 1_700_000_000 + n + i)
+                } else {
+                    format!("l{i}\n")
+                }
+            })
+            .collect::<String>()
+    };
+    let comparison = compare(lines(1).as_bytes(), lines(2).as_bytes()).unwrap();
+    assert_eq!(comparison.findings.len(), 1);
+    assert!(comparison.findings[0].evidence.ends_with("(5 places)"));
+    assert_eq!(comparison.excerpts.len(), 5);
+    assert_eq!(comparison.excerpts[0].at, "@@ -3,7 +3,7 @@");
+    assert_eq!(
+        comparison.excerpts[0].left,
+        b"l2\nl3\nl4\nt 1700000006\nl6\nl7\nl8\n"
+    );
+}
