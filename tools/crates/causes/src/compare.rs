@@ -1,12 +1,17 @@
 //! Which format two files are read as.
 
-use crate::{bytes, json, text, Comparison};
+use crate::{bytes, json, packages, place, text, Comparison};
 
 /// A reader of one format: `None` if one of the files is not of it, or cannot be read as such.
 type Format = fn(name: &str, left: &[u8], right: &[u8]) -> Option<Comparison>;
 
 /// The most particular first: what one knows of a name or a format tells more than its lines.
-const FORMATS: &[Format] = &[json::compare, |_, left, right| text::compare(left, right)];
+const FORMATS: &[Format] = &[
+    place::compare,
+    packages::compare,
+    json::compare,
+    |_, left, right| text::compare(left, right),
+];
 
 /// Compare two files that differ. `name` is a path, whose parts may tell what the file is for.
 ///

@@ -15,6 +15,8 @@ mod compare;
 mod comparison;
 mod fix;
 mod json;
+mod packages;
+mod place;
 mod text;
 mod words;
 

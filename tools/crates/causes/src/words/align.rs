@@ -35,8 +35,14 @@ pub(crate) fn changes<'a>(context: &Context<'_>, left: &'a str, right: &'a str) 
         environment::assignment(right),
     ) {
         if a == b && from != to {
-            if let Some(cause) = environment::cause(a) {
-                return whole(cause);
+            // A number of a build is often its date.
+            let dated = || {
+                super::is_moment(from.trim_matches('"')) && super::is_moment(to.trim_matches('"'))
+            };
+            match environment::cause(a) {
+                Some(Cause::Environment) if dated() => return whole(Cause::Timestamp),
+                Some(cause) => return whole(cause),
+                None => {}
             }
         }
     }
