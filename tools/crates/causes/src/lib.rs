@@ -15,6 +15,8 @@ mod compare;
 mod comparison;
 mod fix;
 mod json;
+#[cfg(test)]
+mod mutations;
 mod packages;
 mod place;
 mod text;

@@ -6,6 +6,9 @@ use super::token::{Kind, Token};
 use super::{environment, locale, path, random, version};
 use crate::Cause;
 
+/// A rule: the cause of two pieces at a place, if the rule speaks of such pieces.
+type Rule = fn(&Context<'_>, &Key, &str, &str) -> Option<Cause>;
+
 /// Why `right` stands where `left` stood. Both may be more than one token, or nothing.
 pub(super) fn cause(
     context: &Context<'_>,
@@ -32,7 +35,7 @@ pub(super) fn cause(
     if left.trim().is_empty() || right.trim().is_empty() {
         return one_sided(context, &key);
     }
-    let rules: &[fn(&Context<'_>, &Key, &str, &str) -> Option<Cause>] = &[
+    let rules: &[Rule] = &[
         uuid,
         of_variable,
         language,

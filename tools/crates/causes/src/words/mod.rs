@@ -26,17 +26,8 @@ use crate::Cause;
 
 /// Why `right` stands where `left` stood. [`Cause::SourceChange`] if nothing is known to vary so.
 pub(crate) fn cause_of(left: &str, right: &str) -> Cause {
-    cause_in(&Context::default(), left, right)
-}
-
-/// The same, where something is known of the place.
-pub(crate) fn cause_in(context: &Context<'_>, left: &str, right: &str) -> Cause {
-    most_telling(&changes(context, left, right))
-}
-
-/// The cause of the change that explains most.
-pub(crate) fn most_telling(changes: &[Change<'_>]) -> Cause {
-    changes
+    // The change that explains most.
+    changes(&Context::default(), left, right)
         .iter()
         .map(|change| change.cause)
         .min_by_key(|cause| (cause.rank(), *cause))
@@ -46,11 +37,6 @@ pub(crate) fn most_telling(changes: &[Change<'_>]) -> Cause {
 /// Whether a text is a date or a time and nothing else.
 pub(crate) fn is_moment(text: &str) -> bool {
     moment::Moment::read(text).is_some_and(|(_, length)| length == text.len())
-}
-
-/// Whether a text is a UUID.
-pub(crate) fn is_uuid(text: &str) -> bool {
-    random::is_uuid(text)
 }
 
 /// Whether a text is a version.

@@ -250,11 +250,13 @@ impl<'a> Reader<'a> {
         let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
         let bytes = rest.as_bytes();
         // After a time, a minus that was taken for a border was a zone's.
-        if self.moment.time.is_some() && !self.moment.zoned && self.at > self.end {
-            if self.text.as_bytes().get(self.at - 1) == Some(&b'-') {
-                self.at -= 1;
-                return self.zone();
-            }
+        if self.moment.time.is_some()
+            && !self.moment.zoned
+            && self.at > self.end
+            && self.text.as_bytes().get(self.at - 1) == Some(&b'-')
+        {
+            self.at -= 1;
+            return self.zone();
         }
         let follows = bytes.get(digits).copied();
         match digits {
