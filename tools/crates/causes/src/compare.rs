@@ -1,6 +1,6 @@
 //! Which format two files are read as.
 
-use crate::{bytes, json, packages, place, text, Comparison};
+use crate::{binary, bytes, json, packages, place, text, Comparison};
 
 /// A reader of one format: `None` if one of the files is not of it, or cannot be read as such.
 type Format = fn(name: &str, left: &[u8], right: &[u8]) -> Option<Comparison>;
@@ -9,6 +9,7 @@ type Format = fn(name: &str, left: &[u8], right: &[u8]) -> Option<Comparison>;
 const FORMATS: &[Format] = &[
     place::compare,
     packages::compare,
+    binary::compare,
     json::compare,
     |_, left, right| text::compare(left, right),
 ];

@@ -8,6 +8,7 @@
 //! Whatever cannot be explained is said to be so: files that differ never come back without a
 //! [`Finding`].
 
+mod binary;
 mod bytes;
 mod cause;
 mod collect;

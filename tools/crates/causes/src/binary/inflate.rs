@@ -1,0 +1,33 @@
+//! Streams of zlib and deflate inside of files, decompressed up to a limit.
+
+use zlib_rs::{Inflate, InflateFlush, Status};
+
+/// Bytes that a stream of `compressed` bytes may grow to: more than any picture or debug section
+/// needs, and no more than a machine has.
+fn limit(compressed: usize) -> usize {
+    compressed.saturating_mul(64).clamp(1 << 16, 256 << 20)
+}
+
+/// The whole content of a zlib stream (RFC 1950); `None` if it is damaged, cut or too large.
+pub(super) fn zlib(data: &[u8]) -> Option<Vec<u8>> {
+    let limit = limit(data.len());
+    let mut inflate = Inflate::new(true, 15);
+    let mut output = Vec::new();
+    let mut buffer = vec![0; 64 << 10];
+    let mut rest = data;
+    loop {
+        let (read, written) = (inflate.total_in(), inflate.total_out());
+        let status = inflate
+            .decompress(rest, &mut buffer, InflateFlush::NoFlush)
+            .ok()?;
+        let read = (inflate.total_in() - read) as usize;
+        let written = (inflate.total_out() - written) as usize;
+        rest = rest.get(read..)?;
+        output.extend_from_slice(buffer.get(..written)?);
+        match status {
+            Status::StreamEnd => return Some(output),
+            _ if output.len() > limit || (read == 0 && written == 0) => return None,
+            _ => {}
+        }
+    }
+}
