@@ -25,6 +25,8 @@ pub(super) struct Pair {
     /// The part of each string that differs, widened to words.
     pub(super) left: String,
     pub(super) right: String,
+    /// Bytes that differ between a common beginning and a common end, of the longer one.
+    pub(super) exact: usize,
     /// Bytes by which the right one is longer.
     pub(super) longer: isize,
 }
@@ -164,10 +166,13 @@ fn is_border(c: char) -> bool {
 /// Why one string stands for another.
 pub(super) fn explain(left: &str, right: &str) -> Pair {
     let longer = right.len() as isize - left.len() as isize;
+    let (start, end) = shared(left, right);
+    let exact = left.len().max(right.len()) - start - end;
     let pair = |cause, left: &str, right: &str| Pair {
         cause,
         left: left.to_owned(),
         right: right.to_owned(),
+        exact,
         longer,
     };
     let (l, r) = middle(left, right, 0);

@@ -57,43 +57,11 @@ pub(super) fn is_compiler(left: &str, right: &str) -> bool {
 
 /// Sections of link-time optimisation end with a number that the compiler draws.
 pub(super) fn random_section_names(l: &Elf, r: &Elf) -> Option<String> {
-    let names = |elf: &Elf| -> Vec<(String, String)> {
-        elf.sections
-            .iter()
-            .filter(|s| s.name.starts_with(".gnu.lto_"))
-            .filter_map(|s| s.name.rsplit_once('.'))
-            .map(|(name, number)| (name.to_owned(), number.to_owned()))
-            .collect()
-    };
-    let (a, b) = (names(l), names(r));
-    let is_number =
-        |(_, n): &(String, String)| n.len() >= 6 && n.bytes().all(|b| b.is_ascii_hexdigit());
-    let alike = !a.is_empty()
-        && a.len() == b.len()
-        && a.iter().chain(&b).all(is_number)
-        && a.iter().zip(&b).all(|((x, m), (y, n))| x == y && m != n);
-    if !alike {
-        return None;
-    }
-    // Nothing else may differ: the content of each section is that of its partner.
-    let content = |elf: &Elf| -> Vec<Vec<u8>> {
-        elf.sections
-            .iter()
-            .filter(|s| s.name != ".shstrtab" && s.name != ".strtab")
-            .map(|s| s.data.to_vec())
-            .collect()
-    };
-    let same = content(l) == content(r);
+    let mut pairs = l.sections.iter().zip(&r.sections);
+    let (a, b) = pairs.find(|(a, b)| a.name == b.name && a.number != b.number)?;
     Some(format!(
-        "{} sections of link-time optimisation are numbered {} → {}{}",
-        a.len(),
-        a[0].1,
-        b[0].1,
-        if same {
-            ", their content is the same"
-        } else {
-            ""
-        }
+        "the names of the sections of link-time optimisation end with {} → {}",
+        a.number, b.number
     ))
 }
 
@@ -117,8 +85,8 @@ pub(super) fn link_order(l: &Elf, r: &Elf) -> Option<String> {
     ))
 }
 
-/// The same functions in another order.
-pub(super) fn function_order(l: &Elf, r: &Elf) -> Option<String> {
+/// The same functions in another order: those of one source, or of several in the order of linking.
+pub(super) fn function_order(l: &Elf, r: &Elf) -> Option<(Cause, String)> {
     let keys = |elf: &Elf| -> Vec<(Vec<u8>, u64)> {
         elf.functions
             .iter()
@@ -130,19 +98,21 @@ pub(super) fn function_order(l: &Elf, r: &Elf) -> Option<String> {
     let (mut x, mut y) = (a.clone(), b.clone());
     x.sort_unstable();
     y.sort_unstable();
+    // Without the names of sources, the linker is what puts functions in order.
+    let one_source = l.is_object || !l.files.is_empty();
+    let cause = match one_source {
+        true => Cause::HashOrder,
+        false => Cause::FileOrder,
+    };
     (x == y).then(|| {
-        format!(
+        let evidence = format!(
             "the same {} functions in another order, {} here where {} is there",
             a.len(),
             String::from_utf8_lossy(&a[first].0),
             String::from_utf8_lossy(&b[first].0)
-        )
+        );
+        (cause, evidence)
     })
-}
-
-/// Whether two names differ only by numbers in hexadecimal digits that a compiler made.
-pub(super) fn is_hashed(left: &str, right: &str) -> bool {
-    cause_of(left, right) == Cause::RandomId
 }
 
 /// A number of seconds since 1970, if it is the only thing that differs.

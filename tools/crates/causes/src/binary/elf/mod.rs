@@ -15,6 +15,9 @@ use super::seen::{shown, Seen};
 use super::strings::{self, Difference};
 use crate::{Cause, Comparison};
 
+/// Characters that make a difference of strings, where numbers around them differ as well.
+const LETTERS: usize = 3;
+
 /// A section that differs: both sides, or one where the other has none.
 struct Differing<'e, 'a> {
     name: &'a str,
@@ -50,8 +53,14 @@ pub(super) fn compare(left: &[u8], right: &[u8]) -> Option<Comparison> {
         return seen.finish("elf");
     }
     let differing = differing(&l, &r);
+    if let Some(evidence) = code::random_section_names(&l, &r) {
+        seen.add(Cause::RandomId, "section names", evidence);
+    }
     if differing.is_empty() {
-        return between(&l, &r);
+        return match seen.is_empty() {
+            true => between(&l, &r),
+            false => seen.finish("elf"),
+        };
     }
     let is_debug = |d: &Differing| matches!(d.role, Role::Debug | Role::BuildId);
     for section in &differing {
@@ -63,9 +72,7 @@ pub(super) fn compare(left: &[u8], right: &[u8]) -> Option<Comparison> {
         }
     }
     let strings = strings_of(&differing);
-    if let Some(evidence) = code::random_section_names(&l, &r) {
-        seen.add(Cause::RandomId, "section names", evidence);
-    } else if !tools(&mut seen, &differing, &strings) {
+    if !tools(&mut seen, &differing, &strings) {
         named(&mut seen, &strings, &l, &r);
         if differing.iter().all(is_debug) {
             debug(&mut seen, &differing);
@@ -283,9 +290,11 @@ fn program(
     r: &Elf,
 ) {
     let changed = |role: Role| differing.iter().filter(move |d| d.role == role);
-    // Constants and immediate operands that are moments.
+    let longer = |difference: &Difference| difference.pairs.iter().any(|p| p.longer != 0);
+    let moved = strings.iter().any(|(_, difference)| longer(difference));
+    // Constants and immediate operands that are moments, where no address can have changed.
     for section in differing {
-        if !matches!(section.role, Role::Data | Role::Code) {
+        if moved || !matches!(section.role, Role::Data | Role::Code) {
             continue;
         }
         let Some((a, b)) = section.both() else {
@@ -302,8 +311,8 @@ fn program(
         .iter()
         .find(|(d, difference)| d.role == Role::Data && difference.reordered);
     if seen.is_empty() {
-        if let Some(evidence) = code::function_order(l, r) {
-            seen.add(Cause::HashOrder, "symbols", evidence);
+        if let Some((cause, evidence)) = code::function_order(l, r) {
+            seen.add(cause, "symbols", evidence);
         } else if let Some((section, _)) = reordered {
             let with_code = changed(Role::Code).next().is_some();
             let (cause, what) = if with_code {
@@ -325,7 +334,8 @@ fn program(
             .filter(|p| p.cause == Cause::SourceChange)
         {
             let is_symbol = section.name == ".dynstr";
-            if known && (is_symbol || code::is_hashed(&pair.left, &pair.right)) {
+            // Numbers beside a string may look like its first or last letters.
+            if known && (is_symbol || (moved && pair.exact < LETTERS)) {
                 continue;
             }
             source = true;
@@ -352,10 +362,7 @@ fn program(
         }
     }
     // Code and constants beyond that: a longer string moves what lies behind it, no more.
-    let moves = known
-        && strings
-            .iter()
-            .any(|(_, d)| d.reordered || d.pairs.iter().any(|p| p.longer != 0));
+    let moves = known && strings.iter().any(|(_, d)| d.reordered || longer(d));
     if source {
         return;
     }
@@ -380,6 +387,13 @@ fn program(
             section.place(),
             code::evidence(section.left, section.right, l, r),
         );
+    }
+    // A build ID of another length moves addresses, too.
+    let id = changed(Role::BuildId).find(|d| d.moved());
+    let tables = |d: &Differing| matches!(d.role, Role::BuildId | Role::Debug | Role::Table);
+    if let Some(id) = id.filter(|_| seen.is_empty() && differing.iter().all(tables)) {
+        let evidence = code::evidence(id.left, id.right, l, r);
+        seen.add(Cause::BuildId, id.place(), evidence);
     }
     if seen.is_empty() {
         for section in differing

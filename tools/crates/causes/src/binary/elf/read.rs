@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use object::read::{Object, ObjectSection, ObjectSymbol};
-use object::{CompressionFormat, File, SectionKind, SymbolKind};
+use object::{CompressionFormat, File, ObjectKind, SectionKind, SymbolKind};
 
 use crate::binary::inflate;
 
@@ -40,8 +40,9 @@ impl Role {
             ".interp" | ".dynstr" | ".note.package" | ".note.ABI-tag" => Self::Names,
             ".go.buildinfo" | ".gopclntab" | ".modinfo" | ".rustc" => Self::Data,
             ".eh_frame" | ".eh_frame_hdr" | ".gcc_except_table" | ".dynamic" | ".got"
-            | ".got.plt" | ".shstrtab" | ".gnu.hash" | ".hash" | ".dynsym" => Self::Table,
+            | ".got.plt" | ".gnu.hash" | ".hash" | ".dynsym" => Self::Table,
             _ if name.starts_with(".debug_") || name.starts_with(".zdebug_") => Self::Debug,
+            _ if name.starts_with(".plt") => Self::Table,
             _ if name.starts_with(".rela") || name.starts_with(".rel.") => Self::Table,
             _ if name.starts_with(".gnu.lto_") => Self::Code,
             _ => match kind {
@@ -64,6 +65,8 @@ impl Role {
 #[derive(Debug)]
 pub(super) struct Section<'a> {
     pub(super) name: &'a str,
+    /// What the compiler drew at random for the end of the name (link-time optimisation).
+    pub(super) number: &'a str,
     pub(super) role: Role,
     pub(super) data: Cow<'a, [u8]>,
     /// Bytes in memory, also of sections that hold none.
@@ -81,6 +84,8 @@ pub(super) struct Symbol<'a> {
 /// What is compared of one file.
 #[derive(Debug)]
 pub(super) struct Elf<'a> {
+    /// Whether this is an object file, not yet linked.
+    pub(super) is_object: bool,
     /// Processor, word size, byte order and kind of file.
     pub(super) target: String,
     pub(super) sections: Vec<Section<'a>>,
@@ -105,6 +110,11 @@ impl<'a> Elf<'a> {
         for section in file.sections() {
             let name = std::str::from_utf8(section.name_bytes().ok()?).ok()?;
             spend(name.len())?;
+            // The names of all sections follow from the sections.
+            if name == ".shstrtab" {
+                continue;
+            }
+            let (name, number) = numbered(name);
             let compressed = section.compressed_data().ok()?;
             spend(compressed.data.len())?;
             let data = match compressed.format {
@@ -115,13 +125,18 @@ impl<'a> Elf<'a> {
             };
             sections.push(Section {
                 name,
+                number,
                 role: Role::of(name, section.kind()),
                 data,
                 size: section.size(),
             });
         }
         let (mut files, mut functions) = (Vec::new(), Vec::new());
-        for symbol in file.symbols() {
+        let symbols = match file.symbol_table() {
+            Some(_) => file.symbols(),
+            None => file.dynamic_symbols(),
+        };
+        for symbol in symbols {
             let Ok(name) = symbol.name_bytes() else {
                 continue;
             };
@@ -138,6 +153,7 @@ impl<'a> Elf<'a> {
         }
         functions.sort_by_key(|symbol| symbol.address);
         Some(Self {
+            is_object: file.kind() == ObjectKind::Relocatable,
             target: format!(
                 "{:?}, {} bit, {:?} endian, {:?}",
                 file.architecture(),
@@ -161,5 +177,18 @@ impl<'a> Elf<'a> {
             *n += 1;
         }
         map
+    }
+}
+
+/// The name of a section of link-time optimisation, and the number at its end.
+fn numbered(name: &str) -> (&str, &str) {
+    let split = name.strip_prefix(".gnu.lto_").and(name.rsplit_once('.'));
+    match split {
+        Some((start, number))
+            if number.len() >= 6 && number.bytes().all(|b| b.is_ascii_hexdigit()) =>
+        {
+            (start, number)
+        }
+        _ => (name, ""),
     }
 }

@@ -1,0 +1,334 @@
+//! Files that real compilers and databases make, each pair with one known cause.
+//! These need the programs of `./bazelw --in-root`.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+use verbatim_causes::{compare, Cause, Comparison};
+
+/// A folder with programs to run in it.
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+
+    fn read(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.path(name)).unwrap()
+    }
+
+    /// Run a line of shell in a folder below this one.
+    fn run(&self, folder: &str, line: &str) {
+        let folder = self.path(folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        run(&folder, line);
+    }
+}
+
+fn run(folder: &Path, line: &str) {
+    let output = Command::new("sh")
+        .args(["-euc", line])
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{line}: {}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// The first cause and all of them are as expected, from left to right and from right to left.
+#[track_caller]
+fn expect(name: &str, left: &[u8], right: &[u8], format: &str, causes: &[Cause]) {
+    assert_ne!(left, right, "{name}: the pair does not differ");
+    for (l, r) in [(left, right), (right, left)] {
+        let comparison = compare(name, l, r);
+        let told = told(&comparison);
+        assert_eq!(comparison.format, format, "{name}: {told:#?}");
+        let all: BTreeSet<Cause> = comparison.findings.iter().map(|f| f.cause).collect();
+        let expected = causes.iter().copied().collect();
+        assert_eq!(all, expected, "{name}: {told:#?}");
+        assert_eq!(comparison.findings[0].cause, causes[0], "{name}");
+        assert_eq!(comparison, compare(name, l, r), "{name}: twice the same");
+    }
+}
+
+fn told(comparison: &Comparison) -> Vec<String> {
+    comparison
+        .findings
+        .iter()
+        .map(|f| format!("{} at {}: {}", f.cause, f.at, f.evidence))
+        .collect()
+}
+
+/// Compile one source twice in one folder, with two command lines.
+#[track_caller]
+fn programs(name: &str, source: &str, left: &str, right: &str, causes: &[Cause]) {
+    let folder = Folder::new();
+    let sides = [left, right].map(|line| {
+        folder.write("work/main.c", source);
+        folder.run("work", line);
+        let program = folder.read("work/out");
+        std::fs::remove_dir_all(folder.path("work")).unwrap();
+        program
+    });
+    expect(name, &sides[0], &sides[1], "elf", causes);
+}
+
+const HELLO: &str = r#"#include <stdio.h>
+static int twice(int x) { return 2 * x; }
+int main(int argc, char **argv) { printf("hello %d\n", twice(argc)); return 0; }
+"#;
+
+/// gcc takes __DATE__ and __TIME__ from it.
+fn at(epoch: u32) -> String {
+    format!("export SOURCE_DATE_EPOCH={epoch}; ")
+}
+
+#[test]
+fn dates_of_the_preprocessor() {
+    for flags in ["-O0", "-O2 -g", "-Os -s", "-O2 -c"] {
+        for macros in ["__DATE__ \" \" __TIME__", "__TIME__", "__DATE__"] {
+            let source =
+                format!("#include <stdio.h>\nint main(void) {{ puts({macros}); return 0; }}\n");
+            let gcc = format!("gcc {flags} main.c -o out");
+            programs(
+                &format!("{macros} {flags}"),
+                &source,
+                &(at(1_700_000_000) + &gcc),
+                &(at(1_732_543_210) + &gcc),
+                &[Cause::Timestamp],
+            );
+        }
+    }
+}
+
+#[test]
+fn seconds_in_code_and_constants() {
+    for source in [
+        "long built = STAMP; int main(void) { return (int)(built & 1); }\n",
+        "int main(int c, char **v) { return c > 5 ? STAMP : 0; }\n",
+        "const int built = STAMP; int main(void) { return *(volatile int *)&built & 1; }\n",
+    ] {
+        programs(
+            source,
+            source,
+            "gcc -O1 -DSTAMP=1700000000 main.c -o out",
+            "gcc -O1 -DSTAMP=1700003600 main.c -o out",
+            &[Cause::Timestamp],
+        );
+    }
+}
+
+#[test]
+fn paths_of_the_source() {
+    let source = r#"#include <assert.h>
+#include <stdio.h>
+int main(int argc, char **argv) { assert(argc < 100); puts(__FILE__); return 0; }
+"#;
+    let folder = Folder::new();
+    for (left, right) in [("one", "two"), ("one", "a/much/longer/path/than/the/other")] {
+        for flags in ["-O2", "-O2 -g", "-g -c", "-O2 -s"] {
+            for side in [left, right] {
+                folder.write(&format!("{side}/main.c"), source);
+                folder.run(side, &format!("gcc {flags} $PWD/main.c -o out"));
+            }
+            expect(
+                &format!("{flags} {right}"),
+                &folder.read(&format!("{left}/out")),
+                &folder.read(&format!("{right}/out")),
+                "elf",
+                &[Cause::BuildPath],
+            );
+        }
+        // The path is in the debug information only.
+        for flags in ["-g", "-g -gz", "-g -c", "-g -gdwarf-4"] {
+            for side in [left, right] {
+                folder.write(&format!("{side}/main.c"), HELLO);
+                folder.run(side, &format!("gcc {flags} main.c -o out"));
+            }
+            expect(
+                &format!("{flags} {right}, debug"),
+                &folder.read(&format!("{left}/out")),
+                &folder.read(&format!("{right}/out")),
+                "elf",
+                &[Cause::BuildPath],
+            );
+        }
+    }
+}
+
+#[test]
+fn only_the_build_id() {
+    for flags in ["-O2", "-O2 -g", "-s"] {
+        let gcc = format!("gcc {flags} -Wl,--build-id=uuid main.c -o out");
+        programs(flags, HELLO, &gcc, &gcc, &[Cause::BuildId]);
+    }
+    programs(
+        "none",
+        HELLO,
+        "gcc -Wl,--build-id=none main.c -o out",
+        "gcc -Wl,--build-id=sha1 main.c -o out",
+        &[Cause::BuildId],
+    );
+}
+
+#[test]
+fn debug_information() {
+    let gcc = "gcc -O2 -g main.c -o out";
+    for (name, left, right) in [
+        ("strip", "true", "strip out"),
+        ("strip -g", "strip -g out", "strip out"),
+        ("half", "true", "strip -g out"),
+    ] {
+        let with = |line| format!("{gcc} && {line}");
+        programs(name, HELLO, &with(left), &with(right), &[Cause::DebugInfo]);
+    }
+    programs(
+        "-g1",
+        HELLO,
+        gcc,
+        "gcc -O2 -g1 main.c -o out",
+        &[Cause::DebugInfo],
+    );
+    let link =
+        "gcc -O2 -g -Wl,--build-id=none main.c -o out && objcopy --only-keep-debug out out.debug";
+    let linked = "strip out && objcopy --add-gnu-debuglink=out.debug out";
+    programs(
+        "debuglink",
+        HELLO,
+        &format!("{link} && {linked}"),
+        &format!("{link} && echo >> out.debug && {linked}"),
+        &[Cause::DebugInfo],
+    );
+}
+
+#[test]
+fn order_of_linking() {
+    let parts = "printf 'int a(int x) { return x + 1; }' > a.c; printf 'int b(int x) { return x * 77; }' > b.c; gcc -O1 -c a.c b.c";
+    for flags in ["", "-s -Wl,--export-dynamic"] {
+        programs(
+            flags,
+            "int a(int), b(int); int main(int c, char **v) { return a(c) + b(c); }\n",
+            &format!("{parts}; gcc {flags} main.c a.o b.o -o out"),
+            &format!("{parts}; gcc {flags} main.c b.o a.o -o out"),
+            &[Cause::FileOrder],
+        );
+    }
+}
+
+#[test]
+fn order_of_a_hash_table() {
+    let folder = Folder::new();
+    for (side, names) in [
+        ("left", r#""alpha","bravo","charlie""#),
+        ("right", r#""charlie","alpha","bravo""#),
+    ] {
+        let source = format!(
+            "#include <stdio.h>\nstatic const char table[][12] = {{{names}}};\nint main(int c, char **v) {{ return puts(table[c % 3]); }}\n"
+        );
+        folder.write(&format!("{side}/main.c"), source);
+        folder.run(side, "gcc -O1 main.c -o out");
+    }
+    let (l, r) = (folder.read("left/out"), folder.read("right/out"));
+    expect("table", &l, &r, "elf", &[Cause::HashOrder]);
+    let (one, two) = (
+        "int one(int x) { return x * 3; }\n",
+        "int two(int x) { return x / 71 + 5; }\n",
+    );
+    folder.write("left/main.c", format!("{one}{two}"));
+    folder.write("right/main.c", format!("{two}{one}"));
+    for side in ["left", "right"] {
+        folder.run(side, "gcc -O1 -c main.c -o out");
+    }
+    let (l, r) = (folder.read("left/out"), folder.read("right/out"));
+    expect("functions", &l, &r, "elf", &[Cause::HashOrder]);
+}
+
+#[test]
+fn sources_and_compilers() {
+    let other = HELLO.replace("2 * x", "x * x + 3");
+    let folder = Folder::new();
+    for flags in ["-O2", "-O0 -g", "-O2 -c", "-O1 -s"] {
+        folder.write("left/main.c", HELLO);
+        folder.write("right/main.c", &other);
+        for side in ["left", "right"] {
+            // In one folder: the path does not differ.
+            folder.run(
+                "",
+                &format!("cp {side}/main.c .; gcc {flags} main.c -o {side}/out"),
+            );
+        }
+        let (l, r) = (folder.read("left/out"), folder.read("right/out"));
+        expect(flags, &l, &r, "elf", &[Cause::SourceChange]);
+    }
+    programs(
+        "message",
+        "#include <stdio.h>\nint main(void) { puts(\"colour is \" COLOUR); return 0; }\n",
+        "gcc -DCOLOUR='\"red\"' main.c -o out",
+        "gcc -DCOLOUR='\"yellow\"' main.c -o out",
+        &[Cause::SourceChange],
+    );
+    programs(
+        "random",
+        "#include <stdio.h>\nint main(void) { puts(\"id \" ID); return 0; }\n",
+        "gcc -DID='\"4f1c2d3e5a6b7988\"' main.c -o out",
+        "gcc -DID='\"9e8d7c6b5a4f3e21\"' main.c -o out",
+        &[Cause::RandomId],
+    );
+    // Another compiler: its name is all that may be said of the rest.
+    let rename = |version: &str, flags: &str| {
+        format!("gcc {flags} main.c -c -o out; printf 'GCC: (Debian {version}) {version}\\0' > c; objcopy --update-section .comment=c out")
+    };
+    programs(
+        "compiler",
+        HELLO,
+        &rename("14.2.0", "-O2"),
+        &rename("15.1.0", "-O0"),
+        &[Cause::ToolchainVersion],
+    );
+    let lto = "gcc -O2 -flto -c main.c -o out";
+    programs("lto", HELLO, lto, lto, &[Cause::RandomId]);
+}
+
+#[test]
+fn programs_of_rust() {
+    let folder = Folder::new();
+    let source = "fn main() { let v: Vec<String> = std::env::args().collect(); println!(\"{} {}\", v[7], file!()); }\n";
+    let sides = ["one/place", "another/long/place/of/work"];
+    for side in sides {
+        folder.write(&format!("{side}/main.rs"), source);
+        let line = "rustc -O $PWD/main.rs -o out; rustc -g $PWD/main.rs -o debug";
+        folder.run(side, line);
+    }
+    for name in ["out", "debug"] {
+        let [l, r] = sides.map(|side| folder.read(&format!("{side}/{name}")));
+        expect(name, &l, &r, "elf", &[Cause::BuildPath]);
+    }
+}
+
+#[test]
+fn paths_of_libraries() {
+    programs(
+        "run path",
+        HELLO,
+        "gcc main.c -o out -Wl,-rpath,/home/one/lib",
+        "gcc main.c -o out -Wl,-rpath,/home/second/lib",
+        &[Cause::BuildPath],
+    );
+}
