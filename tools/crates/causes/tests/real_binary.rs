@@ -332,3 +332,52 @@ fn paths_of_libraries() {
         &[Cause::BuildPath],
     );
 }
+
+/// Compile a module of Python on two sides.
+fn modules(folder: &Folder, left: &str, right: &str) -> [Vec<u8>; 2] {
+    [left, right].map(|line| {
+        folder.run("", &format!("rm -f out; {line}"));
+        folder.read("out")
+    })
+}
+
+/// A line of Python that compiles `source`, which the module says it was compiled from `name`.
+fn module(source: &str, name: &str) -> String {
+    format!(
+        "cp {source} in.py; touch -d @1700000000 in.py; python3 -c \"import py_compile as p; p.compile('in.py', 'out', dfile='{name}', doraise=True)\""
+    )
+}
+
+#[test]
+fn modules_of_python() {
+    let folder = Folder::new();
+    let body = "BUILT = '2024-01-02'\ndef f(x):\n    return x in {'one', 'two', 'three'} or [g for g in (1, 2.5, x)]\nclass C:\n    pass\n";
+    folder.write("a.py", body);
+    folder.write("b.py", body.replace("2.5", "3.5"));
+    folder.write("c.py", body.replace("2024-01-02", "2024-05-06"));
+    let line = module("a.py", "a.py");
+    let [l, r] = modules(&folder, &line, &line.replace("1700000000", "1700000777"));
+    expect("time", &l, &r, "pyc", &[Cause::Timestamp]);
+    let [l, r] = modules(
+        &folder,
+        &module("a.py", "/home/one/a.py"),
+        &module("a.py", "/srv/two/longer/a.py"),
+    );
+    expect("path", &l, &r, "pyc", &[Cause::BuildPath]);
+    let [l, r] = modules(&folder, &line, &module("b.py", "a.py"));
+    expect("source", &l, &r, "pyc", &[Cause::SourceChange]);
+    let [l, r] = modules(&folder, &line, &module("c.py", "a.py"));
+    expect("date", &l, &r, "pyc", &[Cause::Timestamp]);
+    let hashed = format!("export SOURCE_DATE_EPOCH=1; {line}");
+    let [l, r] = modules(&folder, &line, &hashed);
+    expect("hash", &l, &r, "pyc", &[Cause::Environment]);
+    // A string that the process has already: it is marked as shared.
+    let shared = line.replace(
+        "import py_compile as p;",
+        "import py_compile as p; held = compile(open('in.py').read(), 'in.py', 'exec');",
+    );
+    let [l, r] = modules(&folder, &line, &shared);
+    if l != r {
+        expect("shared", &l, &r, "pyc", &[Cause::Parallelism]);
+    }
+}

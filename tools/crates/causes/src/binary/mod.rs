@@ -10,6 +10,7 @@
 
 mod elf;
 mod inflate;
+mod python;
 mod seen;
 mod strings;
 
@@ -19,7 +20,10 @@ use crate::Comparison;
 type Format = fn(name: &str, left: &[u8], right: &[u8]) -> Option<Comparison>;
 
 /// Each looks at the first bytes and leaves at once if they are not its own.
-const FORMATS: &[Format] = &[|_, left, right| elf::compare(left, right)];
+const FORMATS: &[Format] = &[
+    |_, left, right| elf::compare(left, right),
+    |_, left, right| python::compare(left, right),
+];
 
 /// Compare two files that differ; `None` if they are not both of one format that is read here.
 pub(crate) fn compare(name: &str, left: &[u8], right: &[u8]) -> Option<Comparison> {
