@@ -381,3 +381,197 @@ fn modules_of_python() {
         expect("shared", &l, &r, "pyc", &[Cause::Parallelism]);
     }
 }
+
+/// Make a database of statements of SQL.
+fn database(statements: &str) -> Vec<u8> {
+    let folder = Folder::new();
+    folder.write("in.sql", statements);
+    folder.run("", "sqlite3 out.db < in.sql");
+    folder.read("out.db")
+}
+
+const FILES: &str =
+    "CREATE TABLE files(name TEXT, size INTEGER, stamp REAL, data BLOB, CHECK(size > 0));
+CREATE INDEX by_name ON files(name);
+CREATE TABLE pairs(a TEXT PRIMARY KEY, b TEXT) WITHOUT ROWID;
+INSERT INTO pairs VALUES ('one', '1'), ('two', '2');
+WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < 500)
+  INSERT INTO files SELECT 'file' || i, i, 2460000.5, zeroblob(i * 20) FROM n;
+";
+
+#[test]
+fn databases_of_sqlite() {
+    let with = |statements: &str| database(&format!("{FILES}{statements}"));
+    let plain = with("");
+    let cases: &[(&str, Cause)] = &[
+        (
+            "UPDATE files SET stamp = 2461000.25 WHERE size = 250;",
+            Cause::Timestamp,
+        ),
+        (
+            "UPDATE files SET name = 'colour' WHERE size = 250;",
+            Cause::SourceChange,
+        ),
+        (
+            "UPDATE files SET data = zeroblob(70001) WHERE size = 3;",
+            Cause::SourceChange,
+        ),
+        (
+            "UPDATE pairs SET b = '3' WHERE a = 'two';",
+            Cause::SourceChange,
+        ),
+        ("DELETE FROM files WHERE size = 499;", Cause::SourceChange),
+        ("CREATE TABLE more(x);", Cause::SourceChange),
+        ("CREATE TABLE t(x); DROP TABLE t;", Cause::Unexplained),
+        ("PRAGMA page_size = 8192; VACUUM;", Cause::Unexplained),
+        ("PRAGMA user_version = 7;", Cause::SourceChange),
+    ];
+    for (statements, cause) in cases {
+        expect(statements, &plain, &with(statements), "sqlite", &[*cause]);
+    }
+    // What a table holds once.
+    let cases: &[(&str, &str, Cause)] = &[
+        (
+            "'2024-01-02 10:00:00'",
+            "'2025-06-07 11:12:13'",
+            Cause::Timestamp,
+        ),
+        ("1700000000", "1711111111", Cause::Timestamp),
+        (
+            "'/home/one/src/a.c'",
+            "'/home/second/src/a.c'",
+            Cause::BuildPath,
+        ),
+        ("randomblob(16)", "randomblob(16)", Cause::RandomId),
+        (
+            "random() | 0x4000000000000000",
+            "random() | 0x4000000000000000",
+            Cause::RandomId,
+        ),
+        (
+            "'6ba7b810-9dad-41d1-80b4-00c04fd430c8'",
+            "'0c9f1a2b-3c4d-4e5f-8a6b-7c8d9e0f1a2b'",
+            Cause::Uuid,
+        ),
+        ("'red'", "'blue'", Cause::SourceChange),
+    ];
+    for (left, right, cause) in cases {
+        let with = |value: &str| {
+            database(&format!("CREATE TABLE t(id INTEGER PRIMARY KEY, v); INSERT INTO t(v) VALUES ('x'), ({value}), (3);"))
+        };
+        expect(left, &with(left), &with(right), "sqlite", &[*cause]);
+    }
+    let rows = |order: &str| {
+        database(&format!(
+            "CREATE TABLE t(k TEXT, v TEXT); INSERT INTO t VALUES {order};"
+        ))
+    };
+    expect(
+        "order",
+        &rows("('a', 'x'), ('b', 'y'), ('c', 'z')"),
+        &rows("('c', 'z'), ('a', 'x'), ('b', 'y')"),
+        "sqlite",
+        &[Cause::HashOrder],
+    );
+    // Written by another version: the header alone says so.
+    let mut other = plain.clone();
+    other[96..100].copy_from_slice(&3_046_001_u32.to_be_bytes());
+    expect(
+        "version",
+        &plain,
+        &other,
+        "sqlite",
+        &[Cause::ToolchainVersion],
+    );
+    let utf16 = |value: &str| {
+        database(&format!(
+            "PRAGMA encoding = 'UTF-16'; CREATE TABLE t(v); INSERT INTO t VALUES ({value});"
+        ))
+    };
+    expect(
+        "utf-16",
+        &utf16("'2024-01-02'"),
+        &utf16("'2024-01-03'"),
+        "sqlite",
+        &[Cause::Timestamp],
+    );
+}
+
+/// Build a package with rpmbuild.
+fn package(folder: &Folder, macros: &str, release: &str, content: &str) -> Vec<u8> {
+    let spec = format!(
+        "Name: sample\nVersion: 1.0\nRelease: {release}\nSummary: A sample\nLicense: Apache-2.0\nBuildArch: noarch\n%description\nA sample.\n%install\nmkdir -p %{{buildroot}}/usr/share\nprintf '{content}' > %{{buildroot}}/usr/share/sample\n%files\n/usr/share/sample\n"
+    );
+    folder.write("sample.spec", spec);
+    folder.run(
+        "",
+        &format!("rm -rf top; HOME=$PWD SOURCE_DATE_EPOCH=1700000000 rpmbuild -bb --quiet --define \"_topdir $PWD/top\" --define 'clamp_mtime_to_source_date_epoch 1' --define 'use_source_date_epoch_as_buildtime 1' --define '_buildhost one.example.com' {macros} sample.spec; mv top/RPMS/noarch/*.rpm out.rpm"),
+    );
+    folder.read("out.rpm")
+}
+
+#[test]
+fn packages_of_rpm() {
+    let folder = Folder::new();
+    let plain = package(&folder, "", "1", "hello");
+    assert_eq!(
+        plain,
+        package(&folder, "", "1", "hello"),
+        "builds are reproducible"
+    );
+    let cases: &[(&str, &str, &str, Cause)] = &[
+        (
+            "--define '_buildhost two.example.com'",
+            "1",
+            "hello",
+            Cause::Hostname,
+        ),
+        (
+            "--define 'use_source_date_epoch_as_buildtime 0'",
+            "1",
+            "hello",
+            Cause::Timestamp,
+        ),
+        (
+            "--define '_binary_payload w1.gzdio'",
+            "1",
+            "hello",
+            Cause::Compression,
+        ),
+        ("", "2", "hello", Cause::PackageChange),
+        ("", "1", "world", Cause::SourceChange),
+    ];
+    for (macros, release, content, cause) in cases {
+        let other = package(&folder, macros, release, content);
+        expect(macros, &plain, &other, "rpm", &[*cause]);
+    }
+}
+
+#[test]
+fn databases_of_installed_packages() {
+    let folder = Folder::new();
+    package(&folder, "", "1", "hello");
+    folder.run("", "mv out.rpm first.rpm");
+    package(&folder, "", "2", "hello");
+    folder.run("", "mv out.rpm second.rpm");
+    let install = |database: &str, file: &str| {
+        folder.run(
+            "",
+            &format!("rpm --dbpath $PWD/{database} --initdb; rpm --dbpath $PWD/{database} -i --justdb --nodeps --nosignature --ignoresize {file}"),
+        );
+        folder.read(&format!("{database}/rpmdb.sqlite"))
+    };
+    let first = install("one", "first.rpm");
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    let later = install("two", "first.rpm");
+    let second = install("three", "second.rpm");
+    let name = "usr/lib/sysimage/rpm/rpmdb.sqlite";
+    expect(name, &first, &later, "rpmdb", &[Cause::Timestamp]);
+    expect(name, &first, &second, "rpmdb", &[Cause::PackageChange]);
+    folder.run(
+        "one",
+        "sqlite3 rpmdb.sqlite 'CREATE TABLE t(x); DROP TABLE t; VACUUM'",
+    );
+    let vacuumed = folder.read("one/rpmdb.sqlite");
+    expect(name, &first, &vacuumed, "sqlite", &[Cause::PackageDatabase]);
+}

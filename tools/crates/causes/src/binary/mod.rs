@@ -11,7 +11,9 @@
 mod elf;
 mod inflate;
 mod python;
+mod rpm;
 mod seen;
+mod sqlite;
 mod strings;
 
 use crate::Comparison;
@@ -23,6 +25,9 @@ type Format = fn(name: &str, left: &[u8], right: &[u8]) -> Option<Comparison>;
 const FORMATS: &[Format] = &[
     |_, left, right| elf::compare(left, right),
     |_, left, right| python::compare(left, right),
+    sqlite::compare,
+    |_, left, right| rpm::compare(left, right),
+    rpm::old_database,
 ];
 
 /// Compare two files that differ; `None` if they are not both of one format that is read here.

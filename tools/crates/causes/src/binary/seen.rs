@@ -63,6 +63,10 @@ impl Seen {
         }
     }
 
+    pub(super) fn count(&self) -> usize {
+        self.findings.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.findings.is_empty()
     }

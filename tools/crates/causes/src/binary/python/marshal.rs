@@ -26,6 +26,18 @@ pub(super) enum Value {
     Code(Vec<Field>),
 }
 
+impl Value {
+    /// Bytes or elements, as a measure of what comparing takes.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Constant(_) | Self::Int(_) | Self::Code(_) => 0,
+            Self::Number(bytes) | Self::Bytes(bytes) => bytes.len(),
+            Self::Text(text) => text.len(),
+            Self::Sequence(_, ids) | Self::Set(ids) => ids.len(),
+        }
+    }
+}
+
 /// A field of a code object.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Field {

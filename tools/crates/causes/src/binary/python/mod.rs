@@ -10,8 +10,6 @@ use super::seen::{shown, Seen};
 use super::strings;
 use crate::{Cause, Comparison};
 
-/// Values that are compared: as many as differ in one file, for each is visited once or is equal.
-const VISITS: usize = 1 << 20;
 const DEPTH: usize = 400;
 
 struct Header {
@@ -60,7 +58,7 @@ pub(super) fn compare(left: &[u8], right: &[u8]) -> Option<Comparison> {
             marshal::read(l.magic, &left[16..])?,
             marshal::read(r.magic, &right[16..])?,
         );
-        content(&mut seen, &a, &b);
+        content(&mut seen, (&a, left), (&b, right));
     }
     header(&mut seen, &l, &r);
     seen.finish("pyc")
@@ -102,7 +100,7 @@ fn header(seen: &mut Seen, l: &Header, r: &Header) {
     }
 }
 
-fn content(seen: &mut Seen, l: &Object, r: &Object) {
+fn content(seen: &mut Seen, (l, left): (&Object, &[u8]), (r, right): (&Object, &[u8])) {
     let (a, b) = (l.nodes.len() - 1, r.nodes.len() - 1);
     let (root_l, root_r) = (&l.nodes[a], &r.nodes[b]);
     if root_l.hash == root_r.hash {
@@ -119,7 +117,7 @@ fn content(seen: &mut Seen, l: &Object, r: &Object) {
         l,
         r,
         seen,
-        visits: VISITS,
+        fuel: 4 * (left.len() + right.len()),
     };
     walk.objects(a, b, "module", 0);
 }
@@ -128,16 +126,23 @@ struct Walk<'a, 's> {
     l: &'a Object,
     r: &'a Object,
     seen: &'s mut Seen,
-    visits: usize,
+    /// Bytes that may still be looked at: references may lead to one object many times.
+    fuel: usize,
 }
 
 impl Walk<'_, '_> {
     fn objects(&mut self, a: Id, b: Id, at: &str, depth: usize) {
         let (left, right) = (&self.l.nodes[a], &self.r.nodes[b]);
-        if left.hash == right.hash || depth > DEPTH || self.visits == 0 {
+        if left.hash == right.hash || depth > DEPTH {
             return;
         }
-        self.visits -= 1;
+        let Some(fuel) = self
+            .fuel
+            .checked_sub(1 + left.value.len() + right.value.len())
+        else {
+            return;
+        };
+        self.fuel = fuel;
         match (&left.value, &right.value) {
             (Value::Text(x), Value::Text(y)) => {
                 let pair = strings::explain(x, y);
