@@ -2,15 +2,13 @@
 
 use zlib_rs::{Inflate, InflateFlush, Status};
 
-/// Bytes that a stream of `compressed` bytes may grow to: more than any picture or debug section
-/// needs, and no more than a machine has.
-fn limit(compressed: usize) -> usize {
-    compressed.saturating_mul(64).clamp(1 << 16, 256 << 20)
-}
+/// No stream grows to more bytes than this.
+const MOST: usize = 256 << 20;
 
-/// The whole content of a zlib stream (RFC 1950); `None` if it is damaged, cut or too large.
-pub(super) fn zlib(data: &[u8]) -> Option<Vec<u8>> {
-    let limit = limit(data.len());
+/// The whole content of a zlib stream (RFC 1950); `None` if it is damaged, cut or
+/// longer than `limit` bytes.
+pub(super) fn zlib(data: &[u8], limit: usize) -> Option<Vec<u8>> {
+    let limit = limit.min(MOST);
     let mut inflate = Inflate::new(true, 15);
     let mut output = Vec::new();
     let mut buffer = vec![0; 64 << 10];

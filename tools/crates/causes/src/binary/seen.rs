@@ -63,6 +63,11 @@ impl Seen {
         }
     }
 
+    /// Take a cause back that follows from another.
+    pub(super) fn drop(&mut self, cause: Cause) {
+        self.findings.retain(|f| f.cause != cause);
+    }
+
     pub(super) fn count(&self) -> usize {
         self.findings.len()
     }

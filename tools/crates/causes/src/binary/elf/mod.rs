@@ -15,6 +15,8 @@ use super::seen::{shown, Seen};
 use super::strings::{self, Difference};
 use crate::{Cause, Comparison};
 
+/// Differing sections that are compared one by one.
+const MOST: usize = 8192;
 /// Characters that make a difference of strings, where numbers around them differ as well.
 const LETTERS: usize = 3;
 
@@ -45,22 +47,45 @@ impl Differing<'_, '_> {
 
 /// Compare two ELF files; `None` if one is none, or damaged.
 pub(super) fn compare(left: &[u8], right: &[u8]) -> Option<Comparison> {
-    let (l, r) = (Elf::read(left)?, Elf::read(right)?);
+    let is_elf = |data: &[u8]| data.starts_with(b"\x7fELF");
+    (is_elf(left) && is_elf(right)).then_some(())?;
     let mut seen = Seen::default();
+    sections(&mut seen, left, right)?;
+    if seen.is_empty() {
+        let evidence =
+            "all sections are equal: headers, segments or the bytes between sections differ";
+        seen.add(Cause::Unexplained, "headers", evidence);
+    }
+    seen.finish("elf")
+}
+
+/// Compare the sections of two programs of one format; nothing is found if all are equal.
+pub(super) fn sections(seen: &mut Seen, left: &[u8], right: &[u8]) -> Option<()> {
+    let (l, r) = (Elf::read(left)?, Elf::read(right)?);
     if l.target != r.target {
         let evidence = format!("{} → {}", l.target, r.target);
         seen.add(Cause::SourceChange, "header", evidence);
-        return seen.finish("elf");
+        return Some(());
     }
     let differing = differing(&l, &r);
     if let Some(evidence) = code::random_section_names(&l, &r) {
         seen.add(Cause::RandomId, "section names", evidence);
     }
     if differing.is_empty() {
-        return match seen.is_empty() {
-            true => between(&l, &r),
-            false => seen.finish("elf"),
+        let names = |elf: &Elf| -> Vec<String> {
+            let names = elf.sections.iter().map(|s| s.name.to_owned());
+            names.collect()
         };
+        if names(&l) != names(&r) {
+            let evidence = "the same sections with the same content, in another order";
+            seen.add(Cause::FileOrder, "section headers", evidence);
+        }
+        return Some(());
+    }
+    if differing.len() > MOST {
+        let evidence = format!("{} sections differ", differing.len());
+        seen.add(Cause::SourceChange, "sections", evidence);
+        return Some(());
     }
     let is_debug = |d: &Differing| matches!(d.role, Role::Debug | Role::BuildId);
     for section in &differing {
@@ -72,16 +97,16 @@ pub(super) fn compare(left: &[u8], right: &[u8]) -> Option<Comparison> {
         }
     }
     let strings = strings_of(&differing);
-    if !tools(&mut seen, &differing, &strings) {
-        named(&mut seen, &strings, &l, &r);
+    if !tools(seen, &differing, &strings) {
+        named(seen, &strings, &l, &r);
         if differing.iter().all(is_debug) {
-            debug(&mut seen, &differing);
+            debug(seen, &differing);
         } else {
-            program(&mut seen, &differing, &strings, &l, &r);
+            program(seen, &differing, &strings, &l, &r);
         }
     }
-    follow(&mut seen, &differing);
-    seen.finish("elf")
+    follow(seen, &differing);
+    Some(())
 }
 
 /// The sections that are not the same, in the order of the left file.
@@ -117,27 +142,6 @@ fn differing<'e, 'a>(l: &'e Elf<'a>, r: &'e Elf<'a>) -> Vec<Differing<'e, 'a>> {
         *n += 1;
     }
     found
-}
-
-/// All sections are the same: what lies between them differs.
-fn between(l: &Elf, r: &Elf) -> Option<Comparison> {
-    let names =
-        |elf: &Elf| -> Vec<String> { elf.sections.iter().map(|s| s.name.to_owned()).collect() };
-    let mut seen = Seen::default();
-    if names(l) != names(r) {
-        seen.add(
-            Cause::FileOrder,
-            "section headers",
-            "the same sections with the same content, in another order",
-        );
-    } else {
-        seen.add(
-            Cause::Unexplained,
-            "headers",
-            "all sections are equal: headers, segments or the bytes between sections differ",
-        );
-    }
-    seen.finish("elf")
 }
 
 /// The strings of each section that is known to hold some.

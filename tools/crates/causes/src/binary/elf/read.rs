@@ -1,4 +1,4 @@
-//! An ELF file as far as it is compared: its sections by name, and its symbols.
+//! A program as far as it is compared: its sections by name, and its symbols.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -42,6 +42,12 @@ impl Role {
             ".eh_frame" | ".eh_frame_hdr" | ".gcc_except_table" | ".dynamic" | ".got"
             | ".got.plt" | ".gnu.hash" | ".hash" | ".dynsym" => Self::Table,
             _ if name.starts_with(".debug_") || name.starts_with(".zdebug_") => Self::Debug,
+            // Mach-O.
+            "__debug_line" | "__debug_str" | "__debug_info" | "__debug_abbrev" => Self::Debug,
+            "__eh_frame" | "__unwind_info" | "__stubs" | "__stub_helper" | "__got" => Self::Table,
+            // PE.
+            ".reloc" | ".pdata" | ".xdata" | ".idata" | ".edata" => Self::Table,
+            ".rdata" => Self::Data,
             _ if name.starts_with(".plt") => Self::Table,
             _ if name.starts_with(".rela") || name.starts_with(".rel.") => Self::Table,
             _ if name.starts_with(".gnu.lto_") => Self::Code,
@@ -95,11 +101,8 @@ pub(super) struct Elf<'a> {
 }
 
 impl<'a> Elf<'a> {
-    /// `None` if the file is none, or contradicts itself.
+    /// `None` if the file is no program, or contradicts itself.
     pub(super) fn read(data: &'a [u8]) -> Option<Self> {
-        if !data.starts_with(b"\x7fELF") {
-            return None;
-        }
         let file = File::parse(data).ok()?;
         let mut budget = data.len().saturating_mul(REUSE);
         let mut spend = |bytes: usize| -> Option<()> {
@@ -119,7 +122,8 @@ impl<'a> Elf<'a> {
             spend(compressed.data.len())?;
             let data = match compressed.format {
                 CompressionFormat::Zlib => {
-                    inflate::zlib(compressed.data).map_or(compressed.data.into(), Cow::Owned)
+                    inflate::zlib(compressed.data, data.len().saturating_mul(64))
+                        .map_or(compressed.data.into(), Cow::Owned)
                 }
                 _ => Cow::Borrowed(compressed.data),
             };
