@@ -96,6 +96,10 @@ pub(super) fn compare(left: &[u8], right: &[u8]) -> Option<Comparison> {
             seen.add(cause, "constant pool", format!("{a} → {b}"));
         }
     }
+    if let Some(evidence) = debug_attributes(&difference) {
+        seen.add(Cause::DebugInfo, "attributes", evidence);
+        return seen.finish("class");
+    }
     let known = !seen.is_empty() && alone == 0;
     let same_rest = l.rest == r.rest && l.kinds == r.kinds;
     if difference.reordered && seen.is_empty() {
@@ -112,4 +116,61 @@ pub(super) fn compare(left: &[u8], right: &[u8]) -> Option<Comparison> {
         seen.add(Cause::SourceChange, "class", evidence);
     }
     seen.finish("class")
+}
+
+/// Tables for debuggers that only one side has, if it lacks nothing else.
+fn debug_attributes(difference: &strings::Difference) -> Option<String> {
+    let more = match (&*difference.removed, &*difference.added) {
+        ([], more) | (more, []) if difference.pairs.is_empty() => more,
+        _ => return None,
+    };
+    let attributes = [
+        "LineNumberTable",
+        "LocalVariableTable",
+        "LocalVariableTypeTable",
+        "SourceFile",
+    ];
+    let found: Vec<&str> = attributes
+        .into_iter()
+        .filter(|name| more.iter().any(|text| text == name))
+        .collect();
+    (!found.is_empty()).then(|| format!("only one side has {}", found.join(", ")))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A class whose constants are these texts, and nothing else.
+    pub(in crate::binary) fn class(major: u8, texts: &[&str]) -> Vec<u8> {
+        let mut data = vec![0xca, 0xfe, 0xba, 0xbe, 0, 0, 0, major];
+        data.extend((texts.len() as u16 + 1).to_be_bytes());
+        for text in texts {
+            data.push(1);
+            data.extend((text.len() as u16).to_be_bytes());
+            data.extend_from_slice(text.as_bytes());
+        }
+        data.extend([0; 14]);
+        data
+    }
+
+    #[test]
+    fn constants_tell_why() {
+        let plain = class(65, &["Main", "built 2024-01-02", "red"]);
+        let cause = |other: &[u8]| compare(&plain, other).unwrap().findings[0].cause;
+        assert_eq!(cause(&class(66, &["Main"])), Cause::ToolchainVersion);
+        assert_eq!(
+            cause(&class(65, &["Main", "built 2025-03-04", "red"])),
+            Cause::Timestamp
+        );
+        assert_eq!(
+            cause(&class(65, &["Main", "red", "built 2024-01-02"])),
+            Cause::HashOrder
+        );
+        assert_eq!(
+            cause(&class(65, &["Main", "built 2024-01-02", "blue"])),
+            Cause::SourceChange
+        );
+        assert_eq!(compare(&plain, &plain[..30]), None);
+    }
 }

@@ -125,3 +125,110 @@ fn versions(field: &[u8], endian: Endianness) -> String {
     }
     text
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// What the small program has in it.
+    #[derive(Clone, Copy)]
+    pub(in crate::binary) struct Parts {
+        pub(in crate::binary) uuid: u8,
+        pub(in crate::binary) sdk: u32,
+        pub(in crate::binary) signature: u8,
+        pub(in crate::binary) object_time: u64,
+        pub(in crate::binary) text: &'static str,
+    }
+
+    pub(in crate::binary) const PARTS: Parts = Parts {
+        uuid: 1,
+        sdk: 14 << 16,
+        signature: 1,
+        object_time: 1_700_000_000,
+        text: "hello there",
+    };
+
+    pub(in crate::binary) fn program(parts: Parts) -> Vec<u8> {
+        let word = |n: u32| n.to_le_bytes();
+        let words =
+            |list: &[u32]| -> Vec<u8> { list.iter().flat_map(|n| n.to_le_bytes()).collect() };
+        let name = |name: &str| -> Vec<u8> {
+            let mut bytes = name.as_bytes().to_vec();
+            bytes.resize(16, 0);
+            bytes
+        };
+        let mut segment = [&words(&[0x19, 152])[..], &name("__TEXT")].concat();
+        for n in [0_u64, 0x1000, 0x200, 0x100] {
+            segment.extend(n.to_le_bytes());
+        }
+        segment.extend(words(&[5, 5, 1, 0]));
+        segment.extend(name("__cstring"));
+        segment.extend(name("__TEXT"));
+        segment.extend(0x200_u64.to_le_bytes());
+        segment.extend(0x100_u64.to_le_bytes());
+        segment.extend(words(&[0x200, 0, 0, 0, 2, 0, 0, 0]));
+        let uuid = [&words(&[0x1b, 24])[..], &[parts.uuid; 16]].concat();
+        let version = words(&[0x32, 32, 1, 13 << 16, parts.sdk, 1, 3, 0x0400_0000]);
+        let signature = words(&[0x1d, 16, 0x340, 0x40]);
+        let symbols = words(&[2, 24, 0x300, 1, 0x310, 0x10]);
+        let commands = [segment, uuid, version, signature, symbols].concat();
+        let header = words(&[
+            0xfeed_facf,
+            0x0100_0007,
+            3,
+            2,
+            5,
+            commands.len() as u32,
+            0,
+            0,
+        ]);
+        let mut data = [header, commands].concat();
+        data.resize(0x380, 0);
+        data[0x200..0x200 + parts.text.len()].copy_from_slice(parts.text.as_bytes());
+        data[0x300..0x304].copy_from_slice(&word(1));
+        data[0x304] = macho::N_OSO;
+        data[0x308..0x310].copy_from_slice(&parts.object_time.to_le_bytes());
+        data[0x311..0x314].copy_from_slice(b"a.o");
+        data[0x340..0x380].fill(parts.signature);
+        data
+    }
+
+    #[test]
+    fn stamps_are_told_from_content() {
+        let plain = program(PARTS);
+        let causes = |other: Parts| -> Vec<Cause> {
+            let found = compare(&plain, &program(other)).unwrap().findings;
+            found.iter().map(|f| f.cause).collect()
+        };
+        assert_eq!(causes(Parts { uuid: 2, ..PARTS }), [Cause::BuildId]);
+        assert_eq!(
+            causes(Parts {
+                signature: 2,
+                ..PARTS
+            }),
+            [Cause::Signature]
+        );
+        let later = Parts {
+            uuid: 2,
+            signature: 2,
+            object_time: 1_711_111_111,
+            ..PARTS
+        };
+        assert_eq!(causes(later), [Cause::Timestamp]);
+        let newer = Parts {
+            uuid: 2,
+            signature: 2,
+            sdk: 15 << 16,
+            ..PARTS
+        };
+        assert_eq!(causes(newer), [Cause::ToolchainVersion]);
+        let changed = Parts {
+            uuid: 2,
+            signature: 2,
+            text: "good morning",
+            ..PARTS
+        };
+        assert_eq!(causes(changed), [Cause::SourceChange]);
+        assert_eq!(compare(&plain, &plain[..0x100]), None);
+    }
+}

@@ -12,6 +12,8 @@ mod class;
 mod elf;
 mod font;
 mod gettext;
+#[cfg(test)]
+mod hostile;
 mod inflate;
 mod macho;
 mod pdf;

@@ -132,3 +132,80 @@ fn time(field: &[u8], is_hash: bool) -> (Kind, String) {
         _ => (Kind::Follows(Cause::BuildId), format!("{n:#x}")),
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    const OPTIONAL: usize = 240;
+
+    /// A program with a debug directory and one text.
+    pub(in crate::binary) fn program(time: u32, guid: u8, text: &str) -> Vec<u8> {
+        let mut data = vec![0; 0x800];
+        let mut put = |at: usize, bytes: &[u8]| data[at..at + bytes.len()].copy_from_slice(bytes);
+        put(0, b"MZ");
+        put(0x3c, &64_u32.to_le_bytes());
+        put(64, b"PE\0\0");
+        put(68, &0x8664_u16.to_le_bytes());
+        put(70, &2_u16.to_le_bytes());
+        put(72, &time.to_le_bytes());
+        put(84, &(OPTIONAL as u16).to_le_bytes());
+        put(86, &0x22_u16.to_le_bytes());
+        put(88, &0x20b_u16.to_le_bytes());
+        // A sum over all, which follows from the rest.
+        put(88 + 64, &(time ^ u32::from(guid)).to_le_bytes());
+        put(88 + 108, &16_u32.to_le_bytes());
+        let directory = 88 + 112 + 6 * 8;
+        put(directory, &0x2000_u32.to_le_bytes());
+        put(directory + 4, &28_u32.to_le_bytes());
+        for (i, (name, address, at, flags)) in [
+            (&b".text"[..], 0x1000_u32, 0x400_u32, 0x6000_0020_u32),
+            (b".rdata", 0x2000, 0x600, 0x4000_0040),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let header = 88 + OPTIONAL + i * 40;
+            put(header, name);
+            for (field, value) in [
+                (8, 0x200),
+                (12, address),
+                (16, 0x200),
+                (20, at),
+                (36, flags),
+            ] {
+                put(header + field, &value.to_le_bytes());
+            }
+        }
+        put(0x600 + 4, &time.to_le_bytes());
+        put(0x600 + 12, &2_u32.to_le_bytes());
+        put(0x600 + 16, &32_u32.to_le_bytes());
+        put(0x600 + 24, &0x640_u32.to_le_bytes());
+        put(0x640, b"RSDS");
+        put(0x644, &[guid; 16]);
+        put(0x658, b"app.pdb\0");
+        put(0x700, text.as_bytes());
+        data
+    }
+
+    #[test]
+    fn stamps_are_told_from_content() {
+        let plain = program(1_700_000_000, 1, "hello there");
+        let causes = |other: &[u8]| -> Vec<Cause> {
+            let found = compare(&plain, other).unwrap().findings;
+            let mut causes: Vec<Cause> = found.iter().map(|f| f.cause).collect();
+            causes.dedup();
+            causes
+        };
+        let other = program(1_711_111_111, 2, "hello there");
+        assert_eq!(causes(&other), [Cause::Timestamp]);
+        let other = program(1_700_000_000, 2, "hello there");
+        assert_eq!(causes(&other), [Cause::BuildId]);
+        let other = program(1_700_000_000, 2, "hello world");
+        assert_eq!(causes(&other), [Cause::SourceChange]);
+        let a = program(1_700_000_000, 1, "/home/one/src/a.c");
+        let b = program(1_700_000_000, 2, "/home/two/src/a.c");
+        assert_eq!(compare(&a, &b).unwrap().findings[0].cause, Cause::BuildPath);
+        assert_eq!(compare(&a, &b[..0x300]), None);
+    }
+}

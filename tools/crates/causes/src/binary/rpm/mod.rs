@@ -271,3 +271,75 @@ pub(super) fn old_database(name: &str, left: &[u8], right: &[u8]) -> Option<Comp
     seen.bytes("file", left, right);
     seen.finish("rpmdb")
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A header of texts and numbers.
+    pub(in crate::binary) fn header(texts: &[(u32, &str)], numbers: &[(u32, u32)]) -> Vec<u8> {
+        let (mut index, mut store) = (Vec::new(), Vec::new());
+        let mut entry = |tag: u32, kind: u32, at: usize| {
+            for word in [tag, kind, at as u32, 1] {
+                index.extend(word.to_be_bytes());
+            }
+        };
+        for (tag, number) in numbers {
+            entry(*tag, 4, store.len());
+            store.extend(number.to_be_bytes());
+        }
+        for (tag, text) in texts {
+            entry(*tag, 6, store.len());
+            store.extend_from_slice(text.as_bytes());
+            store.push(0);
+        }
+        let count = ((texts.len() + numbers.len()) as u32).to_be_bytes();
+        [
+            &count[..],
+            &(store.len() as u32).to_be_bytes(),
+            &index,
+            &store,
+        ]
+        .concat()
+    }
+
+    /// A package that was built on a host at a time.
+    pub(in crate::binary) fn package(host: &str, time: u32, payload: &[u8]) -> Vec<u8> {
+        let mut data = LEAD_MAGIC.to_vec();
+        data.resize(LEAD, 0);
+        data.extend_from_slice(HEADER_MAGIC);
+        data.extend(header(&[(269, "4f1c2d3e5a6b7988")], &[]));
+        data.resize(data.len().next_multiple_of(8), 0);
+        data.extend_from_slice(HEADER_MAGIC);
+        data.extend(header(
+            &[(1000, "a"), (1001, "1"), (1007, host)],
+            &[(1006, time)],
+        ));
+        data.extend_from_slice(payload);
+        data
+    }
+
+    #[test]
+    fn tags_tell_why() {
+        let plain = package("one", 1, b"x");
+        let causes = |other: &[u8]| -> Vec<Cause> {
+            let found = compare(&plain, other).unwrap().findings;
+            found.iter().map(|f| f.cause).collect()
+        };
+        assert_eq!(causes(&package("two", 1, b"x")), [Cause::Hostname]);
+        assert_eq!(causes(&package("one", 2, b"x")), [Cause::Timestamp]);
+        assert_eq!(causes(&package("one", 1, b"y")), [Cause::Compression]);
+        assert_eq!(compare(&plain, &plain[..150]), None);
+    }
+
+    #[test]
+    fn old_databases_are_known_by_path_and_magic() {
+        let mut data = vec![0; 64];
+        data[12..16].copy_from_slice(&0x0006_1561_u32.to_le_bytes());
+        let mut other = data.clone();
+        other[40] = 1;
+        let found = old_database("var/lib/rpm/Packages", &data, &other).unwrap();
+        assert_eq!(found.findings[0].cause, Cause::PackageDatabase);
+        assert_eq!(old_database("var/lib/x/Packages", &data, &other), None);
+    }
+}

@@ -318,3 +318,85 @@ fn header(seen: &mut Seen, l: &Database, r: &Database, of_packages: bool) {
     };
     seen.add(cause, "header", evidence);
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    const PAGE: usize = 512;
+
+    /// A cell of a table: number, and texts of less than 50 bytes.
+    fn cell(id: u8, texts: &[&str]) -> Vec<u8> {
+        let mut record = vec![1 + texts.len() as u8];
+        record.extend(texts.iter().map(|text| 13 + 2 * text.len() as u8));
+        for text in texts {
+            record.extend_from_slice(text.as_bytes());
+        }
+        [&[record.len() as u8, id][..], &record].concat()
+    }
+
+    /// A page of cells, which begin behind `header`.
+    fn page(header: usize, cells: &[Vec<u8>]) -> Vec<u8> {
+        let mut page = vec![0; PAGE];
+        page[header] = 13;
+        page[header + 4] = cells.len() as u8;
+        let mut end = PAGE;
+        for (i, cell) in cells.iter().enumerate() {
+            end -= cell.len();
+            page[end..end + cell.len()].copy_from_slice(cell);
+            let pointer = header + 8 + 2 * i;
+            page[pointer..pointer + 2].copy_from_slice(&(end as u16).to_be_bytes());
+        }
+        page
+    }
+
+    /// A database of one table with two columns.
+    pub(in crate::binary) fn database(rows: &[[&str; 2]]) -> Vec<u8> {
+        let sql = "CREATE TABLE t(k, v)";
+        let mut schema = cell(1, &["table", "t", "t", "", sql]);
+        // The root page is a number of one byte.
+        schema[2 + 4] = 1;
+        let texts = "tablett".len();
+        schema.insert(2 + 6 + texts, 2);
+        schema[0] += 1;
+        let mut first = page(100, &[schema]);
+        first[..16].copy_from_slice(b"SQLite format 3\0");
+        first[16..18].copy_from_slice(&(PAGE as u16).to_be_bytes());
+        first[18..24].copy_from_slice(&[1, 1, 0, 64, 32, 32]);
+        first[59] = 1;
+        let cells: Vec<Vec<u8>> = (1..).zip(rows).map(|(id, row)| cell(id, row)).collect();
+        [first, page(0, &cells)].concat()
+    }
+
+    #[test]
+    fn rows_tell_why() {
+        let plain = database(&[["a", "2024-01-02"], ["b", "red"]]);
+        let causes = |other: &[u8]| -> Vec<Cause> {
+            let found = compare("x.db", &plain, other).unwrap().findings;
+            found.iter().map(|f| f.cause).collect()
+        };
+        let other = database(&[["a", "2024-05-06"], ["b", "red"]]);
+        assert_eq!(causes(&other), [Cause::Timestamp]);
+        let other = database(&[["b", "red"], ["a", "2024-01-02"]]);
+        assert_eq!(causes(&other), [Cause::HashOrder]);
+        let found = compare("var/lib/rpm/x.db", &plain, &other).unwrap();
+        assert_eq!(found.findings[0].cause, Cause::PackageDatabase);
+        let other = database(&[["a", "2024-01-02"], ["b", "blue"]]);
+        assert_eq!(causes(&other), [Cause::SourceChange]);
+        let mut other = plain.clone();
+        other[99] = 7;
+        assert_eq!(causes(&other), [Cause::ToolchainVersion]);
+    }
+
+    #[test]
+    fn a_tree_that_bites_its_tail_is_left_alone() {
+        let plain = database(&[["a", "x"]]);
+        let mut circle = plain.clone();
+        // The page of the table becomes an inner one whose child is itself.
+        circle[PAGE..PAGE + 12].copy_from_slice(&[5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2]);
+        assert_eq!(compare("x.db", &plain, &circle), None);
+        // Two tables with one root.
+        circle[PAGE + 11] = 1;
+        assert_eq!(compare("x.db", &plain, &circle), None);
+    }
+}
