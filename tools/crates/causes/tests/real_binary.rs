@@ -575,3 +575,77 @@ fn databases_of_installed_packages() {
     let vacuumed = folder.read("one/rpmdb.sqlite");
     expect(name, &first, &vacuumed, "sqlite", &[Cause::PackageDatabase]);
 }
+
+#[test]
+fn classes_of_java() {
+    let folder = Folder::new();
+    let source = r#"public class Main {
+    static final String BUILT = "2024-01-02 10:00";
+    static int twice(int x) { int y = 2 * x; return y; }
+    public static void main(String[] a) { System.out.println(BUILT + " red " + twice(a.length)); }
+}
+"#;
+    let compile = |source: &str, flags: &str| {
+        folder.write("Main.java", source);
+        folder.run("", &format!("javac {flags} Main.java"));
+        folder.read("Main.class")
+    };
+    let plain = compile(source, "");
+    let cases: &[(&str, &str, &str, Cause)] = &[
+        ("2024-01-02 10:00", "2025-03-04 11:12", "", Cause::Timestamp),
+        ("red", "blue", "", Cause::SourceChange),
+        ("2 * x", "7 + x", "", Cause::SourceChange),
+        ("", "", "--release 17", Cause::ToolchainVersion),
+        ("", "", "-g", Cause::DebugInfo),
+        ("", "", "-g:none", Cause::DebugInfo),
+    ];
+    for (from, to, flags, cause) in cases {
+        let other = compile(&source.replacen(from, to, 1), flags);
+        expect(&format!("{to}{flags}"), &plain, &other, "class", &[*cause]);
+    }
+}
+
+#[test]
+fn programs_of_cxx_and_libraries() {
+    let folder = Folder::new();
+    let source = r#"#include <iostream>
+#include <stdexcept>
+#include <string>
+namespace { struct Hidden { std::string name = VALUE; }; }
+std::string shown(int n) { if (n > 3) throw std::runtime_error(std::string("no ") + Hidden().name); return Hidden().name; }
+int main(int argc, char **argv) { std::cout << shown(argc) << std::endl; return 0; }
+"#;
+    folder.write("main.cc", source);
+    let pairs = [
+        ("built Nov  1 2024", "built Dec 11 2025", Cause::Timestamp),
+        (
+            "built at 1700000000",
+            "built at 1711111111",
+            Cause::Timestamp,
+        ),
+        (
+            "/home/one/project/data.txt",
+            "/home/other-user/project/data.txt",
+            Cause::BuildPath,
+        ),
+        (
+            "123e4567-e89b-42d3-a456-426614174000",
+            "00112233-4455-4677-8899-aabbccddeeff",
+            Cause::Uuid,
+        ),
+        ("red", "yellow", Cause::SourceChange),
+    ];
+    for flags in ["-O2", "-O0 -g", "-O2 -shared -fPIC -s"] {
+        for (left, right, cause) in pairs {
+            let sides = [left, right].map(|value| {
+                folder.run(
+                    "",
+                    &format!("g++ {flags} -DVALUE='\"{value}\"' main.cc -o out"),
+                );
+                folder.read("out")
+            });
+            let name = format!("{flags} {right}");
+            expect(&name, &sides[0], &sides[1], "elf", &[cause]);
+        }
+    }
+}

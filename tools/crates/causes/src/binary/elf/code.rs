@@ -1,6 +1,6 @@
 //! What code, symbols and constants of two programs show.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::read::{Elf, Section, Symbol};
 use crate::words::cause_of;
@@ -10,6 +10,9 @@ use crate::Cause;
 const MOMENTS: std::ops::Range<u32> = 0x4b3d_3b00..0x7fff_ffff;
 /// Bytes that may differ where one number does.
 const NUMBER: usize = 8;
+
+/// Letters of a string that is copied by instructions.
+const COPIED: usize = 64;
 
 /// The identifier in a note, in hexadecimal digits (or as text, if it is that).
 pub(super) fn build_id(note: &[u8]) -> String {
@@ -152,6 +155,24 @@ pub(super) fn moment(left: &[u8], right: &[u8]) -> Option<String> {
         (whole && MOMENTS.contains(&a) && MOMENTS.contains(&b))
             .then(|| format!("{a} → {b}, which are seconds since 1970"))
     })
+}
+
+/// Whether all that differs in code is letters of strings that differ: short strings are copied
+/// by instructions which have them as numbers.
+pub(super) fn is_of_strings<'a>(
+    left: &[u8],
+    right: &[u8],
+    pairs: impl Iterator<Item = (&'a str, &'a str)>,
+) -> bool {
+    let letters: HashSet<(u8, u8)> = pairs
+        .filter(|(a, b)| a.len() == b.len())
+        .flat_map(|(a, b)| a.bytes().zip(b.bytes()))
+        .filter(|(a, b)| a != b)
+        .collect();
+    let mut differing = left.iter().zip(right).filter(|(a, b)| a != b);
+    left.len() == right.len()
+        && differing.clone().take(COPIED + 1).count() <= COPIED
+        && differing.all(|(a, b)| letters.contains(&(*a, *b)))
 }
 
 /// How much of a section differs, and in which functions.

@@ -17,6 +17,8 @@ use crate::{Cause, Comparison};
 
 /// Differing sections that are compared one by one.
 const MOST: usize = 8192;
+/// Strings of known causes in which parts of them are sought.
+const NAMED: usize = 64;
 /// Characters that make a difference of strings, where numbers around them differ as well.
 const LETTERS: usize = 3;
 
@@ -328,6 +330,12 @@ fn program(
             seen.add(cause, section.place(), evidence);
         }
     }
+    let named: Vec<&strings::Pair> = strings
+        .iter()
+        .flat_map(|(_, difference)| &difference.pairs)
+        .filter(|pair| pair.cause != Cause::SourceChange)
+        .take(NAMED)
+        .collect();
     // Strings that nothing is known about: someone wrote them.
     let known = !seen.is_empty();
     let mut source = false;
@@ -338,6 +346,13 @@ fn program(
             .filter(|p| p.cause == Cause::SourceChange)
         {
             let is_symbol = section.name == ".dynstr";
+            // A part of a string that is copied by instructions is a constant of its own.
+            if named
+                .iter()
+                .any(|p| p.left.contains(&pair.left) && p.right.contains(&pair.right))
+            {
+                continue;
+            }
             // Numbers beside a string may look like its first or last letters.
             if known && (is_symbol || (moved && pair.exact < LETTERS)) {
                 continue;
@@ -379,11 +394,17 @@ fn program(
                     .iter()
                     .any(|p| p.cause != Cause::SourceChange)
         });
-        let timed = section
-            .both()
-            .is_some_and(|(a, b)| code::moment(a, b).is_some());
+        let timed = !moved
+            && section
+                .both()
+                .is_some_and(|(a, b)| code::moment(a, b).is_some());
         let follows = moves && (section.role == Role::Data || !section.moved());
-        if told || timed || order || follows {
+        let copied = section.both().is_some_and(|(a, b)| {
+            let pairs = strings.iter().flat_map(|(_, d)| &d.pairs);
+            let known = pairs.filter(|p| p.cause != Cause::SourceChange);
+            code::is_of_strings(a, b, known.map(|p| (&*p.left, &*p.right)))
+        });
+        if told || timed || order || follows || copied {
             continue;
         }
         seen.add(
