@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use super::seen::shown;
-use crate::words::cause_of;
+use crate::words::{cause_of, changes, Context};
 use crate::Cause;
 
 /// The shortest run of bytes that is taken for a string.
@@ -179,6 +179,13 @@ pub(super) fn explain(left: &str, right: &str) -> Pair {
     let cause = word_cause(l, r);
     if cause != Cause::SourceChange {
         return pair(cause, l, r);
+    }
+    // The words before it may say what it is: `built on host …`.
+    let all = changes(&Context::default(), left, right);
+    if let Some(first) = all.first() {
+        if first.cause != Cause::SourceChange && all.iter().all(|c| c.cause == first.cause) {
+            return pair(first.cause, first.left, first.right);
+        }
     }
     // A date has several words, and one of them says little: look around.
     if is_of_date(l) && is_of_date(r) {

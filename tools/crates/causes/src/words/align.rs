@@ -127,7 +127,11 @@ fn window<'a>(left: &'a str, right: &'a str) -> (&'a str, &'a str) {
 fn uname<'a>(left: &'a str, right: &'a str) -> Option<Vec<Change<'a>>> {
     let ((name_l, release_l), (name_r, release_r)) =
         (version::uname(left)?, version::uname(right)?);
-    if left[..name_l] != right[..name_r] {
+    // `/proc/version` begins alike, and of one kernel tells who built it, and where.
+    let release = |line: &'a str, at: usize| line[at..].split(' ').next();
+    let is_version = left[name_l..].starts_with("version ")
+        && release(left, release_l) == release(right, release_r);
+    if left[..name_l] != right[..name_r] || is_version {
         return None;
     }
     let mut changes = Vec::new();
