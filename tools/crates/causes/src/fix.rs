@@ -40,7 +40,7 @@ impl Cause {
             Cause::SourceChange => "build both sides from the same sources, or accept the change",
             Cause::AddedFile => "find the step that adds the file, or leave it out on the right side",
             Cause::RemovedFile => "find the step that loses the file, or leave it out on the left side",
-            _ => "look at the place that is named; nothing that is known explains it",
+            Cause::Unexplained => "look at the place that is named; nothing that is known explains it",
         }
     }
 
@@ -64,14 +64,17 @@ impl Cause {
             | Cause::ToolchainVersion
             | Cause::Environment => 0,
             Cause::Timestamp | Cause::FileOrder | Cause::Hardlink | Cause::Xattr => 1,
-            Cause::Mode | Cause::Owner | Cause::History | Cause::PackageDatabase => 2,
+            Cause::Mode
+            | Cause::Owner
+            | Cause::History
+            | Cause::PackageDatabase
+            | Cause::DebugInfo => 2,
             Cause::LogOrCache => 3,
             Cause::PackageChange | Cause::SourceChange => 4,
             Cause::AddedFile | Cause::RemovedFile => 5,
             // They often only follow from something else.
             Cause::Compression | Cause::ArchiveHeader | Cause::BuildId | Cause::Signature => 6,
             Cause::Unexplained => 8,
-            _ => 2,
         }
     }
 }
