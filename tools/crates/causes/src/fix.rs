@@ -63,7 +63,11 @@ impl Cause {
             | Cause::KernelVersion
             | Cause::ToolchainVersion
             | Cause::Environment => 0,
-            Cause::Timestamp | Cause::FileOrder | Cause::Hardlink | Cause::Xattr => 1,
+            Cause::Timestamp
+            | Cause::FileOrder
+            | Cause::Hardlink
+            | Cause::Parallelism
+            | Cause::Xattr => 1,
             Cause::Mode
             | Cause::Owner
             | Cause::History
