@@ -649,3 +649,54 @@ int main(int argc, char **argv) { std::cout << shown(argc) << std::endl; return 
         }
     }
 }
+
+#[test]
+fn tables_of_pointers() {
+    let folder = Folder::new();
+    let names = ["alpha", "bravo-bravo", "charlie", "delta-is-longer", "echo"];
+    let mut other = names;
+    other.reverse();
+    for flags in ["-O2", "-O0 -g", "-O2 -s", "-O2 -c", "-O2 -fPIC -shared"] {
+        let sides = [names, other].map(|names| {
+            let source = format!(
+                "#include <stdio.h>\nstatic const char *const table[] = {{\"{}\"}};\nint main(int c, char **v) {{ for (int i = 0; i < 5; i++) puts(table[i]); return c; }}\n",
+                names.join("\", \"")
+            );
+            folder.write("main.c", source);
+            folder.run("", &format!("gcc {flags} main.c -o out"));
+            folder.read("out")
+        });
+        expect(flags, &sides[0], &sides[1], "elf", &[Cause::HashOrder]);
+    }
+}
+
+#[test]
+fn rows_of_many_kinds() {
+    let with = |rows: &[(&str, i64, &str)]| {
+        let rows: Vec<String> = rows
+            .iter()
+            .map(|(name, seen_at, note)| format!("('{name}', {seen_at}, '{note}')"))
+            .collect();
+        database(&format!(
+            "CREATE TABLE log(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT, seen_at INTEGER, note TEXT); CREATE UNIQUE INDEX n ON log(name); INSERT INTO log(name, seen_at, note) VALUES {};",
+            rows.join(", ")
+        ))
+    };
+    let plain = with(&[("a", 17, "x"), ("b", 18, "y"), ("c", 19, "z")]);
+    let times = with(&[("a", 27, "x"), ("b", 28, "y"), ("c", 29, "z")]);
+    expect("times", &plain, &times, "sqlite", &[Cause::Timestamp]);
+    let order = with(&[("c", 19, "z"), ("b", 18, "y"), ("a", 17, "x")]);
+    expect("order", &plain, &order, "sqlite", &[Cause::HashOrder]);
+    let note = with(&[("a", 17, "x"), ("b", 18, "why"), ("c", 19, "z")]);
+    expect("note", &plain, &note, "sqlite", &[Cause::SourceChange]);
+    let more = with(&[
+        ("a", 17, "x"),
+        ("b", 18, "y"),
+        ("c", 19, "z"),
+        ("d", 20, "w"),
+    ]);
+    expect("more", &plain, &more, "sqlite", &[Cause::SourceChange]);
+    let both = with(&[("c", 27, "z"), ("b", 28, "y"), ("a", 29, "x")]);
+    let causes = [Cause::HashOrder, Cause::Timestamp];
+    expect("both", &plain, &both, "sqlite", &causes);
+}

@@ -324,7 +324,7 @@ mod tests {
         ] {
             assert_eq!(compare(&good, &pyc(0, 1, object)), None);
         }
-        let deep = vec![b')', 1].repeat(100_000);
+        let deep = [b')', 1].repeat(100_000);
         assert_eq!(compare(&good, &pyc(0, 1, &deep)), None);
     }
 }

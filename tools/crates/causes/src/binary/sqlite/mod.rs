@@ -3,7 +3,7 @@
 mod database;
 mod value;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use self::database::{columns, Database, Entry, Row, Value};
 use super::rpm;
@@ -200,10 +200,16 @@ fn rows(
     }
     let (only_left, only_right) = (only(left, right), only(right, left));
     let names = columns(&entry.sql);
-    if let Some(pairs) = pairs(&only_left, &only_right) {
+    if let Some((pairs, shuffled)) = pairs(&only_left, &only_right) {
+        if shuffled {
+            let evidence = format!(
+                "the same {} rows, as far as they have names, in another order",
+                pairs.len()
+            );
+            seen.add(only_order, at.clone(), evidence);
+        }
         for (l, r) in pairs {
-            let ids = value::id_column(&entry.sql);
-            if l.id != r.id && ids {
+            if l.id != r.id && !shuffled && value::id_column(&entry.sql) {
                 let cause = value::of_numbers("id", l.id, r.id);
                 seen.add(cause, at.clone(), format!("row {} → row {}", l.id, r.id));
             }
@@ -256,13 +262,41 @@ fn only<'a>(these: &'a [Row], those: &[Row]) -> Vec<&'a Row> {
     only
 }
 
-/// Which row stands for which: those of one number, or as many in one order.
-fn pairs<'a>(left: &[&'a Row], right: &[&'a Row]) -> Option<Vec<(&'a Row, &'a Row)>> {
-    let shape = |rows: &[&Row]| -> Vec<usize> { rows.iter().map(|r| r.values.len()).collect() };
-    if left.len() != right.len() || shape(left) != shape(right) {
+/// Rows that stand for each other.
+type Pairs<'a> = Vec<(&'a Row, &'a Row)>;
+
+/// Which row stands for which: as many in one order, or those of one name, if a column names
+/// each row once and both sides have the same names. Also whether the order is another.
+fn pairs<'a>(left: &[&'a Row], right: &[&'a Row]) -> Option<(Pairs<'a>, bool)> {
+    let columns = left.first()?.values.len();
+    let shaped = left
+        .iter()
+        .chain(right)
+        .all(|row| row.values.len() == columns);
+    if left.len() != right.len() || !shaped {
         return None;
     }
-    Some(left.iter().copied().zip(right.iter().copied()).collect())
+    for column in 0..columns {
+        let by_name = |rows: &[&'a Row]| -> Option<BTreeMap<&'a str, &'a Row>> {
+            let named = rows.iter().map(|row| match &row.values[column] {
+                Value::Text(text) => Some((text.as_str(), *row)),
+                _ => None,
+            });
+            named.collect()
+        };
+        let (Some(a), Some(b)) = (by_name(left), by_name(right)) else {
+            continue;
+        };
+        if a.len() == left.len() && a.keys().eq(b.keys()) {
+            let shuffled = left
+                .iter()
+                .zip(right)
+                .any(|(l, r)| l.values[column] != r.values[column]);
+            return Some((a.into_values().zip(b.into_values()).collect(), shuffled));
+        }
+    }
+    let pairs = left.iter().copied().zip(right.iter().copied());
+    Some((pairs.collect(), false))
 }
 
 /// The headers of the packages that are installed; `None` if they are no headers.
