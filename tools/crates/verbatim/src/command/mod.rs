@@ -1,6 +1,7 @@
 //! The subcommands, one a file.
 
 mod binary;
+mod check;
 mod diff;
 mod image;
 mod index;
@@ -41,6 +42,7 @@ enum Command {
     Sums(sums::Options),
     Verify(Box<verify::Options>),
     Diff(Box<diff::Options>),
+    Check(check::Options),
     Pull(pull::Options),
     Push(push::Options),
     Load(load::Options),
@@ -58,6 +60,7 @@ pub fn run(arguments: Vec<OsString>) -> anyhow::Result<Outcome> {
         Command::Sums(options) => sums::run(options),
         Command::Verify(options) => verify::run(*options),
         Command::Diff(options) => diff::run(*options),
+        Command::Check(options) => check::run(options),
         Command::Pull(options) => pull::run(options),
         Command::Push(options) => push::run(options),
         Command::Load(options) => load::run(options),

@@ -1,0 +1,143 @@
+"""`reproducible_test`: one target under several configurations, whose files must be the same under all of them."""
+
+load(":run.bzl", "verbatim_test")
+
+_COMPILATION_MODE = "//command_line_option:compilation_mode"
+_EXEC_PLATFORMS = "//command_line_option:extra_execution_platforms"
+_PLATFORMS = "//command_line_option:platforms"
+
+_MODES = ["dbg", "fastbuild", "opt"]
+
+def _choices(attr):
+    """Every way to choose one of each list that is not empty, by a name made of what was chosen."""
+    choices = {"": {}}
+    for setting, values in [
+        (_COMPILATION_MODE, {mode: mode for mode in attr.compilation_modes}),
+        (_PLATFORMS, {str(platform): [str(platform)] for platform in attr.platforms}),
+        (_EXEC_PLATFORMS, {"made on " + str(platform): [str(platform)] for platform in attr.exec_platforms}),
+    ]:
+        if values:
+            choices = {
+                (chosen + ", " if chosen else "") + name: settings | {setting: value}
+                for chosen, settings in choices.items()
+                for name, value in values.items()
+            }
+    return choices
+
+def _each_choice_impl(settings, attr):
+    return {name: dict(settings) | chosen for name, chosen in _choices(attr).items()}
+
+_each_choice = transition(
+    implementation = _each_choice_impl,
+    inputs = [_COMPILATION_MODE, _PLATFORMS, _EXEC_PLATFORMS],
+    outputs = [_COMPILATION_MODE, _PLATFORMS, _EXEC_PLATFORMS],
+)
+
+def _variants_impl(ctx):
+    variants = {}
+    links = {}
+
+    # Files of different configurations have the same path among runfiles: each gets one of its own.
+    for number, (name, target) in enumerate(ctx.split_attr.target.items()):
+        files = {}
+        for file in target[DefaultInfo].files.to_list():
+            short = file.short_path.removeprefix("../")
+            path = "/".join([part for part in [ctx.label.package, ctx.label.name + ".files", str(number), short] if part])
+            files[short] = path
+            links[path] = file
+        variants[name] = files
+    if not links:
+        fail("{}: {} has no files to compare".format(ctx.label, ctx.split_attr.target.values()[0].label))
+
+    manifest = ctx.actions.declare_file(ctx.label.name + ".json")
+    ctx.actions.write(manifest, json.encode_indent({
+        "target": str(ctx.split_attr.target.values()[0].label),
+        "variants": variants,
+    }) + "\n")
+    return [DefaultInfo(
+        files = depset([manifest]),
+        runfiles = ctx.runfiles(files = [manifest], symlinks = links),
+    )]
+
+_variants = rule(
+    implementation = _variants_impl,
+    attrs = {
+        "compilation_modes": attr.string_list(
+            doc = "Compilation modes.",
+        ),
+        "exec_platforms": attr.label_list(
+            doc = "Platforms that actions run on. Labels only, of which nothing is built.",
+            cfg = "exec",
+        ),
+        "platforms": attr.label_list(
+            doc = "Platforms that are built for.",
+        ),
+        "target": attr.label(
+            doc = "What is built under each of them.",
+            allow_files = True,
+            cfg = _each_choice,
+            mandatory = True,
+        ),
+    },
+    doc = "A list of a target's files under each configuration.",
+)
+
+def reproducible_test(name, target, compilation_modes = [], platforms = [], exec_platforms = [], **kwargs):
+    """Build a target under several configurations and compare its files byte for byte.
+
+    ```starlark
+    reproducible_test(
+        name = "manual_reproducible_test",
+        compilation_modes = ["fastbuild", "opt"],
+        exec_platforms = ["//platforms:linux_amd64", "//platforms:linux_arm64"],
+        target = ":manual",
+    )
+    ```
+
+    The target is built under every combination of what the lists name, here four. The test fails unless its files are the same under all of them, and
+    says which configurations agree with each other, file by file. Configurations lie in folders of different names, so a path that gets into a file is
+    found out too. What varies from machine to machine, and from day to day, is what `verbatim check` is for.
+
+    Args:
+        name: the name of the test.
+        target: what is built: its default outputs are compared.
+        compilation_modes: `fastbuild`, `dbg`, `opt`.
+        platforms: platforms to build for. What is built for two of them must not depend on them: documents, archives, byte code.
+        exec_platforms: platforms whose machines carry out the actions, which toolchains must be there for.
+        **kwargs: attributes that all tests have, such as `size`, `tags` and `visibility`.
+    """
+    for mode in compilation_modes:
+        if mode not in _MODES:
+            fail("//{}:{}: attribute `compilation_modes`: there is no mode {}; there are {}.".format(
+                native.package_name(),
+                name,
+                repr(mode),
+                ", ".join(_MODES),
+            ))
+    count = 1
+    for values in [compilation_modes, platforms, exec_platforms]:
+        count = count * max(len(values), 1)
+    if count < 2:
+        fail("//{}:{}: it takes two configurations to compare; name two in `compilation_modes`, `platforms` or `exec_platforms`.".format(native.package_name(), name))
+    tags = kwargs.pop("tags", [])
+    _variants(
+        name = name + ".variants",
+        compilation_modes = compilation_modes,
+        exec_platforms = exec_platforms,
+        platforms = platforms,
+        tags = tags + ["manual"],
+        target = target,
+        testonly = True,
+        visibility = ["//visibility:private"],
+    )
+    verbatim_test(
+        name = name,
+        args = [
+            "check",
+            "--built",
+            "$(rootpath :%s.variants)" % name,
+        ],
+        data = [":%s.variants" % name],
+        tags = tags,
+        **(dict(size = "small") | kwargs)
+    )

@@ -1,0 +1,497 @@
+//! `verbatim check`: does a second build give the same bytes, and if not, which action is to blame?
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use anyhow::{anyhow, bail, Context};
+use verbatim_oci::json;
+use verbatim_variation::blame::{Accused, Origin, Root};
+use verbatim_variation::check::{self, check, Report, Request, Step};
+use verbatim_variation::compare::{Output, Verdict};
+use verbatim_variation::variants::{self, Variants};
+use verbatim_variation::{bazel, Condition};
+
+use super::image::print;
+use super::layout::{colours, Format};
+use crate::outcome::{Outcome, Unchecked};
+
+/// More than anybody reads at once; `--format=json` has them all.
+const MOST_OUTPUTS: usize = 20;
+const MOST_COMMAND: usize = 400;
+const MOST_MANIFEST: u64 = 64 << 20;
+
+/// Build targets twice under different conditions, compare every output, and name the action that
+/// is to blame for a difference.
+///
+/// Any Bazel workspace will do; Bazel must be 7.4 or newer. The first build is made as anybody
+/// would make it, the second one with everything other that must not matter. Both begin from
+/// nothing, with output bases of their own, and use no cache. Where an output differs, the
+/// execution logs of both builds are read from the output back to the first action whose inputs,
+/// command and environment were equal and whose outputs were not.
+///
+/// Exit codes: 0 all outputs are equal; 1 something differs; 2 the usage is wrong; 3 a build
+/// failed, or there is no Bazel.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "CONDITIONS
+  output-base      another path for outputs and sandboxes
+  checkout         a copy of the checkout at a longer path, files dated 2001
+  time             the second build is later
+  time-zone        TZ=Pacific/Chatham, in actions too
+  locale           LC_ALL=tr_TR.UTF-8, in actions too
+  umask            077
+  user             another USER, and HOME under another path, in actions too
+  host             another host name
+  cores            one core less
+  jobs             another number of actions at a time
+  directory-order  sandboxes in memory, where folders list their files in another order
+  file-system      the second build on a file system of another kind; only if asked for
+  mode             -c fastbuild and -c opt; only if asked for
+
+EXAMPLES
+  Is the release reproducible?
+    verbatim check //release:all
+
+  Only under another path and another time zone, with the options of CI:
+    verbatim check --vary=output-base,checkout,time-zone //... -- --config=ci
+
+  Do -c fastbuild and -c opt give the same archive?
+    verbatim check --vary=mode //docs:archive")]
+pub struct Options {
+    /// What to build: labels or patterns.
+    #[arg(value_name = "TARGET", required_unless_present = "built")]
+    targets: Vec<String>,
+    /// The workspace, or a folder in it.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    workspace: PathBuf,
+    /// The Bazel to run; by default the checkout's bazelw, else bazelisk or bazel on PATH.
+    #[arg(long, value_name = "PROGRAM")]
+    bazel: Option<PathBuf>,
+    /// Vary these conditions only.
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    vary: Vec<Condition>,
+    /// Vary these conditions besides the usual ones.
+    #[arg(
+        long,
+        value_name = "NAME,…",
+        value_delimiter = ',',
+        conflicts_with = "vary"
+    )]
+    with: Vec<Condition>,
+    /// Keep these conditions as they are.
+    #[arg(
+        long,
+        visible_alias = "keep",
+        value_name = "NAME,…",
+        value_delimiter = ','
+    )]
+    without: Vec<Condition>,
+    /// Build first with one `--config` of .bazelrc and then with the other.
+    #[arg(long, value_name = "FIRST,SECOND", value_delimiter = ',', num_args = 1)]
+    configs: Vec<String>,
+    /// Where the builds are made; it may take gigabytes. By default a folder in /var/tmp or TMPDIR.
+    #[arg(long, value_name = "DIR")]
+    scratch: Option<PathBuf>,
+    /// Make the builds in this folder, and leave them there to be looked at.
+    #[arg(long, value_name = "DIR", conflicts_with = "scratch")]
+    keep_builds: Option<PathBuf>,
+    /// Compare what is built already: a list of files by configuration, as `reproducible_test` writes it.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["targets", "vary", "with", "without", "configs", "scratch", "keep_builds"])]
+    built: Option<PathBuf>,
+    /// The form of the report.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+    /// Options of Bazel for both builds.
+    #[arg(last = true, value_name = "BAZEL_OPTION")]
+    options: Vec<String>,
+}
+
+/// Run it.
+pub fn run(options: Options) -> anyhow::Result<Outcome> {
+    if let Some(manifest) = &options.built {
+        return compare_built(manifest, options.format);
+    }
+    if let Some(option) = options.targets.iter().find(|t| t.starts_with("--")) {
+        bail!("{option} is no target; options of Bazel come after `--`");
+    }
+    let scratch = Scratch::of(&options)?;
+    let request = Request {
+        workspace: workspace(&options.workspace)?,
+        conditions: conditions(&options)?,
+        bazel: options.bazel.as_deref().map(program).transpose()?,
+        configs: configs(&options.configs)?,
+        scratch: scratch.folder.clone(),
+        keep: scratch.keep,
+        terminal: std::io::stderr().is_terminal(),
+        targets: options.targets,
+        options: options.options,
+    };
+    let report = check(&request, tell).map_err(|error| {
+        let usage = matches!(error, check::Error::Copy(_));
+        let error = anyhow::Error::from(error);
+        if usage {
+            error
+        } else {
+            error.context(Unchecked)
+        }
+    })?;
+    show(&report, options.format, scratch.keep)?;
+    Ok(outcome(report.verdict))
+}
+
+fn outcome(verdict: Verdict) -> Outcome {
+    match verdict {
+        Verdict::Reproducible => Outcome::Done,
+        _ => Outcome::Different,
+    }
+}
+
+/// Where the builds lie, and whether they stay.
+struct Scratch {
+    folder: PathBuf,
+    keep: bool,
+}
+
+impl Scratch {
+    fn of(options: &Options) -> anyhow::Result<Self> {
+        let unusable = |path: &Path| format!("{} cannot be used for the builds", path.display());
+        if let Some(folder) = &options.keep_builds {
+            std::fs::create_dir_all(folder).with_context(|| unusable(folder))?;
+            let empty = std::fs::read_dir(folder).with_context(|| unusable(folder))?;
+            if empty.count() > 0 {
+                bail!(
+                    "--keep-builds={}: the folder is not empty; builds begin from nothing",
+                    folder.display()
+                );
+            }
+            let folder = folder.canonicalize().with_context(|| unusable(folder))?;
+            return Ok(Self { folder, keep: true });
+        }
+        // /tmp may be memory, and too small for two builds.
+        let above = match (&options.scratch, std::env::var_os("TMPDIR")) {
+            (Some(folder), _) => folder.clone(),
+            (None, Some(folder)) if !folder.is_empty() => folder.into(),
+            _ => "/var/tmp".into(),
+        };
+        let above = above.canonicalize().with_context(|| unusable(&above))?;
+        let folder = above.join(format!("verbatim-check.{}", std::process::id()));
+        std::fs::create_dir(&folder).with_context(|| unusable(&folder))?;
+        Ok(Self {
+            folder,
+            keep: false,
+        })
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if !self.keep {
+            bazel::remove(&self.folder);
+        }
+    }
+}
+
+/// The folder with MODULE.bazel that a folder is in.
+fn workspace(folder: &Path) -> anyhow::Result<PathBuf> {
+    let folder = folder
+        .canonicalize()
+        .with_context(|| format!("--workspace={} cannot be read", folder.display()))?;
+    let marks = ["MODULE.bazel", "REPO.bazel", "WORKSPACE.bazel", "WORKSPACE"];
+    let found = folder
+        .ancestors()
+        .find(|f| marks.iter().any(|mark| f.join(mark).is_file()));
+    found.map(Path::to_owned).ok_or_else(|| {
+        anyhow!(
+            "{} is in no Bazel workspace: there is no MODULE.bazel there or above; name one with --workspace=DIR",
+            folder.display()
+        )
+    })
+}
+
+/// A path is one from here, not from the workspace; a bare name is looked for on PATH.
+fn program(name: &Path) -> anyhow::Result<PathBuf> {
+    if name.components().count() == 1 && !name.exists() {
+        return Ok(name.to_owned());
+    }
+    std::path::absolute(name).with_context(|| format!("--bazel={}", name.display()))
+}
+
+fn conditions(options: &Options) -> anyhow::Result<BTreeSet<Condition>> {
+    let mut conditions: BTreeSet<_> = if options.vary.is_empty() {
+        Condition::usual().collect()
+    } else {
+        options.vary.iter().copied().collect()
+    };
+    conditions.extend(&options.with);
+    for condition in &options.without {
+        conditions.remove(condition);
+    }
+    if conditions.is_empty() && options.configs.is_empty() {
+        bail!("--without leaves nothing to vary");
+    }
+    Ok(conditions)
+}
+
+fn configs(names: &[String]) -> anyhow::Result<Option<[String; 2]>> {
+    match names {
+        [] => Ok(None),
+        [first, second] => Ok(Some([first.clone(), second.clone()])),
+        _ => bail!("--configs takes two names, as in --configs=gcc,clang"),
+    }
+}
+
+fn tell(step: Step) {
+    match step {
+        Step::Building(which) => eprintln!("verbatim: the {which} build begins"),
+        Step::Built(which, time) => {
+            eprintln!("verbatim: the {which} build took {} s", time.as_secs());
+        }
+        Step::Copying => eprintln!("verbatim: copying the checkout"),
+        Step::Comparing => eprintln!("verbatim: comparing outputs"),
+        Step::Tracing => eprintln!("verbatim: reading the execution logs"),
+    }
+}
+
+fn show(report: &Report, format: Format, kept: bool) -> anyhow::Result<()> {
+    if let Format::Json = format {
+        return print(&String::from_utf8(json::to_canonical_line(report)?)?);
+    }
+    let (good, bad) = colours();
+    let mut text = String::new();
+    let width = report
+        .results
+        .iter()
+        .map(|t| t.target.chars().count())
+        .max()
+        .unwrap_or(0)
+        .min(80);
+    for target in &report.results {
+        let equal = target.verdict == Verdict::Reproducible;
+        let (colour, word) = if equal {
+            (good, "reproducible")
+        } else {
+            (bad, "different")
+        };
+        writeln!(
+            text,
+            "{colour}{word:12}{colour:#}  {:width$}  {}",
+            printable(&target.target),
+            count(target.files, "file"),
+        )?;
+        for output in target.outputs.iter().take(MOST_OUTPUTS) {
+            write_output(&mut text, output, kept)?;
+        }
+        if target.outputs.len() > MOST_OUTPUTS {
+            let more = target.outputs.len() - MOST_OUTPUTS;
+            writeln!(text, "  and {more} more files; --format=json has them all")?;
+        }
+    }
+    if !report.unsteady.is_empty() {
+        writeln!(
+            text,
+            "\nNo output shows it, but these actions made something else from the same:"
+        )?;
+        for action in report.unsteady.iter().take(MOST_OUTPUTS) {
+            write_action(&mut text, action)?;
+        }
+    }
+    text.push('\n');
+    for varied in &report.varied {
+        let what = format!("{}, then {}", varied.first, varied.second);
+        writeln!(
+            text,
+            "varied      {:15}  {}",
+            varied.condition,
+            printable(&what)
+        )?;
+    }
+    for unvaried in &report.unvaried {
+        writeln!(
+            text,
+            "not varied  {:15}  {}",
+            unvaried.condition,
+            printable(&unvaried.why)
+        )?;
+    }
+    let differing = report
+        .results
+        .iter()
+        .filter(|t| t.verdict != Verdict::Reproducible)
+        .count();
+    let (colour, sum) = if differing == 0 {
+        let targets = count(report.results.len(), "target");
+        (good, format!("{targets}: all outputs are the same"))
+    } else {
+        let targets = count(report.results.len(), "target");
+        (bad, format!("{differing} of {targets} differ"))
+    };
+    writeln!(
+        text,
+        "{colour}{sum}{colour:#}, after {} in each build",
+        count(report.actions, "action")
+    )?;
+    print(&text)
+}
+
+fn write_output(text: &mut String, output: &Output, kept: bool) -> anyhow::Result<()> {
+    let what = match output.verdict {
+        Verdict::OnlyFirst => " (only the first build has it)",
+        Verdict::OnlySecond => " (only the second build has it)",
+        _ => "",
+    };
+    writeln!(text, "  {}{what}", printable(&output.path))?;
+    for root in output.roots.iter().take(MOST_OUTPUTS) {
+        write_root(text, root)?;
+    }
+    if kept && output.verdict == Verdict::Different {
+        writeln!(
+            text,
+            "    verbatim diff {} {}",
+            printable(&output.first_file.display().to_string()),
+            printable(&output.second_file.display().to_string())
+        )?;
+    }
+    Ok(())
+}
+
+fn write_root(text: &mut String, root: &Root) -> anyhow::Result<()> {
+    let (action, why, details) = match root {
+        Root::Action(action) => (
+            action,
+            "its inputs were equal and its outputs were not",
+            &[][..],
+        ),
+        Root::Command { action, differs } => (
+            action,
+            "its input files were equal, and its command was not",
+            &differs[..],
+        ),
+        Root::Inputs { action, differs } => (action, "it was given other files", &differs[..]),
+        Root::Unmatched(action) => (action, "only the first build has this action", &[][..]),
+        Root::File { path, origin } => {
+            let origin = match origin {
+                Origin::Source => "a file of the checkout that is other in its copy",
+                Origin::Repository => "a repository rule made it otherwise",
+                Origin::WorkspaceStatus => "the workspace status: build with --nostamp, or stamp nothing that is released",
+                Origin::Bazel => "no process made it: Bazel writes it itself, from what rules or repository rules say",
+            };
+            writeln!(text, "    because of {}: {origin}", printable(path))?;
+            return Ok(());
+        }
+    };
+    writeln!(
+        text,
+        "    because of {} of {}: {why}",
+        printable(&action.mnemonic),
+        printable(&action.target)
+    )?;
+    write_action(text, action)?;
+    for line in details {
+        writeln!(text, "      {}", printable(line))?;
+    }
+    Ok(())
+}
+
+fn write_action(text: &mut String, action: &Accused) -> anyhow::Result<()> {
+    let output = action.outputs.first().map_or("", String::as_str);
+    let more = match action.outputs.len() {
+        0 | 1 => String::new(),
+        n => format!(" and {} more", n - 1),
+    };
+    writeln!(
+        text,
+        "      {} {} made {}{more}",
+        printable(&action.target),
+        printable(&action.mnemonic),
+        printable(output)
+    )?;
+    // The part that a genrule's author wrote stands last.
+    let command = action.command.last().filter(|_| action.command.len() == 3);
+    let command = command.cloned().unwrap_or_else(|| action.command.join(" "));
+    let mut short: String = printable(&command).chars().take(MOST_COMMAND).collect();
+    if short.len() < printable(&command).len() {
+        short.push('…');
+    }
+    writeln!(text, "      $ {short}")?;
+    Ok(())
+}
+
+fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+fn compare_built(manifest: &Path, format: Format) -> anyhow::Result<Outcome> {
+    let data = json::read_file(manifest, MOST_MANIFEST)?;
+    let listed: Variants = serde_json::from_slice(&data)
+        .with_context(|| format!("{} is no list of variants", manifest.display()))?;
+    if listed.variants.len() < 2 {
+        bail!(
+            "{} names {}; it takes two to compare",
+            manifest.display(),
+            count(listed.variants.len(), "configuration")
+        );
+    }
+    let report = variants::compare(&listed, Path::new("."))
+        .map_err(|e| anyhow::Error::from(e).context(Unchecked))?;
+    if let Format::Json = format {
+        print(&String::from_utf8(json::to_canonical_line(&report)?)?)?;
+    } else {
+        print(&variants_text(&report)?)?;
+    }
+    Ok(outcome(report.verdict))
+}
+
+fn variants_text(report: &variants::Report) -> anyhow::Result<String> {
+    let (good, bad) = colours();
+    let mut text = format!(
+        "{} under {}: {}\n",
+        printable(&report.target),
+        count(report.variants.len(), "configuration"),
+        printable(&report.variants.join(", "))
+    );
+    for output in &report.results {
+        if output.verdict == Verdict::Reproducible {
+            writeln!(
+                text,
+                "{good}reproducible{good:#}  {}",
+                printable(&output.path)
+            )?;
+            continue;
+        }
+        writeln!(
+            text,
+            "{bad}different{bad:#}     {}",
+            printable(&output.path)
+        )?;
+        for group in &output.groups {
+            writeln!(
+                text,
+                "  {}  {}",
+                &group.digest.hex()[..12],
+                printable(&group.variants.join(", "))
+            )?;
+        }
+        if !output.missing.is_empty() {
+            let missing = printable(&output.missing.join(", "));
+            writeln!(text, "  {:12}  {missing}", "not there")?;
+        }
+    }
+    Ok(text)
+}
+
+/// Text of others, fit for a terminal.
+fn printable(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| {
+            if c.is_control()
+                || ('\u{202a}'..='\u{202e}').contains(&c)
+                || ('\u{2066}'..='\u{2069}').contains(&c)
+            {
+                c.escape_unicode().collect::<Vec<_>>()
+            } else {
+                vec![c]
+            }
+        })
+        .collect()
+}
