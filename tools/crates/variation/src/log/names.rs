@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
-use super::reader::{entry, payload, text, variable, Messages};
+use super::reader::{entry, text, variable, Entry, Messages};
 use super::wire::{Fields, Value};
 use super::{Error, Fault, Lenience, Mark};
 
@@ -43,7 +43,7 @@ impl Names {
         let mut names = Self::default();
         let mut at = 0;
         Messages::open(log)?.each(|message| {
-            let (_, Some((kind, payload))) = payload(message)? else {
+            let Some(Entry { kind, payload, .. }) = Entry::of(message)? else {
                 return Ok(());
             };
             match kind {

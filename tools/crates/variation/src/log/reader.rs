@@ -65,17 +65,26 @@ impl<'a> Messages<'a> {
     }
 }
 
-/// The one field of an entry that says what it is, and its number.
-pub fn payload(message: &[u8]) -> Result<(u64, Option<(u64, &[u8])>), Fault> {
-    let (mut id, mut payload) = (0, None);
-    for field in Fields::of(message) {
-        match field? {
-            (entry::ID, Value::Number(number)) => id = number,
-            (kind, Value::Bytes(bytes)) => payload = Some((kind, bytes)),
-            _ => {}
+/// An entry: its number, or 0, and the one field that says what it is.
+pub struct Entry<'a> {
+    pub id: u64,
+    pub kind: u64,
+    pub payload: &'a [u8],
+}
+
+impl<'a> Entry<'a> {
+    /// The entry in a message, unless it is an empty one.
+    pub fn of(message: &'a [u8]) -> Result<Option<Self>, Fault> {
+        let (mut id, mut payload) = (0, None);
+        for field in Fields::of(message) {
+            match field? {
+                (entry::ID, Value::Number(number)) => id = number,
+                (kind, Value::Bytes(bytes)) => payload = Some((kind, bytes)),
+                _ => {}
+            }
         }
+        Ok(payload.map(|(kind, payload)| Self { id, kind, payload }))
     }
-    Ok((id, payload))
 }
 
 pub fn text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
@@ -106,7 +115,7 @@ pub fn read(path: &Path, lenience: &Lenience) -> Result<Log, Error> {
 
 impl Reader<'_> {
     fn entry(&mut self, message: &[u8]) -> Result<(), Fault> {
-        let (id, Some((kind, payload))) = payload(message)? else {
+        let Some(Entry { id, kind, payload }) = Entry::of(message)? else {
             return Ok(());
         };
         let known = match kind {
