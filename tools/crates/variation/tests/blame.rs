@@ -219,7 +219,11 @@ fn a_file_in_a_folder_and_a_link_lead_to_the_action() {
         let mut log = Writer::new(Layout::InOne);
         let tree = log.tree("bazel-out/cfg/bin/tree", &[("x", "x"), ("y", content)]);
         log.spawn("//:tree", 0, &[tree], &[]);
-        log.link("//:link", "bazel-out/cfg/bin/tree", "bazel-out/cfg/bin/link");
+        log.link(
+            "//:link",
+            "bazel-out/cfg/bin/tree",
+            "bazel-out/cfg/bin/link",
+        );
         log
     };
     let paths = ["bazel-out/cfg/bin/tree/y", "bazel-out/cfg/bin/link"];
@@ -291,7 +295,8 @@ fn an_input_that_only_one_build_has_is_named() {
         let mut log = Writer::new(Layout::InOne);
         let one = log.file("src/one", "1");
         let two = log.file("src/two", "2");
-        let set = log.set(if more { &[one, two] } else { &[one] }, &[]);
+        let members = [one, two];
+        let set = log.set(&members[..if more { 2 } else { 1 }], &[]);
         let out = log.file("bazel-out/cfg/bin/out", if more { "12" } else { "1" });
         log.spawn("//:x", set, &[out], &[]);
         log
@@ -318,9 +323,17 @@ fn hostile_logs_are_errors() {
     let whole = chain(Layout::InOne, "1", false).data.0;
     let cut = whole.len() - 3;
     assert!(matches!(read(&packed(&whole[..cut])), Fault::Truncated));
+    // Wherever the stream is cut, also where an entry has just ended.
     let stream = packed(&whole);
-    let fault = read(&stream[..stream.len() - 5]);
-    assert!(matches!(fault, Fault::Read(_) | Fault::Truncated), "{fault:?}");
+    for cut in [0, 3, stream.len() / 2, stream.len() - 5, stream.len() - 1] {
+        let fault = read(&stream[..cut]);
+        assert!(matches!(fault, Fault::Truncated), "{cut}: {fault:?}");
+    }
+    let mut encoder = zstd::stream::Encoder::new(Vec::new(), 1).unwrap();
+    encoder.write_all(&whole).unwrap();
+    // All entries are there, and the frame has no end.
+    encoder.flush().unwrap();
+    assert!(matches!(read(encoder.get_ref()), Fault::Truncated));
 
     // A set of something that never came, and of itself.
     for id in [7, 1] {
@@ -333,6 +346,59 @@ fn hostile_logs_are_errors() {
     let file = log.file("x", "x");
     log.spawn("//:x", file, &[], &[]);
     assert!(matches!(read(&packed(&log.data.0)), Fault::Reference(_)));
+}
+
+/// A generator of numbers with a fixed seed (xorshift64*), so that what fails once fails always.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % bound
+    }
+}
+
+/// Bytes are changed, removed, doubled and moved; what comes of it is a report or an error.
+#[test]
+fn no_log_makes_it_panic_or_hang() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = ["first", "second"].map(|name| folder.path().join(name));
+    let output = ["bazel-out/cfg/bin/c".to_owned()];
+    let mut dice = Dice(0x5eed);
+    let (mut read, mut refused) = (0, 0);
+    for round in 0..1500 {
+        let layout = [Layout::InOne, Layout::ByKind][round % 2];
+        for (path, content) in paths.iter().zip(["1", "2"]) {
+            let mut data = chain(layout, content, round % 3 == 0).data.0;
+            for _ in 0..dice.below(3) {
+                let (at, to) = (dice.below(data.len()), dice.below(data.len()));
+                match dice.below(8) {
+                    0 => drop(data.remove(at)),
+                    1 => data.insert(to, data[at]),
+                    2 => data[at] = dice.below(256) as u8,
+                    3..=5 => data[at] ^= 1 << dice.below(8),
+                    _ => data.swap(at, to),
+                }
+            }
+            let mut stream = zstd::stream::encode_all(&data[..], 1).unwrap();
+            if dice.below(16) == 0 {
+                let at = dice.below(stream.len());
+                stream[at] ^= 1 << dice.below(8);
+            }
+            std::fs::write(path, stream).unwrap();
+        }
+        match blame(&paths[0], &paths[1], &output, &Lenience::default()) {
+            Ok(_) => read += 1,
+            Err(_) => refused += 1,
+        }
+    }
+    // Neither does it refuse everything, nor does it read everything.
+    assert!(
+        read > 300 && refused > 300,
+        "{read} read, {refused} refused"
+    );
 }
 
 /// Sets that contain each other twice have 2^60 paths through them, and 61 members.
@@ -366,7 +432,8 @@ fn a_long_log_is_read_in_a_bounded_memory() {
     let mut size = 0;
     for (name, start) in [("first", "1"), ("second", "2")] {
         let path = folder.path().join(name);
-        let mut stream = zstd::stream::Encoder::new(std::fs::File::create(&path).unwrap(), 1).unwrap();
+        let mut stream =
+            zstd::stream::Encoder::new(std::fs::File::create(&path).unwrap(), 1).unwrap();
         let mut log = Writer::new(Layout::InOne);
         let digest = |text: String| verbatim_digest::Digest::of(text.as_bytes()).hex();
         let mut made = log.file("bazel-out/cfg/bin/start", start);
@@ -382,7 +449,10 @@ fn a_long_log_is_read_in_a_bounded_memory() {
                 &digest(format!("{start} {at}")),
             );
             log.spawn(
-                &format!("//some/package/of/a/large/repository/number_{at}:{}", "option,".repeat(60)),
+                &format!(
+                    "//some/package/of/a/large/repository/number_{at}:{}",
+                    "option,".repeat(60)
+                ),
                 set,
                 &[made],
                 &[("PATH", "/usr/local/bin:/usr/bin:/bin")],

@@ -34,7 +34,8 @@ fn lint(shell: &str, script: &str) {
             .write_all(script.as_bytes())
             .unwrap();
         let output = child.wait_with_output().unwrap();
-        let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        let said =
+            String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{program}: {said}\n{script}");
     }
 }
@@ -70,9 +71,21 @@ fn the_tekton_task_names_only_what_it_declares() {
     let spec = &task["spec"];
     let mut known: Vec<String> = Vec::new();
     known.extend(names(&spec["params"]).iter().map(|n| format!("params.{n}")));
-    known.extend(names(&spec["params"]).iter().map(|n| format!("params.{n}[*]")));
-    known.extend(names(&spec["results"]).iter().map(|n| format!("results.{n}.path")));
-    known.extend(names(&spec["workspaces"]).iter().map(|n| format!("workspaces.{n}.path")));
+    known.extend(
+        names(&spec["params"])
+            .iter()
+            .map(|n| format!("params.{n}[*]")),
+    );
+    known.extend(
+        names(&spec["results"])
+            .iter()
+            .map(|n| format!("results.{n}.path")),
+    );
+    known.extend(
+        names(&spec["workspaces"])
+            .iter()
+            .map(|n| format!("workspaces.{n}.path")),
+    );
     let steps = spec["steps"].as_array().unwrap();
     assert!(!steps.is_empty());
     for step in steps {
@@ -90,7 +103,10 @@ fn the_tekton_task_names_only_what_it_declares() {
             assert!(known.contains(&name), "$({name}) is not declared");
         }
         for variable in names(&step["env"]) {
-            assert!(script.contains(&format!("${variable}")), "{variable} is not used");
+            assert!(
+                script.contains(&format!("${variable}")),
+                "{variable} is not used"
+            );
         }
     }
 }
@@ -123,7 +139,10 @@ fn the_github_workflow_has_jobs_with_steps_that_a_shell_understands() {
         }
     }
     for variable in variables {
-        assert!(scripts.contains(&format!("${variable}")), "{variable} is not used");
+        assert!(
+            scripts.contains(&format!("${variable}")),
+            "{variable} is not used"
+        );
     }
     assert!(scripts.contains("verbatim\" check"));
 }
@@ -144,5 +163,8 @@ fn every_template_is_looked_at() {
         }
     }
     found.sort();
-    assert_eq!(found, ["github/reproducible.yml", "tekton/reproducible.yaml"]);
+    assert_eq!(
+        found,
+        ["github/reproducible.yml", "tekton/reproducible.yaml"]
+    );
 }

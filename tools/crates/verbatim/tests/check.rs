@@ -39,7 +39,10 @@ fn wrong_usage_is_said_in_a_sentence() {
     assert!(code == 2 && error.contains("no MODULE.bazel"), "{error}");
     fs::write(dir.join("MODULE.bazel"), "").unwrap();
     for (arguments, say) in [
-        (&["//x", "--vary=host", "--without=host"][..], "nothing to vary"),
+        (
+            &["//x", "--vary=host", "--without=host"][..],
+            "nothing to vary",
+        ),
         (&["//x", "--configs=one"], "two names"),
         (&["//x", "--keep-builds=."], "not empty"),
         (&[], "TARGET"),
@@ -55,7 +58,10 @@ fn without_a_build_nothing_is_called_equal_or_different() {
     let dir = folder.path();
     fs::write(dir.join("MODULE.bazel"), "").unwrap();
     let (code, out, error) = check(dir, &["//x", "--bazel=./nobody", "--without=checkout"]);
-    assert!(code == 3 && error.contains("nobody cannot be run"), "{error}");
+    assert!(
+        code == 3 && error.contains("nobody cannot be run"),
+        "{error}"
+    );
     assert_eq!(out, "");
 
     // Something that fails as a build does.
@@ -97,7 +103,10 @@ fn files_that_are_built_already_are_compared_by_configuration() {
         "{out}"
     );
     assert_eq!(lines[1], "different     a/b.txt");
-    assert!(lines[2].ends_with("  dbg, opt") && lines[3].ends_with("  arm64"), "{out}");
+    assert!(
+        lines[2].ends_with("  dbg, opt") && lines[3].ends_with("  arm64"),
+        "{out}"
+    );
 
     let (code, out, _) = check(dir, &["--built=list.json", "--format=json"]);
     let report: Value = serde_json::from_str(&out).unwrap();

@@ -44,8 +44,8 @@ pub enum Fault {
     /// It cannot be read, or is not a zstd stream.
     #[error("it cannot be read as a compact execution log")]
     Read(#[source] std::io::Error),
-    /// The end comes in the middle of an entry.
-    #[error("it ends in the middle of an entry; was the build interrupted?")]
+    /// The end comes in the middle of an entry, or of the zstd frame.
+    #[error("the log is cut off; was the build interrupted?")]
     Truncated,
     /// More than [`MAX_ENTRY`].
     #[error("an entry claims {0} bytes")]

@@ -99,26 +99,24 @@ pub fn numbers(value: Value<'_>, mut each: impl FnMut(u64)) -> Result<(), Fault>
 }
 
 /// Read the next message with its length in front into `buffer`; false at the end.
+///
+/// Only a source that says that nothing follows has ended: a decoder whose own data is cut off
+/// reports an error instead, even where the cut is between two messages.
 pub fn next_message(source: &mut impl Read, buffer: &mut Vec<u8>) -> Result<bool, Fault> {
     let mut length = 0u64;
     for at in 0.. {
-        let mut byte = [0];
-        match source.read_exact(&mut byte) {
-            Ok(()) => {}
-            Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
-                return if at == 0 {
-                    Ok(false)
-                } else {
-                    Err(Fault::Truncated)
-                };
-            }
-            Err(e) => return Err(Fault::Read(e)),
-        }
+        let Some(byte) = next_byte(source)? else {
+            return if at == 0 {
+                Ok(false)
+            } else {
+                Err(Fault::Truncated)
+            };
+        };
         if at == 5 {
             return Err(Fault::Number);
         }
-        length |= u64::from(byte[0] & 0x7f) << (7 * at);
-        if byte[0] < 0x80 {
+        length |= u64::from(byte & 0x7f) << (7 * at);
+        if byte < 0x80 {
             break;
         }
     }
@@ -127,11 +125,31 @@ pub fn next_message(source: &mut impl Read, buffer: &mut Vec<u8>) -> Result<bool
     }
     buffer.clear();
     // Grown as bytes come: a length that lies costs nothing.
-    match source.take(length).read_to_end(buffer) {
-        Ok(read) if read as u64 == length => Ok(true),
-        Ok(_) => Err(Fault::Truncated),
-        Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => Err(Fault::Truncated),
-        Err(e) => Err(Fault::Read(e)),
+    let read = source.take(length).read_to_end(buffer).map_err(cut_off)?;
+    if read as u64 == length {
+        Ok(true)
+    } else {
+        Err(Fault::Truncated)
+    }
+}
+
+fn next_byte(source: &mut impl Read) -> Result<Option<u8>, Fault> {
+    let mut byte = [0];
+    loop {
+        match source.read(&mut byte) {
+            Ok(0) => return Ok(None),
+            Ok(_) => return Ok(Some(byte[0])),
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(cut_off(e)),
+        }
+    }
+}
+
+fn cut_off(error: std::io::Error) -> Fault {
+    if error.kind() == std::io::ErrorKind::UnexpectedEof {
+        Fault::Truncated
+    } else {
+        Fault::Read(error)
     }
 }
 
