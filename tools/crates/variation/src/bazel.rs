@@ -7,6 +7,7 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use crate::circumstances::Circumstances;
 use crate::events::{self, Events};
+use crate::process::{self, Interrupt};
 
 /// Why there is no build to look at.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +37,9 @@ pub enum Error {
         /// The error that Bazel reported, unless it has been seen on the terminal.
         last: Option<String>,
     },
+    /// Somebody asked to end.
+    #[error("interrupted; the builds are removed, and their servers have ended")]
+    Interrupted,
     /// A file of the build cannot be written or read.
     #[error("{} cannot be used", path.display())]
     Io {
@@ -99,6 +103,8 @@ pub struct Request<'a> {
     pub targets: &'a [String],
     /// Let Bazel draw on the terminal.
     pub terminal: bool,
+    /// Somebody may wish to end.
+    pub interrupt: &'a Interrupt,
 }
 
 /// A build that was made.
@@ -178,7 +184,7 @@ impl Request<'_> {
         command.args(&self.circumstances.options);
         command.args(self.options);
         command.arg("--").args(self.targets);
-        let status = command.status().map_err(|source| Error::Start {
+        let status = process::run(&mut command, self.interrupt).map_err(|source| Error::Start {
             program: self.program.to_owned(),
             source,
         })?;
@@ -187,6 +193,10 @@ impl Request<'_> {
             log,
             output_base,
         };
+        if self.interrupt.is_raised() {
+            self.shut_down(&build);
+            return Err(Error::Interrupted);
+        }
         if !status.success() {
             self.shut_down(&build);
             return Err(Error::Failed {
@@ -216,14 +226,30 @@ impl Request<'_> {
 
     /// End the server, and give its memory back.
     pub fn shut_down(&self, build: &Build) {
-        // What does not listen goes by itself after a minute.
-        let _ = self
-            .command(&build.output_base)
+        let mut command = self.command(&build.output_base);
+        command
             .arg("shutdown")
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
+            .stderr(Stdio::null());
+        let _ = process::run_briefly(&mut command);
+        // One that does not listen would write to folders that are being removed.
+        if let Some(server) = server(&build.output_base) {
+            let _ = rustix::process::kill_process(server, rustix::process::Signal::KILL);
+        }
     }
+}
+
+/// The process of the server that works in this output base, if it runs.
+fn server(output_base: &Path) -> Option<rustix::process::Pid> {
+    let number = fs::read_to_string(output_base.join("server").join("server.pid.txt")).ok()?;
+    let number: i32 = number.trim().parse().ok()?;
+    // Another process may have the number by now.
+    let command = fs::read(format!("/proc/{number}/cmdline")).ok()?;
+    let ours = output_base.as_os_str().as_encoded_bytes();
+    command
+        .windows(ours.len())
+        .any(|window| window == ours)
+        .then(|| rustix::process::Pid::from_raw(number))?
 }
 
 /// The error that Bazel reported: the last lines that say so.

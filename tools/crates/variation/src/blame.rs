@@ -74,6 +74,45 @@ pub struct Accused {
     pub outputs: Vec<String>,
     /// Its command.
     pub command: Vec<String>,
+    /// The path that the second build has in place of the first of its outputs, where it is another.
+    #[serde(skip)]
+    pub elsewhere: Option<String>,
+}
+
+impl Accused {
+    /// Whether the file is one of its outputs, or lies in one that is a folder.
+    pub fn made(&self, path: &str) -> bool {
+        let inside = |output: &String| {
+            path.strip_prefix(output.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        self.outputs.iter().any(inside)
+    }
+}
+
+impl Root {
+    /// The action, unless it is a file.
+    pub fn action(&self) -> Option<&Accused> {
+        match self {
+            Root::Action(action)
+            | Root::Command { action, .. }
+            | Root::Inputs { action, .. }
+            | Root::Unmatched(action) => Some(action),
+            Root::File { .. } => None,
+        }
+    }
+
+    /// The first file that differs because of it: its path in the first build and in the second.
+    pub fn first_file(&self) -> Option<(&str, &str)> {
+        match self {
+            Root::File { path, .. } => Some((path, path)),
+            other => {
+                let action = other.action()?;
+                let path = action.outputs.first()?;
+                Some((path, action.elsewhere.as_ref().unwrap_or(path)))
+            }
+        }
+    }
 }
 
 /// What the logs of two builds say.
@@ -343,7 +382,11 @@ impl Lookup {
         }
         actions.extend(unsteady);
         for at in &actions {
-            paths.extend(pair.first.actions()[*at].outputs.iter().map(|a| a.path));
+            let outputs = pair.first.actions()[*at].outputs.iter();
+            paths.extend(outputs.clone().map(|a| a.path));
+            if lenience.configurations {
+                other_paths.extend(outputs.map(|a| a.path));
+            }
         }
         Ok(Self {
             first: Names::look_up(first, lenience, &paths, &actions)?,
@@ -368,6 +411,9 @@ impl Lookup {
         Accused {
             target: details.target,
             mnemonic: details.mnemonic,
+            elsewhere: outputs
+                .first()
+                .and_then(|mark| self.second.of_path(*mark).map(str::to_owned)),
             outputs: outputs
                 .into_iter()
                 .filter_map(|mark| self.first.of_path(mark).map(str::to_owned))

@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::bazel::{self, Build};
-use crate::blame::{blame, Accused};
+use crate::blame::{blame, Accused, Blame, Root};
 use crate::checkout::{self, Checkout};
 use crate::circumstances::{Circumstances, Plan, Unvaried, Varied};
-use crate::compare::{compare, FileError, Target, Verdict};
+use crate::compare::{compare, locate, FileError, Target, Verdict};
 use crate::condition::Condition;
+use crate::events::Events;
 use crate::log::{self, Lenience};
+use crate::process::Interrupt;
 
 /// What is to be checked.
 #[derive(Debug)]
@@ -35,6 +37,8 @@ pub struct Request {
     pub keep: bool,
     /// Let Bazel draw on the terminal.
     pub terminal: bool,
+    /// Somebody may wish to end.
+    pub interrupt: Interrupt,
 }
 
 /// Why nothing was found out.
@@ -82,10 +86,34 @@ pub struct Report {
     pub unvaried: Vec<Unvaried>,
     /// How many actions were carried out in the first build.
     pub actions: usize,
+    /// What the differences come from, each once.
+    #[serde(skip)]
+    pub guilty: Vec<Guilty>,
     /// Each target.
     pub results: Vec<Target>,
     /// Actions that made something else from the same, although no output that was asked for shows it.
     pub unsteady: Vec<Accused>,
+}
+
+/// Where differences come from.
+#[derive(Debug, Serialize)]
+pub struct Guilty {
+    /// The action, or the file that no action made.
+    #[serde(flatten)]
+    pub root: Root,
+    /// How many other outputs differ for no other reason than that they are made of it.
+    pub consequences: usize,
+    /// The first file that differs because of it, in both builds; absent where one of them does not have it.
+    #[serde(skip)]
+    pub files: Option<[PathBuf; 2]>,
+}
+
+/// A report, and the builds that it is about: they are removed with it, unless they are to be kept.
+#[derive(Debug)]
+pub struct Checked {
+    /// What was found out.
+    pub report: Report,
+    _builds: Leftovers,
 }
 
 /// How far it is.
@@ -107,6 +135,7 @@ pub enum Step {
 pub const SCHEMA: &str = "verbatim.check/1";
 
 /// Remove what lies outside of the scratch folder, however the check ends.
+#[derive(Debug)]
 struct Leftovers(Vec<PathBuf>);
 
 impl Drop for Leftovers {
@@ -116,7 +145,16 @@ impl Drop for Leftovers {
 }
 
 /// Check.
-pub fn check(request: &Request, mut tell: impl FnMut(Step)) -> Result<Report, Error> {
+///
+/// Files of the builds can be looked at until [`Checked`] is dropped.
+pub fn check(request: &Request, mut tell: impl FnMut(Step)) -> Result<Checked, Error> {
+    let mut tell = |step| {
+        tell(step);
+        if request.interrupt.is_raised() {
+            return Err(bazel::Error::Interrupted);
+        }
+        Ok(())
+    };
     let scratch = |source| Error::Scratch {
         path: request.scratch.clone(),
         source,
@@ -148,6 +186,7 @@ pub fn check(request: &Request, mut tell: impl FnMut(Step)) -> Result<Report, Er
             options: &request.options,
             targets: &request.targets,
             terminal: request.terminal,
+            interrupt: &request.interrupt,
         };
         let build = request.run()?;
         // A server that knows where its downloads are tells the other one.
@@ -155,14 +194,14 @@ pub fn check(request: &Request, mut tell: impl FnMut(Step)) -> Result<Report, Er
         request.shut_down(&build);
         Ok::<(Build, Option<PathBuf>), bazel::Error>((build, shared))
     };
-    tell(Step::Building("first"));
+    tell(Step::Building("first"))?;
     let (first, shared) = work("first", &program, &workspace, &plan.first, None)?;
-    tell(Step::Built("first", began.elapsed()));
+    tell(Step::Built("first", began.elapsed()))?;
     plan.heed(&first.events.pinned());
 
     let (mut second_program, mut second_workspace) = (program.clone(), workspace);
     if plan.second.copy {
-        tell(Step::Copying);
+        tell(Step::Copying)?;
         let copy = plan.second.folder.join("checkout");
         checkout.copy_to(&copy)?;
         second_workspace = copy.join(&checkout.workspace);
@@ -171,7 +210,7 @@ pub fn check(request: &Request, mut tell: impl FnMut(Step)) -> Result<Report, Er
         second_program = checkout.in_copy(&real, &copy).unwrap_or(second_program);
     }
     let later = began.elapsed();
-    tell(Step::Building("second"));
+    tell(Step::Building("second"))?;
     let again = Instant::now();
     let (second, _) = work(
         "second",
@@ -184,31 +223,28 @@ pub fn check(request: &Request, mut tell: impl FnMut(Step)) -> Result<Report, Er
         bazel::Error::Failed { .. } => Error::Second { source },
         other => other.into(),
     })?;
-    tell(Step::Built("second", again.elapsed()));
+    tell(Step::Built("second", again.elapsed()))?;
     for varied in &mut plan.varied {
         if varied.condition == Condition::Time {
             varied.second = format!("{} s later", later.as_secs());
         }
     }
 
-    tell(Step::Comparing);
+    tell(Step::Comparing)?;
     let lenience = Lenience {
         environment: plan.second.actions.iter().map(|(n, _)| n.clone()).collect(),
         configurations: request.configs.is_some() || request.conditions.contains(&Condition::Mode),
     };
     let mut results = compare(&first.events, &second.events, &lenience)?;
-    tell(Step::Tracing);
+    tell(Step::Tracing)?;
     let differing: Vec<_> = results
         .iter()
         .flat_map(|t| &t.outputs)
         .map(|o| o.path.clone())
         .collect();
     let found = blame(&first.log, &second.log, &differing, &lenience)?;
-    let outputs = results.iter_mut().flat_map(|t| &mut t.outputs);
-    for (output, roots) in outputs.zip(found.roots) {
-        output.roots = roots;
-    }
-    Ok(Report {
+    let guilty = guilty(&found, &mut results, (&first.events, &second.events));
+    let report = Report {
         schema: SCHEMA,
         verdict: if differing.is_empty() {
             Verdict::Reproducible
@@ -218,7 +254,55 @@ pub fn check(request: &Request, mut tell: impl FnMut(Step)) -> Result<Report, Er
         varied: plan.varied,
         unvaried: plan.unvaried,
         actions: found.actions,
+        guilty,
         results,
         unsteady: found.unsteady,
+    };
+    Ok(Checked {
+        report,
+        _builds: leftovers,
     })
+}
+
+/// Each root once, and for each output the roots of its difference.
+fn guilty(
+    found: &Blame,
+    results: &mut [Target],
+    (first, second): (&Events, &Events),
+) -> Vec<Guilty> {
+    let roots: BTreeSet<_> = found.roots.iter().flatten().cloned().collect();
+    let mut guilty: Vec<_> = roots
+        .into_iter()
+        .map(|root| {
+            let files = root
+                .first_file()
+                .map(|(ours, theirs)| [locate(&first.root, ours), locate(&second.root, theirs)]);
+            Guilty {
+                root,
+                consequences: 0,
+                files: files.filter(|files| files.iter().all(|file| file.exists())),
+            }
+        })
+        .collect();
+    // An output that two targets have is one output.
+    let mut counted = BTreeSet::new();
+    let outputs = results.iter_mut().flat_map(|t| &mut t.outputs);
+    for (output, roots) in outputs.zip(&found.roots) {
+        for root in roots {
+            let Ok(at) = guilty.binary_search_by(|g| g.root.cmp(root)) else {
+                continue;
+            };
+            output.because.push(at);
+            let own = match root {
+                Root::File { path, .. } => *path == output.path,
+                other => other
+                    .action()
+                    .is_some_and(|action| action.made(&output.path)),
+            };
+            if !own && counted.insert((at, output.path.clone())) {
+                guilty[at].consequences += 1;
+            }
+        }
+    }
+    guilty
 }

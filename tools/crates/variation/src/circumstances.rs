@@ -26,6 +26,9 @@ pub struct Varied {
     pub first: String,
     /// How it is in the second.
     pub second: String,
+    /// What an output that depends on it would have in it: of the first build, and of the second.
+    #[serde(skip)]
+    pub traces: Vec<[String; 2]>,
 }
 
 /// A condition that was asked for and is the same in both builds.
@@ -96,6 +99,9 @@ impl Plan {
             }
         }
         plan.varied.sort_by_key(|v| v.condition);
+        for varied in &mut plan.varied {
+            varied.traces = traces(varied.condition, &plan.first, &plan.second);
+        }
         Ok(plan)
     }
 
@@ -125,6 +131,7 @@ impl Plan {
                 condition,
                 first,
                 second,
+                traces: Vec::new(),
             }),
             Err(why) => self.unvaried.push(Unvaried { condition, why }),
         }
@@ -158,8 +165,9 @@ impl Plan {
             }
             Condition::Time => ("earlier".to_owned(), "later".to_owned()),
             Condition::TimeZone => {
-                second.set("TZ", "Pacific/Chatham");
-                (of_now("TZ"), "TZ=Pacific/Chatham".to_owned())
+                let zone = another_zone();
+                second.set("TZ", zone);
+                (of_now("TZ"), format!("TZ={zone}"))
             }
             Condition::Locale => {
                 second.set("LC_ALL", "tr_TR.UTF-8");
@@ -177,7 +185,11 @@ impl Plan {
                     return Ok(Err(e.to_string()));
                 }
                 second.kernel.umask = Some(other);
-                (format!("{now:04o}"), format!("{other:04o}"))
+                // Bazel's sandbox and its process wrapper set their own.
+                (
+                    format!("{now:04o}"),
+                    format!("{other:04o} for Bazel and repository rules; actions have what Bazel gives them"),
+                )
             }
             Condition::User => {
                 // The same files under another name, so that what is configured there still is.
@@ -314,10 +326,58 @@ impl Circumstances {
     }
 }
 
+fn traces(condition: Condition, first: &Circumstances, second: &Circumstances) -> Vec<[String; 2]> {
+    let path = |path: &Path| path.display().to_string();
+    let variable = |name: &str| {
+        let other = second.environment.iter().find(|(n, _)| n == name);
+        [
+            std::env::var(name).unwrap_or_default(),
+            other.map(|(_, value)| value.clone()).unwrap_or_default(),
+        ]
+    };
+    match condition {
+        Condition::OutputBase => vec![[path(&first.folder), path(&second.folder)]],
+        Condition::Cores => {
+            let all = kernel::cores().len();
+            let other = second.kernel.cores.as_ref().map_or(all, Vec::len);
+            vec![[all.to_string(), other.to_string()]]
+        }
+        Condition::Host => vec![[
+            kernel::host().unwrap_or_default(),
+            second.kernel.host.clone().unwrap_or_default(),
+        ]],
+        Condition::User => vec![variable("HOME"), variable("USER")],
+        Condition::TimeZone => vec![variable("TZ")],
+        Condition::Locale => vec![variable("LC_ALL"), variable("LANG")],
+        _ => Vec::new(),
+    }
+}
+
 fn of_now(name: &str) -> String {
     match std::env::var(name) {
         Ok(value) => format!("{name}={value}"),
         Err(_) => format!("{name} not set"),
+    }
+}
+
+/// A time zone in which it is another day now, so that a date without a time of day is found too.
+///
+/// The two are 25 hours apart: in one of them it is always another day than here.
+fn another_zone() -> &'static str {
+    let today = |zone: Option<&str>| {
+        let mut command = std::process::Command::new("date");
+        command.arg("+%F").stdin(std::process::Stdio::null());
+        if let Some(zone) = zone {
+            command.env("TZ", zone);
+        }
+        command.output().ok().map(|output| output.stdout)
+    };
+    let here = today(None);
+    let [east, west] = ["Pacific/Kiritimati", "Pacific/Pago_Pago"];
+    if today(Some(east)) != here {
+        east
+    } else {
+        west
     }
 }
 
@@ -378,16 +438,29 @@ mod tests {
         }
     }
 
+    /// Whatever the hour is at which this test runs.
+    #[test]
+    fn in_the_other_time_zone_it_is_another_day() {
+        let today = |zone: &str| {
+            let mut command = std::process::Command::new("date");
+            command.arg("+%F");
+            if !zone.is_empty() {
+                command.env("TZ", zone);
+            }
+            command.output().unwrap().stdout
+        };
+        assert_ne!(today(""), today(another_zone()));
+    }
+
     #[test]
     fn nothing_else_is_varied() {
         let scratch = tempfile::tempdir().unwrap();
         let plan = Plan::of(&BTreeSet::from([Condition::TimeZone]), scratch.path()).unwrap();
         assert_eq!(plan.second.kernel, Kernel::default());
         assert_eq!(plan.second.options, Vec::<String>::new());
-        assert_eq!(
-            plan.second.actions,
-            [("TZ".to_owned(), "Pacific/Chatham".to_owned())]
-        );
+        assert_eq!(plan.second.actions.len(), 1);
+        let (name, zone) = &plan.second.actions[0];
+        assert!(name == "TZ" && zone.starts_with("Pacific/"), "{zone}");
         assert!(!plan.second.copy);
     }
 }

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use verbatim_digest::{of_reader, Digest, Hasher};
 
-use crate::blame::Root;
 use crate::events::Events;
 use crate::log::Lenience;
 
@@ -59,9 +58,8 @@ pub struct Output {
     /// Its digest in the second build.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub second: Option<Digest>,
-    /// Why it differs.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub roots: Vec<Root>,
+    /// Why it differs: indices in [`Report::guilty`](crate::check::Report::guilty).
+    pub because: Vec<usize>,
     /// Where the file of the first build lies.
     #[serde(skip)]
     pub first_file: PathBuf,
@@ -132,7 +130,7 @@ pub fn compare(
                 verdict,
                 first: first_digest,
                 second: second_digest,
-                roots: Vec::new(),
+                because: Vec::new(),
                 first_file,
                 second_file,
             });
@@ -180,7 +178,7 @@ pub(crate) fn of_any(path: &Path) -> Result<Digest, FileError> {
 }
 
 /// A file of a build on the disk. Source files of other repositories are not always linked into the execution root.
-fn locate(root: &Path, path: &str) -> PathBuf {
+pub(crate) fn locate(root: &Path, path: &str) -> PathBuf {
     let file = root.join(path);
     if !file.exists() && path.starts_with("external/") {
         if let Some(base) = root.parent().and_then(Path::parent) {

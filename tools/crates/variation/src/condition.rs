@@ -72,6 +72,46 @@ impl Condition {
         }
     }
 
+    /// What it is, for a sentence: "the output depends on …".
+    pub fn what(self) -> &'static str {
+        match self {
+            Condition::OutputBase => "the folder that it is built in",
+            Condition::Checkout => "the path of the checkout, or times and modes of its files",
+            Condition::Time => "the time of day",
+            Condition::TimeZone => "the time zone",
+            Condition::Locale => "the locale",
+            Condition::Umask => "the umask",
+            Condition::User => "the user's name or home",
+            Condition::Host => "the name of the machine",
+            Condition::Cores => "the number of cores",
+            Condition::Jobs => "the number of jobs",
+            Condition::DirectoryOrder => "the order of a folder",
+            Condition::FileSystem => "the file system",
+            Condition::Mode => "the compilation mode",
+        }
+    }
+
+    /// How an action becomes independent of it.
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Condition::OutputBase | Condition::Checkout => {
+                "use relative paths, or map them (-ffile-prefix-map, --remap-path-prefix)"
+            }
+            Condition::Time => "take the time from SOURCE_DATE_EPOCH, or leave it out",
+            Condition::TimeZone => "write times in UTC: TZ=UTC in the command",
+            Condition::Locale => "LC_ALL=C in the command",
+            Condition::Umask => "set the modes of files where they are packed",
+            Condition::User | Condition::Host => "leave it out of the output",
+            Condition::Cores | Condition::Jobs => {
+                "give the tool a fixed number of threads, or one whose output does not depend on it"
+            }
+            Condition::DirectoryOrder | Condition::FileSystem => {
+                "sort what is listed: tar --sort=name, find … | LC_ALL=C sort"
+            }
+            Condition::Mode => "build it in one mode, with a transition",
+        }
+    }
+
     /// Whether it is varied where nobody says what to vary.
     ///
     /// A file system of another kind is memory on most machines, which large builds do not fit

@@ -14,9 +14,11 @@
 //! | [`kernel`] | umask, host name and cores of a process |
 //! | [`checkout`] | a copy of the sources elsewhere |
 //! | [`bazel`] | how Bazel is found and run |
+//! | [`process`] | processes that somebody may interrupt |
 //! | [`events`] | what a build says of its targets |
 //! | [`log`] | Bazel's compact execution log, as a stream |
 //! | [`compare`] | outputs beside each other |
+//! | [`traces`] | whether a condition is to be seen in what differs |
 //! | [`mod@blame`] | from an output that differs back to the action that is to blame |
 //! | [`mod@check`] | all of it, one after another |
 //! | [`variants`] | outputs of one target under several configurations, as `reproducible_test` has them |
@@ -31,8 +33,11 @@ pub mod condition;
 pub mod events;
 pub mod kernel;
 pub mod log;
+pub mod process;
+pub mod traces;
 pub mod variants;
 
-pub use check::{check, Report, Request, Step};
+pub use check::{check, Checked, Report, Request, Step};
 pub use compare::Verdict;
 pub use condition::Condition;
+pub use process::Interrupt;

@@ -1,25 +1,23 @@
 //! `verbatim check`: does a second build give the same bytes, and if not, which action is to blame?
 
+mod explained;
+mod text;
+
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail, Context};
 use verbatim_oci::json;
-use verbatim_variation::blame::{Accused, Origin, Root};
-use verbatim_variation::check::{self, check, Report, Request, Step};
-use verbatim_variation::compare::{Output, Verdict};
+use verbatim_variation::check::{self, check, Request, Step};
+use verbatim_variation::compare::Verdict;
 use verbatim_variation::variants::{self, Variants};
-use verbatim_variation::{bazel, Condition};
+use verbatim_variation::{bazel, Condition, Interrupt};
 
 use super::image::print;
-use super::layout::{colours, Format};
+use super::layout::Format;
 use crate::outcome::{Outcome, Unchecked};
 
-/// More than anybody reads at once; `--format=json` has them all.
-const MOST_OUTPUTS: usize = 20;
-const MOST_COMMAND: usize = 400;
 const MOST_MANIFEST: u64 = 64 << 20;
 
 /// Build targets twice under different conditions, compare every output, and name the action that
@@ -126,8 +124,9 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
         terminal: std::io::stderr().is_terminal(),
         targets: options.targets,
         options: options.options,
+        interrupt: listen()?,
     };
-    let report = check(&request, tell).map_err(|error| {
+    let checked = check(&request, tell).map_err(|error| {
         let usage = matches!(error, check::Error::Copy(_));
         let error = anyhow::Error::from(error);
         if usage {
@@ -136,8 +135,45 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
             error.context(Unchecked)
         }
     })?;
-    show(&report, options.format, scratch.keep)?;
-    Ok(outcome(report.verdict))
+    // The builds are there until the end: their files are looked into.
+    let whole = explained::Whole::of(&checked.report);
+    match options.format {
+        Format::Json => print(&String::from_utf8(json::to_canonical_line(&whole)?)?)?,
+        Format::Text => print(&text::report(&whole, scratch.keep)?)?,
+    }
+    Ok(outcome(checked.report.verdict))
+}
+
+/// Hear of Ctrl-C, and of a wish to end or to hang up, instead of ending on the spot.
+fn listen() -> anyhow::Result<Interrupt> {
+    use tokio::signal::unix::{signal, SignalKind};
+
+    let interrupt = Interrupt::default();
+    let heard = interrupt.clone();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()?;
+    let mut signals = {
+        let _inside = runtime.enter();
+        [
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::hangup())?,
+        ]
+    };
+    std::thread::spawn(move || {
+        runtime.block_on(async {
+            let [interrupt, terminate, hang_up] = &mut signals;
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+                _ = hang_up.recv() => {}
+            }
+        });
+        eprintln!("verbatim: interrupted; ending the build and removing it");
+        heard.raise();
+    });
+    Ok(interrupt)
 }
 
 fn outcome(verdict: Verdict) -> Outcome {
@@ -253,174 +289,6 @@ fn tell(step: Step) {
     }
 }
 
-fn show(report: &Report, format: Format, kept: bool) -> anyhow::Result<()> {
-    if let Format::Json = format {
-        return print(&String::from_utf8(json::to_canonical_line(report)?)?);
-    }
-    let (good, bad) = colours();
-    let mut text = String::new();
-    let width = report
-        .results
-        .iter()
-        .map(|t| t.target.chars().count())
-        .max()
-        .unwrap_or(0)
-        .min(80);
-    for target in &report.results {
-        let equal = target.verdict == Verdict::Reproducible;
-        let (colour, word) = if equal {
-            (good, "reproducible")
-        } else {
-            (bad, "different")
-        };
-        writeln!(
-            text,
-            "{colour}{word:12}{colour:#}  {:width$}  {}",
-            printable(&target.target),
-            count(target.files, "file"),
-        )?;
-        for output in target.outputs.iter().take(MOST_OUTPUTS) {
-            write_output(&mut text, output, kept)?;
-        }
-        if target.outputs.len() > MOST_OUTPUTS {
-            let more = target.outputs.len() - MOST_OUTPUTS;
-            writeln!(text, "  and {more} more files; --format=json has them all")?;
-        }
-    }
-    if !report.unsteady.is_empty() {
-        writeln!(
-            text,
-            "\nNo output shows it, but these actions made something else from the same:"
-        )?;
-        for action in report.unsteady.iter().take(MOST_OUTPUTS) {
-            write_action(&mut text, action)?;
-        }
-    }
-    text.push('\n');
-    for varied in &report.varied {
-        let what = format!("{}, then {}", varied.first, varied.second);
-        writeln!(
-            text,
-            "varied      {:15}  {}",
-            varied.condition,
-            printable(&what)
-        )?;
-    }
-    for unvaried in &report.unvaried {
-        writeln!(
-            text,
-            "not varied  {:15}  {}",
-            unvaried.condition,
-            printable(&unvaried.why)
-        )?;
-    }
-    let differing = report
-        .results
-        .iter()
-        .filter(|t| t.verdict != Verdict::Reproducible)
-        .count();
-    let (colour, sum) = if differing == 0 {
-        let targets = count(report.results.len(), "target");
-        (good, format!("{targets}: all outputs are the same"))
-    } else {
-        let targets = count(report.results.len(), "target");
-        (bad, format!("{differing} of {targets} differ"))
-    };
-    writeln!(
-        text,
-        "{colour}{sum}{colour:#}, after {} in each build",
-        count(report.actions, "action")
-    )?;
-    print(&text)
-}
-
-fn write_output(text: &mut String, output: &Output, kept: bool) -> anyhow::Result<()> {
-    let what = match output.verdict {
-        Verdict::OnlyFirst => " (only the first build has it)",
-        Verdict::OnlySecond => " (only the second build has it)",
-        _ => "",
-    };
-    writeln!(text, "  {}{what}", printable(&output.path))?;
-    for root in output.roots.iter().take(MOST_OUTPUTS) {
-        write_root(text, root)?;
-    }
-    if kept && output.verdict == Verdict::Different {
-        writeln!(
-            text,
-            "    verbatim diff {} {}",
-            printable(&output.first_file.display().to_string()),
-            printable(&output.second_file.display().to_string())
-        )?;
-    }
-    Ok(())
-}
-
-fn write_root(text: &mut String, root: &Root) -> anyhow::Result<()> {
-    let (action, why, details) = match root {
-        Root::Action(action) => (
-            action,
-            "its inputs were equal and its outputs were not",
-            &[][..],
-        ),
-        Root::Command { action, differs } => (
-            action,
-            "its input files were equal, and its command was not",
-            &differs[..],
-        ),
-        Root::Inputs { action, differs } => (action, "it was given other files", &differs[..]),
-        Root::Unmatched(action) => (action, "only the first build has this action", &[][..]),
-        Root::File { path, origin } => {
-            let origin = match origin {
-                Origin::Source => "a file of the checkout that is other in its copy",
-                Origin::Repository => "a repository rule made it otherwise",
-                Origin::WorkspaceStatus => "the workspace status: build with --nostamp, or stamp nothing that is released",
-                Origin::Bazel => "no process made it: Bazel writes it itself, from what rules or repository rules say",
-            };
-            writeln!(text, "    because of {}: {origin}", printable(path))?;
-            return Ok(());
-        }
-    };
-    writeln!(
-        text,
-        "    because of {} of {}: {why}",
-        printable(&action.mnemonic),
-        printable(&action.target)
-    )?;
-    write_action(text, action)?;
-    for line in details {
-        writeln!(text, "      {}", printable(line))?;
-    }
-    Ok(())
-}
-
-fn write_action(text: &mut String, action: &Accused) -> anyhow::Result<()> {
-    let output = action.outputs.first().map_or("", String::as_str);
-    let more = match action.outputs.len() {
-        0 | 1 => String::new(),
-        n => format!(" and {} more", n - 1),
-    };
-    writeln!(
-        text,
-        "      {} {} made {}{more}",
-        printable(&action.target),
-        printable(&action.mnemonic),
-        printable(output)
-    )?;
-    // The part that a genrule's author wrote stands last.
-    let command = action.command.last().filter(|_| action.command.len() == 3);
-    let command = command.cloned().unwrap_or_else(|| action.command.join(" "));
-    let mut short: String = printable(&command).chars().take(MOST_COMMAND).collect();
-    if short.len() < printable(&command).len() {
-        short.push('…');
-    }
-    writeln!(text, "      $ {short}")?;
-    Ok(())
-}
-
-fn count(number: usize, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
-}
-
 fn compare_built(manifest: &Path, format: Format) -> anyhow::Result<Outcome> {
     let data = json::read_file(manifest, MOST_MANIFEST)?;
     let listed: Variants = serde_json::from_slice(&data)
@@ -429,7 +297,7 @@ fn compare_built(manifest: &Path, format: Format) -> anyhow::Result<Outcome> {
         bail!(
             "{} names {}; it takes two to compare",
             manifest.display(),
-            count(listed.variants.len(), "configuration")
+            text::count(listed.variants.len(), "configuration")
         );
     }
     let report = variants::compare(&listed, Path::new("."))
@@ -437,61 +305,7 @@ fn compare_built(manifest: &Path, format: Format) -> anyhow::Result<Outcome> {
     if let Format::Json = format {
         print(&String::from_utf8(json::to_canonical_line(&report)?)?)?;
     } else {
-        print(&variants_text(&report)?)?;
+        print(&text::variants(&report)?)?;
     }
     Ok(outcome(report.verdict))
-}
-
-fn variants_text(report: &variants::Report) -> anyhow::Result<String> {
-    let (good, bad) = colours();
-    let mut text = format!(
-        "{} under {}: {}\n",
-        printable(&report.target),
-        count(report.variants.len(), "configuration"),
-        printable(&report.variants.join(", "))
-    );
-    for output in &report.results {
-        if output.verdict == Verdict::Reproducible {
-            writeln!(
-                text,
-                "{good}reproducible{good:#}  {}",
-                printable(&output.path)
-            )?;
-            continue;
-        }
-        writeln!(
-            text,
-            "{bad}different{bad:#}     {}",
-            printable(&output.path)
-        )?;
-        for group in &output.groups {
-            writeln!(
-                text,
-                "  {}  {}",
-                &group.digest.hex()[..12],
-                printable(&group.variants.join(", "))
-            )?;
-        }
-        if !output.missing.is_empty() {
-            let missing = printable(&output.missing.join(", "));
-            writeln!(text, "  {:12}  {missing}", "not there")?;
-        }
-    }
-    Ok(text)
-}
-
-/// Text of others, fit for a terminal.
-fn printable(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| {
-            if c.is_control()
-                || ('\u{202a}'..='\u{202e}').contains(&c)
-                || ('\u{2066}'..='\u{2069}').contains(&c)
-            {
-                c.escape_unicode().collect::<Vec<_>>()
-            } else {
-                vec![c]
-            }
-        })
-        .collect()
 }
