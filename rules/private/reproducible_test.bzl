@@ -8,6 +8,29 @@ _PLATFORMS = "//command_line_option:platforms"
 
 _MODES = ["dbg", "fastbuild", "opt"]
 
+def problem_with(compilation_modes, platforms, exec_platforms):
+    """What is wrong with the lists of a `reproducible_test`.
+
+    Args:
+        compilation_modes: names of modes.
+        platforms: labels.
+        exec_platforms: labels.
+
+    Returns:
+        A sentence, or None.
+    """
+    for mode in compilation_modes:
+        if mode not in _MODES:
+            return "attribute `compilation_modes`: there is no mode {}; there are {}.".format(repr(mode), ", ".join(_MODES))
+    lists = {"compilation_modes": compilation_modes, "exec_platforms": exec_platforms, "platforms": platforms}
+    for name, values in lists.items():
+        for value in values:
+            if values.count(value) > 1:
+                return "attribute `{}`: {} stands there twice, and is the same as itself.".format(name, repr(str(value)))
+    if not [values for values in lists.values() if len(values) > 1]:
+        return "it takes two configurations to compare; name two in `compilation_modes`, `platforms` or `exec_platforms`."
+    return None
+
 def _choices(attr):
     """Every way to choose one of each list that is not empty, by a name made of what was chosen."""
     choices = {"": {}}
@@ -59,7 +82,7 @@ def _variants_impl(ctx):
         runfiles = ctx.runfiles(files = [manifest], symlinks = links),
     )]
 
-_variants = rule(
+variants = rule(
     implementation = _variants_impl,
     attrs = {
         "compilation_modes": attr.string_list(
@@ -106,21 +129,11 @@ def reproducible_test(name, target, compilation_modes = [], platforms = [], exec
         exec_platforms: platforms whose machines carry out the actions, which toolchains must be there for.
         **kwargs: attributes that all tests have, such as `size`, `tags` and `visibility`.
     """
-    for mode in compilation_modes:
-        if mode not in _MODES:
-            fail("//{}:{}: attribute `compilation_modes`: there is no mode {}; there are {}.".format(
-                native.package_name(),
-                name,
-                repr(mode),
-                ", ".join(_MODES),
-            ))
-    count = 1
-    for values in [compilation_modes, platforms, exec_platforms]:
-        count = count * max(len(values), 1)
-    if count < 2:
-        fail("//{}:{}: it takes two configurations to compare; name two in `compilation_modes`, `platforms` or `exec_platforms`.".format(native.package_name(), name))
+    problem = problem_with(compilation_modes, platforms, exec_platforms)
+    if problem:
+        fail("//{}:{}: {}".format(native.package_name(), name, problem))
     tags = kwargs.pop("tags", [])
-    _variants(
+    variants(
         name = name + ".variants",
         compilation_modes = compilation_modes,
         exec_platforms = exec_platforms,

@@ -464,6 +464,7 @@ fn a_long_log_is_read_in_a_bounded_memory() {
         stream.finish().unwrap();
         logs.push(path);
     }
+    let packed = std::fs::metadata(&logs[0]).unwrap().len();
     let last = format!(
         "bazel-out/k8-fastbuild/bin/some/package/of/a/large/repository/number_{}/object.o",
         actions - 1
@@ -476,8 +477,9 @@ fn a_long_log_is_read_in_a_bounded_memory() {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
     eprintln!(
-        "two logs of {actions} actions, {} MB before compression: {took:.1?}, peak {}",
-        size / 1_000_000,
+        "two logs of {actions} actions, each {} MB, and {} MB before compression: {took:.1?}, peak {}",
+        packed / 1_000_000,
+        size / 2_000_000,
         peak.unwrap_or("unknown").trim()
     );
 }

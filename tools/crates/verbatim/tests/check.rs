@@ -86,6 +86,52 @@ fn without_a_build_nothing_is_called_equal_or_different() {
 }
 
 #[test]
+fn who_interrupts_a_build_finds_nothing_left_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    fs::write(dir.join("MODULE.bazel"), "").unwrap();
+    // Something that puts its work down as Bazel does, and whose server has to be told to end.
+    program(
+        &dir.join("bazel"),
+        "#!/bin/sh
+case \"$*\" in
+  *shutdown*) touch shut-down ;;
+  *) trap 'exit 8' INT; touch started; sleep 60 & wait ;;
+esac
+",
+    );
+    let mut check = Command::new(fs::canonicalize(env!("CARGO_BIN_EXE_verbatim")).unwrap())
+        .args(["check", "//x", "--bazel=./bazel", "--vary=time"])
+        .current_dir(dir)
+        .env("TMPDIR", dir)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    while !dir.join("started").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        assert_eq!(check.try_wait().unwrap(), None);
+    }
+    let kill = format!("kill -INT {}", check.id());
+    assert!(Command::new("sh")
+        .args(["-c", &kill])
+        .status()
+        .unwrap()
+        .success());
+    let output = check.wait_with_output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{error}");
+    assert!(error.contains("interrupted"), "{error}");
+    let mut left: Vec<_> = fs::read_dir(dir)
+        .unwrap()
+        .map(|e| e.unwrap().file_name())
+        .collect();
+    left.sort();
+    assert_eq!(left, ["MODULE.bazel", "bazel", "shut-down", "started"]);
+}
+
+#[test]
 fn files_that_are_built_already_are_compared_by_configuration() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path();

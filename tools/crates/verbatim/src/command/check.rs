@@ -27,18 +27,23 @@ const MOST_MANIFEST: u64 = 64 << 20;
 /// would make it, the second one with everything other that must not matter. Both begin from
 /// nothing, with output bases of their own, and use no cache. Where an output differs, the
 /// execution logs of both builds are read from the output back to the first action whose inputs,
-/// command and environment were equal and whose outputs were not.
+/// command and environment were equal and whose outputs were not. Its first output is compared as
+/// `verbatim diff` does it: the report has the cause and the fix. What only follows from it is
+/// counted.
+///
+/// It takes as long as two builds from nothing, and as much room; both are removed at the end,
+/// also on Ctrl-C. What cannot be varied on this machine is said.
 ///
 /// Exit codes: 0 all outputs are equal; 1 something differs; 2 the usage is wrong; 3 a build
-/// failed, or there is no Bazel.
+/// failed or was interrupted, or there is no Bazel.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "CONDITIONS
   output-base      another path for outputs and sandboxes
   checkout         a copy of the checkout at a longer path, files dated 2001
-  time             the second build is later
-  time-zone        TZ=Pacific/Chatham, in actions too
+  time             the second build is later; the clock itself is not changed
+  time-zone        one in which it is another day now, in actions too
   locale           LC_ALL=tr_TR.UTF-8, in actions too
-  umask            077
+  umask            077; Bazel gives most actions one of its own
   user             another USER, and HOME under another path, in actions too
   host             another host name
   cores            one core less
@@ -53,6 +58,15 @@ EXAMPLES
 
   Only under another path and another time zone, with the options of CI:
     verbatim check --vary=output-base,checkout,time-zone //... -- --config=ci
+
+  Which condition does it depend on? One at a time; chance shows under any:
+    verbatim check --vary=cores //x
+
+  All but the host name, which this machine does not let anybody vary:
+    verbatim check --without=host //x
+
+  Leave both builds there, to look at them with `verbatim diff`:
+    verbatim check --keep-builds=builds //x
 
   Do -c fastbuild and -c opt give the same archive?
     verbatim check --vary=mode //docs:archive")]

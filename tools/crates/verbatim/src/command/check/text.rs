@@ -25,8 +25,8 @@ pub fn report(whole: &Whole<'_>, kept: bool) -> Result<String, std::fmt::Error> 
         text.push('\n');
     }
     if whole.guilty.len() > MOST {
-        let more = count(whole.guilty.len() - MOST, "more root");
-        writeln!(text, "and {more}; --format=json has them all\n")?;
+        let more = whole.guilty.len() - MOST;
+        writeln!(text, "and {more} more; --format=json has them all\n")?;
     }
     targets(&mut text, whole)?;
     if !whole.report.unsteady.is_empty() {
