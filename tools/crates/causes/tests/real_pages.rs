@@ -17,9 +17,15 @@ fn each_cause_has_a_page_with_its_fix() {
         let page = fs::read_to_string(folder().join(format!("{id}.md")))
             .unwrap_or_else(|error| panic!("docs/causes/{id}.md: {error}"));
         assert!(page.starts_with(&format!("# `{id}`\n")), "{id}");
-        assert!(page.contains(cause.fix()), "docs/causes/{id}.md has another fix");
+        assert!(
+            page.contains(cause.fix()),
+            "docs/causes/{id}.md has another fix"
+        );
         assert!(index.contains(&format!("[`{id}`]({id}.md)")), "{id}");
-        assert!(index.contains(cause.fix()), "README.md has another fix for {id}");
+        assert!(
+            index.contains(cause.fix()),
+            "README.md has another fix for {id}"
+        );
     }
 }
 

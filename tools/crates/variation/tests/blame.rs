@@ -335,6 +335,13 @@ fn hostile_logs_are_errors() {
     encoder.flush().unwrap();
     assert!(matches!(read(encoder.get_ref()), Fault::Truncated));
 
+    // A hundred megabytes of empty files.
+    let mut stream = zstd::stream::Encoder::new(Vec::new(), 1).unwrap();
+    for _ in 0..100 {
+        stream.write_all(&[2, 0x1a, 0].repeat(350_000)).unwrap();
+    }
+    assert!(matches!(read(&stream.finish().unwrap()), Fault::Bomb));
+
     // A set of something that never came, and of itself.
     for id in [7, 1] {
         let mut log = Writer::new(Layout::InOne);

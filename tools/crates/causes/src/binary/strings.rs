@@ -32,6 +32,13 @@ pub(super) struct Pair {
 }
 
 impl Pair {
+    /// Whether both sides of `part` are shorter pieces of both sides of this pair.
+    pub(super) fn has_part(&self, part: &Pair) -> bool {
+        part.left.len() < self.left.len()
+            && self.left.contains(&part.left)
+            && self.right.contains(&part.right)
+    }
+
     pub(super) fn evidence(&self) -> String {
         format!("{} → {}", shown(&self.left), shown(&self.right))
     }

@@ -25,6 +25,10 @@ pub use names::{Details, Names};
 /// The longest message that is read, in bytes. A tree artifact of a million files is one message.
 pub const MAX_ENTRY: u64 = 512 << 20;
 
+/// How many times its size a log may unpack to. Real ones unpack to five or twenty times theirs;
+/// a stream of nothing to tens of thousands, and each empty entry takes memory.
+pub const MAX_RATIO: u64 = 500;
+
 /// Why a log cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("{}, after {entry} entries: {fault}", path.display())]
@@ -50,6 +54,9 @@ pub enum Fault {
     /// More than [`MAX_ENTRY`].
     #[error("an entry claims {0} bytes")]
     TooLong(u64),
+    /// More than [`MAX_RATIO`].
+    #[error("it unpacks to more than {MAX_RATIO} times its size, which no real log does")]
+    Bomb,
     /// A number of more than 64 bits.
     #[error("a number has too many bytes")]
     Number,

@@ -6,7 +6,7 @@ use std::io::{BufReader, Read};
 use std::path::Path;
 
 use super::wire::{next_message, numbers, Fields, Value};
-use super::{Action, Artifact, Error, Fault, Lenience, Log, Mark, Set, Work};
+use super::{Action, Artifact, Error, Fault, Lenience, Log, Mark, Set, Work, MAX_RATIO};
 
 /// The fields of `ExecLogEntry`.
 pub mod entry {
@@ -27,7 +27,12 @@ pub struct Messages<'a> {
     source: Box<dyn Read>,
     buffer: Vec<u8>,
     read: u64,
+    /// How many bytes of messages may still come.
+    room: u64,
 }
+
+/// A small log may unpack to this whatever its size is.
+const ROOM: u64 = 64 << 20;
 
 impl<'a> Messages<'a> {
     /// Open a log.
@@ -38,12 +43,14 @@ impl<'a> Messages<'a> {
             fault: Fault::Read(e),
         };
         let file = File::open(path).map_err(error)?;
+        let size = file.metadata().map_err(error)?.len();
         let decoder = zstd::stream::read::Decoder::new(file).map_err(error)?;
         Ok(Self {
             path,
             source: Box::new(BufReader::with_capacity(1 << 17, decoder)),
             buffer: Vec::new(),
             read: 0,
+            room: size.saturating_mul(MAX_RATIO).max(ROOM),
         })
     }
 
@@ -52,7 +59,14 @@ impl<'a> Messages<'a> {
         loop {
             let step = match next_message(&mut self.source, &mut self.buffer) {
                 Ok(false) => return Ok(()),
-                Ok(true) => each(&self.buffer),
+                // The length itself takes a byte or more.
+                Ok(true) => match self.room.checked_sub(self.buffer.len() as u64 + 1) {
+                    Some(room) => {
+                        self.room = room;
+                        each(&self.buffer)
+                    }
+                    None => Err(Fault::Bomb),
+                },
                 Err(fault) => Err(fault),
             };
             step.map_err(|fault| Error {

@@ -227,6 +227,14 @@ fn tools(seen: &mut Seen, differing: &[Differing], strings: &[(&Differing, Diffe
 
 /// Strings that are known to vary.
 fn named(seen: &mut Seen, strings: &[(&Differing, Difference)], l: &Elf, r: &Elf) {
+    // A part of a string that code copies by itself is a constant of its own.
+    let known: Vec<&strings::Pair> = strings
+        .iter()
+        .flat_map(|(_, difference)| &difference.pairs)
+        .filter(|pair| pair.cause != Cause::SourceChange)
+        .take(NAMED)
+        .collect();
+    let is_part = |pair: &strings::Pair| known.iter().any(|whole| whole.has_part(pair));
     // The program's own strings tell more than the debugger's copies of them.
     let program = strings.iter().filter(|(d, _)| d.role != Role::Debug);
     let debug = strings.iter().filter(|(d, _)| d.role == Role::Debug);
@@ -235,6 +243,7 @@ fn named(seen: &mut Seen, strings: &[(&Differing, Difference)], l: &Elf, r: &Elf
             // A mangled name ends with a hash of what is named elsewhere.
             let hashed = section.role == Role::Debug || section.name == ".dynstr";
             if pair.cause == Cause::SourceChange
+                || is_part(pair)
                 || (hashed && pair.cause == Cause::RandomId && !seen.is_empty())
             {
                 continue;
@@ -346,11 +355,7 @@ fn program(
             .filter(|p| p.cause == Cause::SourceChange)
         {
             let is_symbol = section.name == ".dynstr";
-            // A part of a string that is copied by instructions is a constant of its own.
-            if named
-                .iter()
-                .any(|p| p.left.contains(&pair.left) && p.right.contains(&pair.right))
-            {
+            if named.iter().any(|whole| whole.has_part(pair)) {
                 continue;
             }
             // Numbers beside a string may look like its first or last letters.
