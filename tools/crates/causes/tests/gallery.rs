@@ -25,11 +25,10 @@ const CASES: &[Case] = &[
     ("x.po", "\"POT-Creation-Date: @\\n\"\n\"Language: de\\n\"\n", "2026-11-25 10:11+0000", "2026-11-26 09:42+0000", Cause::Timestamp),
     ("release.json", "{\"name\":\"x\",\"releasedAt\":@,\"size\":12}", "1764065472000", "1764148540123", Cause::Timestamp),
     ("index.rst", "Last updated on @.\n", "Nov 25, 2026", "Nov 26, 2026", Cause::Timestamp),
-    ("changelog.Debian", "x (1.0-1) unstable; urgency=low\n\n  * x\n\n -- A <a@example.com>  @\n", "Wed, 25 Nov 2026 10:11:12 +0000", "Thu, 26 Nov 2026 18:11:02 +0000", Cause::Timestamp),
+    ("changelog.Debian", "x (1.0-1) unstable; urgency=low\n\n  * x\n\n -- A <a>  @\n", "Wed, 25 Nov 2026 10:11:12 +0000", "Thu, 26 Nov 2026 18:11:02 +0000", Cause::Timestamp),
     // Zones and languages.
     ("stamp", "built @\n", "Wed Nov 25 22:13:35 UTC 2026", "Thu Nov 26 07:13:35 JST 2026", Cause::Timezone),
     ("stamp.json", "{\"built\":\"@\"}", "2026-11-25T10:11:12+00:00", "2026-11-25T11:11:12+01:00", Cause::Timezone),
-    ("stamp", "built on @\n", "Wed 25 Nov 2026 10:11:12 AM UTC", "mer. 25 nov. 2026 10:11:12 UTC", Cause::Locale),
     ("report.txt", "size: @ MiB\nitems: 4\n", "12.5", "12,5", Cause::Locale),
     ("env.sh", "export @\nexport X=1\n", "LC_ALL=C.UTF-8", "LC_ALL=de_DE.UTF-8", Cause::Locale),
     // Places and people.
@@ -101,7 +100,6 @@ fn each_pair_has_its_cause_and_no_other() {
     let mut wrong = Vec::new();
     for (name, file, left, right, cause) in CASES {
         let (a, b) = (file.replace('@', left), file.replace('@', right));
-        // An `@` that is meant stands in a value.
         let comparison = compare(name, a.as_bytes(), b.as_bytes());
         let found: Vec<Cause> = comparison.findings.iter().map(|f| f.cause).collect();
         if found != [*cause] {

@@ -74,7 +74,8 @@ fn one_sided(context: &Context<'_>, key: &Key) -> Cause {
 }
 
 fn uuid(_: &Context<'_>, key: &Key, left: &str, right: &str) -> Option<Cause> {
-    let uuids = random::is_uuid(left) && random::is_uuid(right);
+    let uuids =
+        (random::is_uuid(left) && random::is_uuid(right)) || random::hold_uuids(left, right);
     let named = key.has(&["uuid", "guid"])
         && [left, right]
             .iter()
@@ -226,6 +227,8 @@ fn seconds(_: &Context<'_>, key: &Key, left: &str, right: &str) -> Option<Cause>
         "checksum", "serial", "isbn", "limit", "max", "min", "mask", "seed",
     ];
     let whole = |text: &str| -> Option<(usize, u64)> {
+        // As C and Java write wide numbers.
+        let text = text.trim_end_matches(['L', 'l', 'U', 'u']);
         let text = text.trim_start_matches('@');
         let (digits, fraction) = text.split_once('.').unwrap_or((text, ""));
         let plain = digits.bytes().all(|b| b.is_ascii_digit())

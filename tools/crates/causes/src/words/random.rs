@@ -15,6 +15,28 @@ pub(super) fn is_uuid(text: &str) -> bool {
     }) && parts.next().is_none()
 }
 
+/// Whether two texts are equal but for a UUID at one place: `https://example.com/sbom-UUID`.
+pub(super) fn hold_uuids(left: &str, right: &str) -> bool {
+    const LENGTH: usize = 36;
+    if left.len() != right.len() || left.len() <= LENGTH {
+        return false;
+    }
+    let Some(differs) = left.bytes().zip(right.bytes()).position(|(a, b)| a != b) else {
+        return false;
+    };
+    // It starts at the first difference, or a little before: both may begin alike.
+    (differs.saturating_sub(LENGTH)..=differs).any(|at| {
+        let piece = |text: &str| text.get(at..at + LENGTH).is_some_and(is_uuid);
+        let joined = left.as_bytes()[..at]
+            .last()
+            .is_some_and(u8::is_ascii_alphanumeric);
+        !joined
+            && piece(left)
+            && piece(right)
+            && left.get(at + LENGTH..) == right.get(at + LENGTH..)
+    })
+}
+
 /// Hexadecimal digits alone, as many as digests, identifiers and nonces have.
 pub(super) fn is_hex(text: &str) -> bool {
     text.len() >= 16 && text.bytes().all(|b| b.is_ascii_hexdigit())
