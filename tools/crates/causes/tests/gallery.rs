@@ -26,6 +26,7 @@ const CASES: &[Case] = &[
     ("release.json", "{\"name\":\"x\",\"releasedAt\":@,\"size\":12}", "1764065472000", "1764148540123", Cause::Timestamp),
     ("index.rst", "Last updated on @.\n", "Nov 25, 2026", "Nov 26, 2026", Cause::Timestamp),
     ("changelog.Debian", "x (1.0-1) unstable; urgency=low\n\n  * x\n\n -- A <a>  @\n", "Wed, 25 Nov 2026 10:11:12 +0000", "Thu, 26 Nov 2026 18:11:02 +0000", Cause::Timestamp),
+    ("listing", "-rw-r--r-- 1 root root 2 @ f\n", "Mar  1  2024", "Mar  2  2024", Cause::Timestamp),
     // Zones and languages.
     ("stamp", "built @\n", "Wed Nov 25 22:13:35 UTC 2026", "Thu Nov 26 07:13:35 JST 2026", Cause::Timezone),
     ("stamp.json", "{\"built\":\"@\"}", "2026-11-25T10:11:12+00:00", "2026-11-25T11:11:12+01:00", Cause::Timezone),

@@ -275,7 +275,13 @@ impl<'a> Reader<'a> {
                 if self.moment.month.is_none() {
                     // `25 Nov`, `25-Nov`, `25. November`.
                     let after = rest[digits..].trim_start_matches(['.', ' ', '-', '/']);
-                    if month(after).is_none() {
+                    let Some((_, _, length)) = month(after) else {
+                        return false;
+                    };
+                    // `2 Mar  1  2024` is a size and a date, as `ls -l` prints them.
+                    let next = after[length..].trim_start_matches(' ').as_bytes();
+                    let day = next.iter().take_while(|b| b.is_ascii_digit()).count();
+                    if (1..=2).contains(&day) && next.get(day) == Some(&b' ') {
                         return false;
                     }
                 }

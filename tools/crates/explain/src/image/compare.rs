@@ -611,11 +611,8 @@ fn configs(node: &mut Difference, left: &[u8], right: &[u8]) {
             &bytes(&r),
         ));
     } else if equal && same_layers {
-        node.find(
-            Cause::History,
-            "",
-            "the configs say the same in another order of keys or with other white space",
-        );
+        // The same in another order of keys, or with other white space.
+        node.absorb(verbatim_causes::compare("config.json", left, right));
     }
 }
 
