@@ -24,9 +24,11 @@ def problem_with(compilation_modes, platforms, exec_platforms):
             return "attribute `compilation_modes`: there is no mode {}; there are {}.".format(repr(mode), ", ".join(_MODES))
     lists = {"compilation_modes": compilation_modes, "exec_platforms": exec_platforms, "platforms": platforms}
     for name, values in lists.items():
+        seen = {}
         for value in values:
-            if values.count(value) > 1:
+            if str(value) in seen:
                 return "attribute `{}`: {} stands there twice, and is the same as itself.".format(name, repr(str(value)))
+            seen[str(value)] = True
     if not [values for values in lists.values() if len(values) > 1]:
         return "it takes two configurations to compare; name two in `compilation_modes`, `platforms` or `exec_platforms`."
     return None

@@ -32,7 +32,7 @@ pub struct Messages<'a> {
 }
 
 /// A small log may unpack to this whatever its size is.
-const ROOM: u64 = 64 << 20;
+const ROOM: u64 = 8 << 20;
 
 impl<'a> Messages<'a> {
     /// Open a log.
