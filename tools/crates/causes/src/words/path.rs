@@ -202,7 +202,7 @@ mod tests {
             ("C:\\Users\\a\\x.c", "C:\\Users\\b\\x.c"),
             ("D:\\one\\x.c", "D:\\two\\x.c"),
             ("/data/one/src/x.c", "/data/two/src/x.c"),
-            ("src/main.c", "/work/src/main.c"),
+            ("src/main.c", "/workspace/src/main.c"),
             ("/tmp/go-build123/b001", "/tmp/go-build456/b001"),
             ("/tmp/tmp.Ab3dE5fG/src/x.c", "/tmp/tmp.Zz3dE5fG/src/x.c"),
             ("/build1/src/main.c", "/build2/src/main.c"),
