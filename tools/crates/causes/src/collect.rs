@@ -1,5 +1,6 @@
 //! Findings as they come in: one for each cause, with how often it was seen.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::{Cause, Finding};
@@ -74,21 +75,70 @@ impl Findings {
 
 /// One side of an evidence in a length that a person reads.
 pub(crate) fn short(text: &str) -> String {
-    let text = text.trim();
-    if text.is_empty() {
-        return "(nothing)".to_owned();
-    }
-    if text.len() <= SIDE {
-        return text.to_owned();
-    }
-    let mut end = SIDE;
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    format!("{}…", &text[..end])
+    beside(text, None)
 }
 
 /// What stood here and what stands there.
 pub(crate) fn became(left: &str, right: &str) -> String {
-    format!("{} → {}", short(left), short(right))
+    let (left, right) = (left.trim(), right.trim());
+    format!(
+        "{} → {}",
+        beside(left, Some(right)),
+        beside(right, Some(left))
+    )
+}
+
+fn beside(text: &str, other: Option<&str>) -> String {
+    let text = text.trim();
+    if text.is_empty() {
+        return "(nothing)".to_owned();
+    }
+    around(text, other, SIDE).into_owned()
+}
+
+/// `text`, or no more than `most` bytes of it: those around the first one that `other` has not, else the
+/// first ones.
+pub(crate) fn around<'a>(text: &'a str, other: Option<&str>, most: usize) -> Cow<'a, str> {
+    if text.len() <= most {
+        return text.into();
+    }
+    let same = other.map_or(0, |other| {
+        let (a, b) = (text.bytes(), other.bytes());
+        a.zip(b).take_while(|(a, b)| a == b).count()
+    });
+    // A quarter in front of the difference, so that one sees where it is.
+    let mut from = if same < most * 3 / 4 {
+        0
+    } else {
+        (same - most / 4).min(text.len() - most)
+    };
+    let mut to = from + most;
+    while !text.is_char_boundary(from) {
+        from += 1;
+    }
+    while !text.is_char_boundary(to) {
+        to -= 1;
+    }
+    let (before, after) = (
+        if from > 0 { "…" } else { "" },
+        if to < text.len() { "…" } else { "" },
+    );
+    format!("{before}{}{after}", &text[from..to]).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_words_are_shown_where_they_differ() {
+        let side = |end: &str| format!("{}{end}{}", "ä".repeat(400), "z".repeat(400));
+        let shown = became(&side("left"), &side("right"));
+        assert!(shown.contains("left") && shown.contains("right"), "{shown}");
+        assert!(shown.len() < 2 * SIDE + 40);
+        assert_eq!(short(&"x".repeat(200)), format!("{}…", "x".repeat(160)));
+        assert_eq!(became("a", ""), "a → (nothing)");
+        let (long, longer) = ("y".repeat(300), "y".repeat(301));
+        assert!(became(&long, &longer).ends_with('y'));
+    }
 }

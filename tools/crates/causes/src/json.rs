@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::collect::{became, Findings};
 use crate::words::{changes, environment, Context};
-use crate::{Cause, Comparison, Excerpt};
+use crate::{Cause, Comparison, Excerpt, Piece};
 
 /// Values inside of each other that are entered.
 const DEPTH: usize = 64;
@@ -371,9 +371,10 @@ impl Walk {
         };
         self.excerpts.push(Excerpt {
             at: pointer(at),
-            left: bytes(l),
-            right: bytes(r),
-            text: true,
+            piece: Piece::Text {
+                left: bytes(l),
+                right: bytes(r),
+            },
         });
     }
 }

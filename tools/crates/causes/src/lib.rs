@@ -25,4 +25,4 @@ mod words;
 
 pub use cause::{Cause, UnknownCause};
 pub use compare::compare;
-pub use comparison::{Comparison, Excerpt, Finding};
+pub use comparison::{Comparison, Excerpt, Finding, Line, Piece, Side};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use verbatim_causes::{Cause, Comparison, Excerpt, Finding};
+use verbatim_causes::{Cause, Comparison, Excerpt, Finding, Line, Piece, Side};
 
 use crate::limits::Limits;
 
@@ -88,6 +88,9 @@ fn as_id<S: serde::Serializer>(cause: &Cause, serializer: S) -> Result<S::Ok, S:
     serializer.serialize_str(cause.id())
 }
 
+/// What a unified diff says behind a last line without an end (POSIX has it as a note of implementations).
+pub(crate) const OPEN: &str = "\\ No newline at end of file";
+
 /// A piece of both sides.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ExcerptReport {
@@ -99,6 +102,24 @@ pub struct ExcerptReport {
     pub left: String,
     /// Of the right side.
     pub right: String,
+    /// Of lines of text, what `left` and `right` were made of. In JSON one string: both sides as a unified
+    /// diff has them below `at`, each line with ` `, `-` or `+` in front.
+    #[serde(serialize_with = "as_unified", skip_serializing_if = "Vec::is_empty")]
+    pub unified: Vec<Line>,
+}
+
+fn as_unified<S: serde::Serializer>(lines: &[Line], serializer: S) -> Result<S::Ok, S::Error> {
+    let mut text = String::new();
+    for line in lines {
+        text.push(line.side.mark());
+        text.push_str(&line.text);
+        text.push('\n');
+        if line.open {
+            text.push_str(OPEN);
+            text.push('\n');
+        }
+    }
+    serializer.serialize_str(&text)
 }
 
 /// A difference, and the smaller ones that it consists of.
@@ -242,22 +263,34 @@ pub(crate) fn lossy(bytes: &[u8]) -> String {
 impl From<Excerpt> for ExcerptReport {
     fn from(excerpt: Excerpt) -> Self {
         let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect();
-        if excerpt.text {
-            Self {
-                at: short(&excerpt.at),
-                encoding: "text",
-                left: lossy(&excerpt.left),
-                right: lossy(&excerpt.right),
-            }
-        } else {
-            Self {
-                at: short(&excerpt.at),
-                encoding: "hex",
-                left: hex(&excerpt.left),
-                right: hex(&excerpt.right),
-            }
+        let (encoding, left, right, unified) = match excerpt.piece {
+            Piece::Lines(lines) => (
+                "text",
+                without(&lines, Side::Right),
+                without(&lines, Side::Left),
+                lines,
+            ),
+            Piece::Text { left, right } => ("text", lossy(&left), lossy(&right), Vec::new()),
+            Piece::Bytes { left, right } => ("hex", hex(&left), hex(&right), Vec::new()),
+        };
+        Self {
+            at: short(&excerpt.at),
+            encoding,
+            left,
+            right,
+            unified,
         }
     }
+}
+
+/// The lines that one side has.
+fn without(lines: &[Line], other: Side) -> String {
+    let mut text = String::new();
+    for line in lines.iter().filter(|line| line.side != other) {
+        text.push_str(&line.text);
+        text.push_str(if line.open { "" } else { "\n" });
+    }
+    text
 }
 
 /// One side, as it was named and opened.
@@ -375,7 +408,13 @@ fn gather(
     excerpts: &mut u64,
 ) {
     difference.excerpts.retain(|excerpt| {
-        let size = (excerpt.left.len() + excerpt.right.len()) as u64;
+        // Lines that are shown stand in the report twice.
+        let sides = excerpt.left.len() + excerpt.right.len();
+        let size = (if excerpt.unified.is_empty() {
+            sides
+        } else {
+            2 * sides
+        }) as u64;
         let fits = size <= *excerpts;
         *excerpts -= if fits { size } else { 0 };
         difference.more |= !fits;

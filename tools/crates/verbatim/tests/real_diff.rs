@@ -82,3 +82,40 @@ fn images_of_a_registry_are_compared_without_the_layers_that_are_equal() {
     let path = causes[0]["paths"][0].as_str().unwrap();
     assert!(path.ends_with("!etc/settings.conf"), "{path}");
 }
+
+#[test]
+fn extended_attributes_of_folders_count_if_asked() {
+    let target = std::path::absolute(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let folder = tempfile::tempdir_in(target).unwrap();
+    for side in ["a", "b"] {
+        let dir = folder.path().join(side);
+        std::fs::create_dir(&dir).unwrap();
+        std::fs::write(dir.join("file"), "same").unwrap();
+        run(Command::new("python3")
+            .args([
+                "-c",
+                "import os, sys; os.setxattr(sys.argv[1], 'user.from', sys.argv[2].encode())",
+            ])
+            .arg(dir.join("file"))
+            .arg(side));
+    }
+    let [a, b] = ["a", "b"].map(|side| folder.path().join(side).display().to_string());
+    assert_eq!(diff(&[&a, &b]).0, 0);
+    let (code, report) = diff(&["--metadata", &a, &b]);
+    assert_eq!(code, 1, "{report}");
+    let file = report["differences"][0]["children"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|child| child["path"] == "file")
+        .unwrap();
+    let field = file["fields"].as_array().unwrap().iter();
+    let field = field
+        .clone()
+        .find(|field| field["name"] == "xattr user.from")
+        .unwrap_or_else(|| panic!("{file}"));
+    assert_eq!(
+        (&field["left"], &field["right"]),
+        (&"a".into(), &"b".into())
+    );
+}

@@ -1,6 +1,6 @@
 //! Findings as they come up: a few for each cause, and a bounded number of excerpts.
 
-use crate::{Cause, Comparison, Excerpt, Finding};
+use crate::{Cause, Comparison, Excerpt, Finding, Piece};
 
 /// Places that are told of one cause, and excerpts of all.
 const PLACES: usize = 3;
@@ -35,11 +35,15 @@ impl Seen {
     /// Keep both sides of a place for people to look at.
     pub(super) fn excerpt(&mut self, at: &str, left: &[u8], right: &[u8], text: bool) {
         if self.excerpts.len() < EXCERPTS {
+            let left = left[..left.len().min(EXCERPT)].to_vec();
+            let right = right[..right.len().min(EXCERPT)].to_vec();
             self.excerpts.push(Excerpt {
                 at: at.to_owned(),
-                left: left[..left.len().min(EXCERPT)].to_vec(),
-                right: right[..right.len().min(EXCERPT)].to_vec(),
-                text,
+                piece: if text {
+                    Piece::Text { left, right }
+                } else {
+                    Piece::Bytes { left, right }
+                },
             });
         }
     }

@@ -8,7 +8,7 @@ mod number;
 
 use crate::collect::{became, Findings};
 use crate::words::{self, Context};
-use crate::{Cause, Comparison, Excerpt};
+use crate::{Cause, Comparison, Excerpt, Piece};
 
 /// Equal bytes that end a difference.
 const BORDER: usize = 4;
@@ -300,9 +300,10 @@ impl Reader<'_> {
         };
         self.excerpts.push(Excerpt {
             at: format!("offset {i:#x}"),
-            left: piece(self.left, i),
-            right: piece(self.right, j),
-            text: false,
+            piece: Piece::Bytes {
+                left: piece(self.left, i),
+                right: piece(self.right, j),
+            },
         });
     }
 }

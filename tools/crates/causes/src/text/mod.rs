@@ -74,7 +74,13 @@ fn texts(left: &Text<'_>, right: &Text<'_>, context: &Context<'_>) -> Comparison
     let hunks = diff::hunks(&l, &r);
     if !hunks.is_empty() {
         comparison.more = explain(context, &l, &r, &hunks, &mut findings);
-        let (excerpts, more) = excerpt::excerpts(&l, &r, &hunks);
+        let closed = |text: &str| text.ends_with(['\n', '\r']);
+        let side = |lines, text| excerpt::Lines {
+            lines,
+            closed: closed(text),
+        };
+        let (excerpts, more) =
+            excerpt::excerpts(&side(&l, &left.text), &side(&r, &right.text), &hunks);
         comparison.excerpts = excerpts;
         comparison.more |= more;
     }

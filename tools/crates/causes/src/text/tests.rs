@@ -1,4 +1,5 @@
 use super::*;
+use crate::{Line, Piece, Side};
 
 fn causes(left: &str, right: &str) -> Vec<Cause> {
     compare(left.as_bytes(), right.as_bytes())
@@ -114,7 +115,75 @@ fn findings_are_counted_and_excerpts_are_unified() {
     assert_eq!(comparison.excerpts.len(), 5);
     assert_eq!(comparison.excerpts[0].at, "@@ -3,7 +3,7 @@");
     assert_eq!(
-        comparison.excerpts[0].left,
-        b"l2\nl3\nl4\nt 1700000006\nl6\nl7\nl8\n"
+        unified(&comparison.excerpts[0].piece),
+        [
+            " l2",
+            " l3",
+            " l4",
+            "-t 1700000006",
+            "+t 1700000007",
+            " l6",
+            " l7",
+            " l8"
+        ]
     );
+}
+
+fn unified(piece: &Piece) -> Vec<String> {
+    let Piece::Lines(lines) = piece else {
+        panic!("no lines: {piece:?}");
+    };
+    let line = |line: &Line| {
+        let mark = match line.side {
+            Side::Both => ' ',
+            Side::Left => '-',
+            Side::Right => '+',
+        };
+        let end = if line.open { " (open)" } else { "" };
+        format!("{mark}{}{end}", line.text)
+    };
+    lines.iter().map(line).collect()
+}
+
+#[test]
+fn hunks_that_are_near_are_one_excerpt() {
+    let l = b"a\nb\nc\nd\ne\nf\ng";
+    let r = b"a\nB\nc\nd\nf\ng\nh\n";
+    let comparison = compare(l, r).unwrap();
+    assert_eq!(comparison.excerpts.len(), 1);
+    assert_eq!(comparison.excerpts[0].at, "@@ -1,7 +1,7 @@");
+    assert_eq!(
+        unified(&comparison.excerpts[0].piece),
+        [
+            " a",
+            "-b",
+            "+B",
+            " c",
+            " d",
+            "-e",
+            " f",
+            "-g (open)",
+            "+g",
+            "+h"
+        ]
+    );
+    // An end of a file without an end of line is told of changed lines, as `diff` does.
+    let comparison = compare(b"x\ny", b"x\nz").unwrap();
+    assert_eq!(
+        unified(&comparison.excerpts[0].piece),
+        [" x", "-y (open)", "+z (open)"]
+    );
+    assert_eq!(
+        compare(b"x\n", b"x\nnew\n").unwrap().excerpts[0].at,
+        "@@ -1 +1,2 @@"
+    );
+}
+
+#[test]
+fn long_lines_are_shown_where_they_differ() {
+    let line = |end: &str| format!("{}{end}{}\n", "a=1;".repeat(5000), "b=2;".repeat(5000));
+    let comparison = compare(line("left").as_bytes(), line("right").as_bytes()).unwrap();
+    let shown = unified(&comparison.excerpts[0].piece);
+    assert!(shown[0].contains("left") && shown[1].contains("right"));
+    assert!(shown.iter().all(|line| line.len() < 540));
 }

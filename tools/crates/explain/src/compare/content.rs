@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use verbatim_causes::{Cause, Comparison, Excerpt, Finding};
+use verbatim_causes::{Cause, Comparison, Excerpt, Finding, Piece};
 use verbatim_reader::{decompress, Compression};
 
 use super::Explainer;
@@ -434,9 +434,10 @@ fn beyond(left: &Blob, right: &Blob, limit: u64) -> io::Result<Comparison> {
         }],
         excerpts: vec![Excerpt {
             at: at_text,
-            left: left.part(from, 96)?.load()?,
-            right: right.part(from, 96)?.load()?,
-            text: false,
+            piece: Piece::Bytes {
+                left: left.part(from, 96)?.load()?,
+                right: right.part(from, 96)?.load()?,
+            },
         }],
         more: true,
     })

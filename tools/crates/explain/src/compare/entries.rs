@@ -135,7 +135,7 @@ impl Explainer<'_> {
         let archives = !left.is_folder() && !right.is_folder();
         let around = Around {
             owners_and_times: archives || self.metadata,
-            attributes: archives,
+            attributes: archives || self.metadata,
             order_differs: archives && tell_order(node, left, right, &join),
             spelling: archives && tell_spelling(node, left, right, &join),
         };

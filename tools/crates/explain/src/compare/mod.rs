@@ -118,7 +118,8 @@ impl Explainer<'_> {
         let r = self.folder(right.0, right.1)?;
         if !self.metadata {
             self.notes.push(
-                "times and owners of files in folders are not compared; --metadata does".into(),
+                "times, owners and extended attributes of files in folders are not compared; --metadata does"
+                    .into(),
             );
         }
         self.trees(node, "", &l, &r, 0)
@@ -126,7 +127,8 @@ impl Explainer<'_> {
     }
 
     fn folder(&self, side: &Side, path: &std::path::Path) -> Result<crate::tree::Tree> {
-        crate::tree::walk(path, self.limits.entries).map_err(|e| Error::reading(side.name(), &e))
+        crate::tree::walk(path, self.limits.entries, self.metadata)
+            .map_err(|e| Error::reading(side.name(), &e))
     }
 
     fn archive(&mut self, side: &Side, blob: &crate::blob::Blob) -> Result<crate::tree::Tree> {

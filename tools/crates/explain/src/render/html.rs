@@ -7,10 +7,10 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use verbatim_causes::Cause;
+use verbatim_causes::{Cause, Line};
 
-use super::{printable, relative};
-use crate::report::{CauseReport, Difference, ExcerptReport, Kind, Report, Verdict};
+use super::{blocks, printable, relative};
+use crate::report::{CauseReport, Difference, ExcerptReport, Kind, Report, Verdict, OPEN};
 
 /// Nothing is loaded, run, sent or framed; only the style in the page itself is allowed.
 const POLICY: &str =
@@ -269,6 +269,8 @@ fn both(out: &mut String, excerpt: &ExcerptReport) -> std::fmt::Result {
             dump(&excerpt.left, &excerpt.right),
             dump(&excerpt.right, &excerpt.left),
         )
+    } else if !excerpt.unified.is_empty() {
+        beside(&excerpt.unified)
     } else {
         (
             marked_lines(&excerpt.left, &excerpt.right),
@@ -280,6 +282,33 @@ fn both(out: &mut String, excerpt: &ExcerptReport) -> std::fmt::Result {
         "<div><code>{}</code><div class=\"both\"><pre>{left}</pre><pre>{right}</pre></div></div>",
         escaped(&excerpt.at)
     )
+}
+
+/// Lines side by side: a line stands beside the one that stands in its place on the other side.
+fn beside(lines: &[Line]) -> (String, String) {
+    let (mut left, mut right) = (String::new(), String::new());
+    let plain = |out: &mut String, lines: &[Line]| {
+        for line in lines {
+            out.push_str(&escaped(&line.text));
+            out.push('\n');
+        }
+    };
+    for block in blocks(lines) {
+        plain(&mut left, block.both);
+        plain(&mut right, block.both);
+        let longest = block.left.len().max(block.right.len());
+        for (out, own) in [(&mut left, block.left), (&mut right, block.right)] {
+            for line in own {
+                let _ = writeln!(out, "<mark>{}</mark>", escaped(&line.text));
+                if line.open {
+                    out.truncate(out.len() - 1);
+                    let _ = writeln!(out, " <i>{OPEN}</i>");
+                }
+            }
+            out.push_str(&"\n".repeat(longest - own.len()));
+        }
+    }
+    (left, right)
 }
 
 /// Lines that the other side does not have are marked.

@@ -3,7 +3,7 @@
 mod html;
 mod text;
 
-use verbatim_causes::Cause;
+use verbatim_causes::{Cause, Line, Side};
 
 pub use self::html::html;
 pub use self::text::text;
@@ -48,6 +48,32 @@ pub fn printable(text: &str) -> String {
         }
     }
     safe
+}
+
+/// Lines that both sides have, and then those that each side has in the place of the other's.
+struct Block<'a> {
+    both: &'a [Line],
+    left: &'a [Line],
+    right: &'a [Line],
+}
+
+/// A unified diff in pieces that can be put side by side.
+fn blocks(mut lines: &[Line]) -> Vec<Block<'_>> {
+    let mut blocks = Vec::new();
+    while !lines.is_empty() {
+        let mut take = |side| {
+            let end = lines.iter().take_while(|line| line.side == side).count();
+            let (taken, rest) = lines.split_at(end);
+            lines = rest;
+            taken
+        };
+        blocks.push(Block {
+            both: take(Side::Both),
+            left: take(Side::Left),
+            right: take(Side::Right),
+        });
+    }
+    blocks
 }
 
 /// What a cause is seen at, without the part that its parent already shows.

@@ -2,13 +2,16 @@
 
 use std::fmt::Write as _;
 
-use super::{printable, relative, View};
-use crate::report::{CauseReport, Difference, ExcerptReport, Kind, Report, Verdict};
+use verbatim_causes::Side;
+
+use super::{blocks, printable, relative, View};
+use crate::report::{CauseReport, Difference, ExcerptReport, Kind, Report, Verdict, OPEN};
 
 /// Paths that are named beside a cause.
 const PATHS: usize = 3;
-/// Lines of an excerpt on each side.
+/// Lines of a value or of bytes, on each side, and of a unified diff.
 const LINES: usize = 6;
+const UNIFIED: usize = 20;
 /// Characters of a line of an excerpt.
 const WIDTH: usize = 100;
 
@@ -35,6 +38,14 @@ impl Paint {
 
     fn green(&self, text: &str) -> String {
         self.wrap("32", text)
+    }
+
+    fn side(&self, side: Side, text: &str) -> String {
+        match side {
+            Side::Both => text.to_owned(),
+            Side::Left => self.red(text),
+            Side::Right => self.green(text),
+        }
     }
 
     fn dim(&self, text: &str) -> String {
@@ -164,7 +175,11 @@ fn tree(
         )?;
     }
     for excerpt in difference.excerpts.iter().take(2) {
-        sides(out, excerpt, &indent, paint)?;
+        if excerpt.unified.is_empty() {
+            sides(out, excerpt, &indent, paint)?;
+        } else {
+            unified(out, excerpt, &indent, paint)?;
+        }
     }
     if difference.more {
         writeln!(out, "{indent}    {}", paint.dim("… and more"))?;
@@ -175,6 +190,39 @@ fn tree(
     Ok(())
 }
 
+/// Lines of both sides, one below the other.
+fn unified(
+    out: &mut String,
+    excerpt: &ExcerptReport,
+    indent: &str,
+    paint: &Paint,
+) -> std::fmt::Result {
+    writeln!(out, "{indent}    {}", paint.dim(&printable(&excerpt.at)))?;
+    let shown = &excerpt.unified[..excerpt.unified.len().min(UNIFIED)];
+    for block in blocks(shown) {
+        let sides = [
+            (block.both, &[][..]),
+            (block.left, block.right),
+            (block.right, block.left),
+        ];
+        for (own, other) in sides {
+            for (n, line) in own.iter().enumerate() {
+                let other = other.get(n).map(|line| line.text.as_str());
+                let text = format!("{}{}", line.side.mark(), near(&line.text, other));
+                writeln!(out, "{indent}    {}", paint.side(line.side, &text))?;
+                if line.open {
+                    writeln!(out, "{indent}    {}", paint.dim(OPEN))?;
+                }
+            }
+        }
+    }
+    if excerpt.unified.len() > UNIFIED {
+        writeln!(out, "{indent}    {}", paint.dim("…"))?;
+    }
+    Ok(())
+}
+
+/// Values or bytes of both sides.
 fn sides(
     out: &mut String,
     excerpt: &ExcerptReport,
@@ -182,40 +230,73 @@ fn sides(
     paint: &Paint,
 ) -> std::fmt::Result {
     writeln!(out, "{indent}    {}", paint.dim(&printable(&excerpt.at)))?;
-    for (mark, side, red) in [("-", &excerpt.left, true), ("+", &excerpt.right, false)] {
-        for line in lines(side, excerpt.encoding) {
-            let line = format!("{mark} {line}");
-            let line = if red {
-                paint.red(&line)
-            } else {
-                paint.green(&line)
-            };
-            writeln!(out, "{indent}    {line}")?;
+    let left = lines(&excerpt.left, excerpt.encoding);
+    let right = lines(&excerpt.right, excerpt.encoding);
+    for (side, own, other) in [(Side::Left, &left, &right), (Side::Right, &right, &left)] {
+        let mark = side.mark();
+        for (n, line) in own.iter().take(LINES).enumerate() {
+            let text = format!("{mark}{}", near(line, other.get(n).copied()));
+            writeln!(out, "{indent}    {}", paint.side(side, &text))?;
+        }
+        if own.len() > LINES {
+            writeln!(out, "{indent}    {}", paint.side(side, &format!("{mark}…")))?;
         }
     }
     Ok(())
 }
 
-fn lines(side: &str, encoding: &str) -> Vec<String> {
-    let all: Vec<String> = if encoding == "hex" {
-        side.as_bytes()
-            .chunks(64)
-            .map(|chunk| String::from_utf8_lossy(chunk).into_owned())
-            .collect()
-    } else {
-        side.lines().map(printable).collect()
-    };
-    let cut = all.len() > LINES;
-    let mut lines: Vec<String> = all
-        .into_iter()
-        .take(LINES)
-        .map(|line| match line.char_indices().nth(WIDTH) {
-            Some((at, _)) => format!("{}…", &line[..at]),
-            None => line,
-        })
-        .collect();
-    if cut {
-        lines.push("…".into());
+fn lines<'a>(side: &'a str, encoding: &str) -> Vec<&'a str> {
+    if encoding != "hex" {
+        return side.lines().collect();
+    }
+    let mut lines = Vec::new();
+    let mut rest = side;
+    while !rest.is_empty() {
+        let (line, after) = rest.split_at(rest.len().min(64));
+        lines.push(line);
+        rest = after;
     }
     lines
+}
+
+/// A line, escaped, no wider than fits: around the first character that its counterpart has not.
+fn near(line: &str, counterpart: Option<&str>) -> String {
+    let line = printable(line);
+    let length = line.chars().count();
+    if length <= WIDTH {
+        return line;
+    }
+    let same = counterpart.map_or(0, |other| {
+        let other = printable(other);
+        let pairs = line.chars().zip(other.chars());
+        pairs.take_while(|(a, b)| a == b).count()
+    });
+    let from = if same < WIDTH * 3 / 4 {
+        0
+    } else {
+        (same - WIDTH / 4).min(length - WIDTH)
+    };
+    let before = if from > 0 { "…" } else { "" };
+    let after = if from + WIDTH < length { "…" } else { "" };
+    let shown: String = line.chars().skip(from).take(WIDTH).collect();
+    format!("{before}{shown}{after}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_lines_are_shown_where_they_differ() {
+        let (left, right) = (
+            format!("{}left", "x".repeat(500)),
+            format!("{}right", "x".repeat(500)),
+        );
+        let shown = near(&left, Some(&right));
+        assert!(shown.starts_with('…') && shown.ends_with("left"), "{shown}");
+        assert_eq!(shown.chars().count(), WIDTH + 1);
+        assert_eq!(near(&left, None), format!("{}…", "x".repeat(WIDTH)));
+        // What is escaped is as wide as it is shown.
+        assert_eq!(near("a\x1b", None), "a\\u{1b}");
+    }
 }

@@ -8,6 +8,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
 
+use rustix::io::Errno;
 use verbatim_reader::{Compression, Kind};
 use walkdir::WalkDir;
 
@@ -16,8 +17,8 @@ use super::{Content, Entry, Spelling, Tree};
 /// Folders inside of each other; no file system makes a path longer than this by itself.
 const MAX_DEPTH: usize = 4096;
 
-/// All entries below a folder, in the order of their paths.
-pub(crate) fn walk(root: &Path, most: usize) -> io::Result<Tree> {
+/// All entries below a folder, in the order of their paths. Extended attributes are read if `xattrs` asks for them.
+pub(crate) fn walk(root: &Path, most: usize, xattrs: bool) -> io::Result<Tree> {
     let mut tree = Tree {
         entries: Vec::new(),
         archive: None,
@@ -57,6 +58,11 @@ pub(crate) fn walk(root: &Path, most: usize) -> io::Result<Tree> {
             }
         }
         let is_file = kind == Kind::File;
+        let xattrs = if xattrs {
+            attributes(found.path())?
+        } else {
+            BTreeMap::new()
+        };
         tree.entries.push(Entry {
             path,
             spelling: Spelling::Plain,
@@ -65,7 +71,7 @@ pub(crate) fn walk(root: &Path, most: usize) -> io::Result<Tree> {
             gid: metadata.gid().into(),
             mtime: metadata.mtime(),
             size: if is_file { metadata.len() } else { 0 },
-            xattrs: BTreeMap::new(),
+            xattrs,
             facts: None,
             content: if is_file {
                 Content::File(Arc::new(found.into_path()))
@@ -76,6 +82,27 @@ pub(crate) fn walk(root: &Path, most: usize) -> io::Result<Tree> {
         });
     }
     Ok(tree)
+}
+
+/// The extended attributes of one file, itself and not what it links to; none where the file system has no such.
+fn attributes(path: &Path) -> io::Result<BTreeMap<Vec<u8>, Vec<u8>>> {
+    // The kernel holds a list, and a value, to this size (xattr(7)).
+    let mut buffer = vec![0; 64 << 10];
+    let names = match rustix::fs::llistxattr(path, &mut buffer[..]) {
+        Ok(size) => buffer[..size].to_vec(),
+        Err(Errno::NOTSUP | Errno::NOSYS) => return Ok(BTreeMap::new()),
+        Err(error) => return Err(error.into()),
+    };
+    let mut attributes = BTreeMap::new();
+    for name in names.split(|&b| b == 0).filter(|name| !name.is_empty()) {
+        match rustix::fs::lgetxattr(path, name, &mut buffer[..]) {
+            Ok(size) => drop(attributes.insert(name.to_vec(), buffer[..size].to_vec())),
+            // Gone since, or not for this user.
+            Err(Errno::NODATA | Errno::PERM | Errno::ACCESS | Errno::NOTSUP) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(attributes)
 }
 
 fn kind(path: &Path, metadata: &Metadata) -> io::Result<Kind> {

@@ -60,8 +60,8 @@ pub struct Options {
     /// Show so many levels of the tree; 0 shows the causes alone.
     #[arg(long, value_name = "N")]
     depth: Option<usize>,
-    /// Compare times and owners of files in folders too. They say when and by whom a folder was
-    /// copied; in archives they always count.
+    /// Compare times, owners and extended attributes of files in folders too. They say when and by
+    /// whom a folder was copied; in archives they always count.
     #[arg(long)]
     metadata: bool,
     /// Write a report for a browser: one file that needs no network.
