@@ -68,16 +68,16 @@ impl Cause {
             | Cause::Hardlink
             | Cause::Parallelism
             | Cause::Xattr => 1,
-            Cause::Mode
-            | Cause::Owner
-            | Cause::History
-            | Cause::PackageDatabase
-            | Cause::DebugInfo => 2,
+            Cause::Mode | Cause::Owner | Cause::PackageDatabase | Cause::DebugInfo => 2,
             Cause::LogOrCache => 3,
             Cause::PackageChange | Cause::SourceChange => 4,
             Cause::AddedFile | Cause::RemovedFile => 5,
             // They often only follow from something else.
-            Cause::Compression | Cause::ArchiveHeader | Cause::BuildId | Cause::Signature => 6,
+            Cause::Compression
+            | Cause::ArchiveHeader
+            | Cause::BuildId
+            | Cause::Signature
+            | Cause::History => 6,
             Cause::Unexplained => 8,
         }
     }

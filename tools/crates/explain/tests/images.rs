@@ -161,3 +161,73 @@ fn images_of_an_index_are_paired_by_platform() {
     let turned = layout("c", b"1 a", true);
     assert_eq!(ids(&paths(&a, &turned).unwrap()), ["file-order"]);
 }
+
+/// Give the only image of a layout a name.
+fn name(layout: &Path, name: &str) {
+    let path = layout.join("index.json");
+    let mut index: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    index["manifests"][0]["annotations"] = json!({"org.opencontainers.image.ref.name": name});
+    std::fs::write(path, index.to_string()).unwrap();
+}
+
+#[test]
+fn the_name_of_an_image_is_no_part_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let layout = |folder: &str, content: &[u8]| {
+        let layout = dir.path().join(folder);
+        image(&layout, &[plain(tar(&[file("app", content)]))], THEN);
+        name(&layout, folder);
+        layout
+    };
+    let (a, b, c) = (layout("a", b"1"), layout("b", b"1"), layout("c", b"one"));
+    assert_eq!(ids(&paths(&a, &c).unwrap()), ["source-change"]);
+    assert_eq!(
+        causes(&paths(&a, &c).unwrap()),
+        [("source-change".into(), vec!["layer 1!app".to_owned()])]
+    );
+    // Alone it is told: the layouts do differ.
+    let report = paths(&a, &b).unwrap();
+    assert_eq!(
+        causes(&report),
+        [("source-change".into(), vec!["index.json".to_owned()])]
+    );
+    assert_eq!(report.notes.len(), 1);
+}
+
+/// Rewrite the config of the only image of a layout.
+fn edit_config(layout: &Path, edit: impl Fn(&mut Value)) {
+    let read = |digest: &Value| -> Value {
+        let hex = digest.as_str().unwrap().strip_prefix("sha256:").unwrap();
+        let blob = layout.join("blobs/sha256").join(hex);
+        serde_json::from_slice(&std::fs::read(blob).unwrap()).unwrap()
+    };
+    let path = layout.join("index.json");
+    let index: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let mut manifest = read(&index["manifests"][0]["digest"]);
+    let mut config = read(&manifest["config"]["digest"]);
+    edit(&mut config);
+    manifest["config"] = typed(put(layout, config.to_string().as_bytes()), "config.v1");
+    let manifest = typed(put(layout, manifest.to_string().as_bytes()), "manifest.v1");
+    finish(layout, &[manifest]);
+}
+
+#[test]
+fn steps_follow_from_what_they_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let layout = |folder: &str, content: &[u8], step: &str, label: &str| {
+        let layout = dir.path().join(folder);
+        image(&layout, &[plain(tar(&[file("app", content)]))], THEN);
+        edit_config(&layout, |config| {
+            config["history"] = json!([{"created": THEN, "created_by": step}]);
+            config["config"] = json!({"Labels": {"kind": label}});
+        });
+        layout
+    };
+    let a = layout("a", b"1", "COPY file:0a in /app", "x");
+    let b = layout("b", b"2", "COPY file:0b in /app", "x");
+    assert_eq!(ids(&paths(&a, &b).unwrap()), ["source-change"]);
+    let c = layout("c", b"1", "LABEL kind=y", "y");
+    assert_eq!(ids(&paths(&a, &c).unwrap()), ["source-change"]);
+    let d = layout("d", b"1", "ADD app /app", "x");
+    assert_eq!(ids(&paths(&a, &d).unwrap()), ["history"]);
+}

@@ -100,6 +100,7 @@ fn strip<Header: MachHeader<Endian = Endianness>>(data: &[u8]) -> Option<Bare> {
         }
         at += size;
     }
+    bare.take_go_build_id();
     Some(bare)
 }
 
@@ -191,6 +192,46 @@ pub(super) mod tests {
         data[0x311..0x314].copy_from_slice(b"a.o");
         data[0x340..0x380].fill(parts.signature);
         data
+    }
+
+    #[test]
+    fn constants_beside_the_code_are_strings() {
+        let named = |section: &[u8; 16], text| {
+            let mut data = program(Parts { text, ..PARTS });
+            // The one section's name, behind its segment's command.
+            data[104..120].copy_from_slice(section);
+            data
+        };
+        let name = b"__rodata\0\0\0\0\0\0\0\0";
+        let (a, b) = (
+            named(name, "built 2026-11-25T10:00:00Z"),
+            named(name, "built 2026-11-26T11:11:11Z"),
+        );
+        let found = compare(&a, &b).unwrap().findings;
+        assert_eq!(found[0].cause, Cause::Timestamp, "{found:?}");
+        assert_eq!(found[0].at, "section __rodata");
+    }
+
+    #[test]
+    fn the_build_id_of_go_follows() {
+        let id = |n: u8| {
+            let id = format!("\" Go build ID: \"{n}abc/def/ghi/jkl\"\n \"").into_bytes();
+            let mut data = program(PARTS);
+            data[0x240..0x240 + id.len()].copy_from_slice(&id);
+            data[0x240] = 0xff;
+            data[0x240 + id.len() - 1] = 0xff;
+            data
+        };
+        let found = compare(&id(1), &id(2)).unwrap().findings;
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].cause, Cause::BuildId);
+        let mut moved = id(2);
+        moved[0x200..0x211].copy_from_slice(b"/home/two/src/a.c");
+        let mut left = id(1);
+        left[0x200..0x211].copy_from_slice(b"/home/one/src/a.c");
+        let found = compare(&left, &moved).unwrap().findings;
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].cause, Cause::BuildPath);
     }
 
     #[test]

@@ -74,6 +74,7 @@ fn strip<Headers: ImageNtHeaders>(data: &[u8]) -> Option<Bare> {
             })?;
         }
     }
+    bare.take_go_build_id();
     Some(bare)
 }
 

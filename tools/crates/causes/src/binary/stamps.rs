@@ -5,6 +5,9 @@ use super::elf;
 use super::seen::Seen;
 use crate::{Cause, Comparison};
 
+/// Bytes at the start of a file in which Go looks for its identifier, and more.
+const GO_BUILD_ID: usize = 64 * 1024;
+
 /// A field of a file that holds no content of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Stamp {
@@ -44,6 +47,24 @@ impl Bare {
         field.fill(0);
         self.stamps.push(Stamp { name, kind, value });
         Some(())
+    }
+
+    /// Take out the identifier that Go writes in front of the code where a format has no notes
+    /// (`cmd/internal/buildid`). Its four parts are hashes of the inputs and the outputs.
+    pub(super) fn take_go_build_id(&mut self) {
+        const START: &[u8] = b"\xff Go build ID: \"";
+        const END: &[u8] = b"\"\n \xff";
+        let head = &self.data[..self.data.len().min(GO_BUILD_ID)];
+        let Some(from) = memchr::memmem::find(head, START).map(|at| at + START.len()) else {
+            return;
+        };
+        let Some(size) = memchr::memmem::find(&head[from..], END) else {
+            return;
+        };
+        self.take(from, size, "Go build ID", |id| {
+            let id = String::from_utf8_lossy(id).into_owned();
+            (Kind::Follows(Cause::BuildId), id)
+        });
     }
 }
 

@@ -183,7 +183,13 @@ pub(super) fn explain(left: &str, right: &str) -> Pair {
         longer,
     };
     let (l, r) = middle(left, right, 0);
-    let cause = word_cause(l, r);
+    // What is drawn at random is drawn anew: nobody puts letters into it. Go keeps all short strings of
+    // a program in one, which looks like it.
+    let is_inserted = longer != 0 && start + end == left.len().min(right.len());
+    let cause = match word_cause(l, r) {
+        Cause::RandomId | Cause::Uuid if is_inserted => return pair(Cause::SourceChange, l, r),
+        cause => cause,
+    };
     if cause != Cause::SourceChange {
         return pair(cause, l, r);
     }
@@ -303,6 +309,17 @@ mod tests {
             explain("v 2024-01-01 red", "v 2024-01-01 blue").cause,
             Cause::SourceChange
         );
+    }
+
+    #[test]
+    fn letters_that_are_put_in_are_not_random() {
+        let (l, r) = (
+            "JuneJuly/etcermsfsrmsse3avx2bmi1bmi2timefalse",
+            "JuneJuly/etcermsfsrmsse3avx2bmi1bmi2timehellofalse",
+        );
+        assert_eq!(explain(l, r).cause, Cause::SourceChange);
+        let (l, r) = ("id-x7Gq2LmW9ZkP4tRv", "id-b3Hs8YnC5FdJ6wQe");
+        assert_eq!(explain(l, r).cause, Cause::RandomId);
     }
 
     #[test]

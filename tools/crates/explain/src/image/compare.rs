@@ -8,7 +8,7 @@ use verbatim_digest::Digest;
 use verbatim_oci::{Config, Descriptor, Document, Index, Manifest};
 
 use super::layers::{pair, Layer, Pair};
-use super::{parse, platform_name, Image, Source};
+use super::{parse, platform_name, Image, Root, Source};
 use crate::compare::{inside, Explainer};
 use crate::error::{Error, Result};
 use crate::report::{Difference, Kind, Level};
@@ -79,9 +79,10 @@ pub(crate) fn compare(
     let mut out = Vec::new();
     if let (Some(l), Some(r)) = (&left.root, &right.root) {
         if let (Some(a), Some(b)) = (&l.listed, &r.listed) {
-            // What the two layouts say of their image, the name for example.
+            // What the two layouts say of their image.
             let mut node = Difference::new(Level::Index, "index.json", Kind::Changed);
             annotations(&mut node, &a.annotations, &b.annotations);
+            names(explainer, &mut node, (l, a), (r, b));
             if !node.says_nothing() {
                 out.push(node);
             }
@@ -341,7 +342,10 @@ impl Walk<'_, '_> {
         let mut node = Difference::new(Level::Manifest, path_or(path, "manifest"), Kind::Changed);
         let mut config = Difference::new(Level::Config, inside(path, "config"), Kind::Changed);
         if left.config != right.config {
-            configs(&mut config, &left.config, &right.config);
+            // With other layers, or layers that are not known.
+            let ids = |layers: &[Layer]| layers.iter().map(|l| l.diff_id).collect::<Vec<_>>();
+            let other_layers = ids(&left.layers) != ids(&right.layers);
+            configs(&mut config, &left.config, &right.config, other_layers);
             if !config.says_nothing() {
                 node.children.push(config);
             }
@@ -538,18 +542,74 @@ fn annotations(node: &mut Difference, left: &Annotations, right: &Annotations) {
         if l == r {
             continue;
         }
-        let cause = if key == "org.opencontainers.image.created" {
-            Cause::Timestamp
-        } else {
-            Cause::History
+        if NAMES.contains(&key.as_str()) {
+            continue;
+        }
+        let cause = match (l, r) {
+            (Some(l), Some(r)) => of_annotation(key, l, r),
+            // One builder writes it, another one does not.
+            _ => Cause::History,
         };
         node.because(
             cause,
             &format!("annotation {key}"),
-            l.map_or("", String::as_str),
-            r.map_or("", String::as_str),
+            quoted(l),
+            quoted(r),
         );
     }
+}
+
+/// A value, where an empty one is not none.
+fn quoted(value: Option<&String>) -> &str {
+    match value.map(String::as_str) {
+        None => "",
+        Some("") => "\"\"",
+        Some(value) => value,
+    }
+}
+
+/// What a layout calls its image. That is no part of the image.
+const NAMES: &[&str] = &[
+    "org.opencontainers.image.ref.name",
+    "io.containerd.image.name",
+];
+
+/// The names of two images in their layouts: told only where nothing else differs, for images that are
+/// compared mostly have two names.
+fn names(
+    explainer: &mut Explainer<'_>,
+    node: &mut Difference,
+    (l, left): (&Root, &Descriptor),
+    (r, right): (&Root, &Descriptor),
+) {
+    for key in NAMES {
+        let of = |descriptor: &Descriptor| descriptor.annotations.get(*key).cloned();
+        let (a, b) = (of(left), of(right));
+        if a == b {
+            continue;
+        }
+        let (a, b) = (a.unwrap_or_default(), b.unwrap_or_default());
+        if l.digest == r.digest && node.says_nothing() {
+            node.because(Cause::SourceChange, &format!("annotation {key}"), a, b);
+            explainer
+                .notes
+                .push("the images are the same; only their names in the layouts differ".into());
+            return;
+        }
+        node.field(&format!("annotation {key}"), a, b);
+    }
+}
+
+/// Why the value of an annotation differs; its key may say what it is.
+fn of_annotation(key: &str, left: &str, right: &str) -> Cause {
+    let one = |value: &str| {
+        let map = Map::from_iter([(key.to_owned(), Value::from(value))]);
+        serde_json::to_vec(&map).unwrap_or_default()
+    };
+    verbatim_causes::compare("annotations.json", &one(left), &one(right))
+        .findings
+        .first()
+        .map_or(Cause::SourceChange, |finding| finding.cause)
 }
 
 fn manifests(node: &mut Difference, (a, left): (&[u8], &Manifest), (b, right): (&[u8], &Manifest)) {
@@ -582,7 +642,7 @@ fn manifests(node: &mut Difference, (a, left): (&[u8], &Manifest), (b, right): (
 }
 
 /// Two configs. What follows from the layers is left out: they are compared themselves.
-fn configs(node: &mut Difference, left: &[u8], right: &[u8]) {
+fn configs(node: &mut Difference, left: &[u8], right: &[u8], other_layers: bool) {
     let parsed = |bytes: &[u8]| serde_json::from_slice::<Map<String, Value>>(bytes).ok();
     let (Some(mut l), Some(mut r)) = (parsed(left), parsed(right)) else {
         node.absorb(verbatim_causes::compare("config.json", left, right));
@@ -601,8 +661,9 @@ fn configs(node: &mut Difference, left: &[u8], right: &[u8]) {
             node.find(cause, &format!("/{key}"), format!("{a} → {b}"));
         }
     }
-    history(node, l.remove("history"), r.remove("history"));
+    let steps = (l.remove("history"), r.remove("history"));
     let same_layers = l.remove("rootfs") == r.remove("rootfs");
+    history(node, steps, other_layers || l != r);
     if l != r {
         let bytes = |map: &Map<String, Value>| serde_json::to_vec(map).unwrap_or_default();
         node.absorb(verbatim_causes::compare(
@@ -624,7 +685,9 @@ fn shown(value: Option<&Value>) -> String {
     }
 }
 
-fn history(node: &mut Difference, left: Option<Value>, right: Option<Value>) {
+/// The steps that made two images. Steps that differ are no cause of their own if what they made is
+/// `explained`, and then it is: layers or settings differ.
+fn history(node: &mut Difference, (left, right): (Option<Value>, Option<Value>), explained: bool) {
     if left == right {
         return;
     }
@@ -634,12 +697,15 @@ fn history(node: &mut Difference, left: Option<Value>, right: Option<Value>) {
     };
     let (mut l, mut r) = (steps(left), steps(right));
     if l.len() != r.len() {
-        node.because(
-            Cause::History,
+        node.field(
             "steps of the history",
             l.len().to_string(),
             r.len().to_string(),
         );
+        if !explained {
+            let evidence = format!("{} steps of the history → {}", l.len(), r.len());
+            node.find(Cause::History, "", evidence);
+        }
         return;
     }
     let mut told = false;
@@ -663,11 +729,11 @@ fn history(node: &mut Difference, left: Option<Value>, right: Option<Value>) {
             let (from, to) = (a.get(&key), b.get(&key));
             if from != to {
                 let (from, to) = (shown(from), shown(to));
-                node.find(
-                    Cause::History,
-                    &format!("/history/{i}/{key}"),
-                    format!("{from} → {to}"),
-                );
+                let at = format!("/history/{i}/{key}");
+                node.field(&at, &from, &to);
+                if !explained {
+                    node.find(Cause::History, &at, format!("{from} → {to}"));
+                }
             }
         }
     }

@@ -42,8 +42,12 @@ impl Role {
             ".eh_frame" | ".eh_frame_hdr" | ".gcc_except_table" | ".dynamic" | ".got"
             | ".got.plt" | ".gnu.hash" | ".hash" | ".dynsym" => Self::Table,
             _ if name.starts_with(".debug_") || name.starts_with(".zdebug_") => Self::Debug,
-            // Mach-O.
-            "__debug_line" | "__debug_str" | "__debug_info" | "__debug_abbrev" => Self::Debug,
+            // Mach-O, whose constants lie in the segment of the code.
+            _ if name.starts_with("__debug_") || name.starts_with("__zdebug_") => Self::Debug,
+            "__apple_names" | "__apple_types" | "__apple_namespac" | "__apple_objc" => Self::Debug,
+            "__const" | "__cstring" | "__rodata" | "__gopclntab" | "__typelink" | "__itablink" => {
+                Self::Data
+            }
             "__eh_frame" | "__unwind_info" | "__stubs" | "__stub_helper" | "__got" => Self::Table,
             // PE.
             ".reloc" | ".pdata" | ".xdata" | ".idata" | ".edata" => Self::Table,
