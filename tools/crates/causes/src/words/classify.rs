@@ -3,7 +3,7 @@
 use super::context::{Context, Key};
 use super::moment::is_zone;
 use super::token::{Kind, Token};
-use super::{environment, locale, path, random, version};
+use super::{environment, locale, month, path, random, version};
 use crate::Cause;
 
 /// A rule: the cause of two pieces at a place, if the rule speaks of such pieces.
@@ -99,7 +99,7 @@ fn of_variable(_: &Context<'_>, key: &Key, _: &str, _: &str) -> Option<Cause> {
 }
 
 fn language(_: &Context<'_>, key: &Key, left: &str, right: &str) -> Option<Cause> {
-    if locale::is_same_number(left, right) {
+    if locale::is_same_number(left, right) || month::is_translated(left, right) {
         return Some(Cause::Locale);
     }
     let charsets = locale::is_charset(left) && locale::is_charset(right);
@@ -128,6 +128,14 @@ fn zone(_: &Context<'_>, key: &Key, left: &str, right: &str) -> Option<Cause> {
             && digits.len() <= 5
             && digits.bytes().all(|b| b.is_ascii_digit() || b == b':')
     };
+    // `1764065472 +0100`, as git writes it.
+    let signed = |word: &str| word.len() == 5 && word.starts_with(['+', '-']) && offset(word);
+    let after_seconds = key.all.last().is_some_and(|word| {
+        matches!(word.len(), 9 | 10) && word.bytes().all(|b| b.is_ascii_digit())
+    });
+    if after_seconds && signed(left) && signed(right) {
+        return Some(Cause::Timezone);
+    }
     (zones || (named && (is_zone(left) || is_zone(right) || (offset(left) && offset(right)))))
         .then_some(Cause::Timezone)
 }

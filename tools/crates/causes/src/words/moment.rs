@@ -215,6 +215,16 @@ impl<'a> Reader<'a> {
     /// What may stand between two elements.
     fn border(&mut self) {
         let rest = self.rest().as_bytes();
+        // `25 de noviembre de 2026`, `25th of November`.
+        let joined = self.moment.day.is_some() || self.moment.month.is_some();
+        if let Some(length) = [" de ", " del ", " of "]
+            .iter()
+            .find(|word| joined && rest.starts_with(word.as_bytes()))
+            .map(|word| word.len())
+        {
+            self.at += length;
+            return;
+        }
         let length = match rest {
             [b',', b' ', ..] | [b'.', b' ', ..] | [b' ', b' ', ..] => 2,
             [b' ' | b'-' | b'_' | b'T' | b'/' | b',' | b':' | b'(', ..] => 1,
@@ -261,6 +271,7 @@ impl<'a> Reader<'a> {
         let follows = bytes.get(digits).copied();
         match digits {
             8 | 12 | 14 => self.compact(digits),
+            4 if follows == Some(b'-') && self.day_of_year() => true,
             4 if matches!(follows, Some(b'-' | b'/')) => self.year_first(),
             4 | 1 | 2 if rest[digits..].starts_with('年') || rest[digits..].starts_with('月') => {
                 self.chinese()
@@ -275,6 +286,7 @@ impl<'a> Reader<'a> {
                 if self.moment.month.is_none() {
                     // `25 Nov`, `25-Nov`, `25. November`.
                     let after = rest[digits..].trim_start_matches(['.', ' ', '-', '/']);
+                    let after = after.strip_prefix("de ").unwrap_or(after);
                     let Some((_, _, length)) = month(after) else {
                         return false;
                     };
@@ -299,16 +311,18 @@ impl<'a> Reader<'a> {
                 self.moment.year = Some(year);
                 self.note(2, 4)
             }
-            6 if self.moment.date().is_some()
-                && self.moment.time.is_none()
-                && self.at > self.end =>
+            4 | 6
+                if self.moment.date().is_some()
+                    && self.moment.time.is_none()
+                    && self.at > self.end
+                    && (digits == 6 || self.text.as_bytes()[self.at - 1] == b'T') =>
             {
-                // 20261125T101112, 20261125-101112.
-                let Some(time) = clock(&rest[..6]) else {
+                // 20261125T101112, 20261125-101112, 20261125T1011Z.
+                let Some(time) = clock(&rest[..digits]) else {
                     return false;
                 };
                 self.moment.time = Some(time);
-                self.note(3, 6)
+                self.note(3, digits)
             }
             _ => false,
         }
@@ -359,6 +373,35 @@ impl<'a> Reader<'a> {
             Some((year, month, day)) => self.set_date(year, month, day, 5, 10),
             None => false,
         }
+    }
+
+    /// 2026-329, the day of the year (ISO 8601). Alone it is any number, so that a time has to follow.
+    fn day_of_year(&mut self) -> bool {
+        let rest = self.rest();
+        let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+        let dated = rest.get(5..).is_some_and(|day| digits(day) == 3)
+            && rest
+                .get(8..)
+                .and_then(|time| time.strip_prefix('T'))
+                .is_some_and(|time| matches!(digits(time), 2 | 4 | 6));
+        if !dated {
+            return false;
+        }
+        let (Some(year), Ok(day @ 1..=366)) =
+            (plausible_year(&rest[..4]), rest[5..8].parse::<u16>())
+        else {
+            return false;
+        };
+        // Days since the first of January, as the calendar counts them.
+        let first = days(year, 1, 1);
+        let (month, day) = (1..=12u8)
+            .rev()
+            .find_map(|month| {
+                let of_month = first + i64::from(day) - days(year, month, 1);
+                (of_month > 0).then(|| (month, u8::try_from(of_month).unwrap_or(1)))
+            })
+            .unwrap_or((1, 1));
+        self.set_date(year, month, day, 5, 8)
     }
 
     /// 25.11.2026, 11/25/2026, 25/11/2026.
@@ -552,6 +595,18 @@ impl<'a> Reader<'a> {
                 self.at += length;
                 // It says nothing by itself.
                 self.moment.month.is_none()
+            }
+            // `25 Kas 2026 Çar 10:11:12`.
+            Some(length)
+                if self.moment.day.is_some()
+                    && self.moment.time.is_none()
+                    && rest.starts_with(char::is_uppercase)
+                    && rest[length..]
+                        .trim_start_matches([' ', ','])
+                        .starts_with(|c: char| c.is_ascii_digit()) =>
+            {
+                self.at += length;
+                true
             }
             _ => false,
         }
