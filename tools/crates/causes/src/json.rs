@@ -49,10 +49,15 @@ pub(crate) fn compare(name: &str, left: &[u8], right: &[u8]) -> Option<Compariso
                 Cause::LineEndings,
                 "the same document with other white space at its end",
             )
-        } else {
+        } else if (printed(left) && printed(right)) || minified(left, right) {
             (
                 Cause::ToolchainVersion,
                 "the same document with other white space or escapes: another writer or another option of it",
+            )
+        } else {
+            (
+                Cause::SourceChange,
+                "the same document with other white space at single places, as an edit leaves it",
             )
         };
         walk.findings
@@ -80,6 +85,50 @@ fn documents(data: &[u8]) -> Option<Vec<Value>> {
         .into_iter::<Value>()
         .collect::<Result<_, _>>()
         .ok()
+}
+
+/// Whether a program printed a document: what stands around colons and commas is everywhere the
+/// same, but for how far lines are indented.
+fn printed(data: &[u8]) -> bool {
+    let mut styles = [None; 3];
+    let (mut at, mut quoted) = (0, false);
+    while at < data.len() {
+        let mark = [b':', b',', b'{'].iter().position(|m| *m == data[at]);
+        match (quoted, data[at], mark) {
+            (true, b'\\', _) => at += 1,
+            (_, b'"', _) => quoted = !quoted,
+            (false, _, Some(kind)) => {
+                let spaces = data[at + 1..]
+                    .iter()
+                    .take_while(|b| b.is_ascii_whitespace());
+                let (length, lines) = spaces.fold((0, 0), |(n, lines), b| {
+                    (n + 1, lines + usize::from(*b == b'\n'))
+                });
+                // An empty object has no lines of its own.
+                let empty = data.get(at + 1 + length) == Some(&b'}');
+                let style = if lines > 0 { (1, lines) } else { (0, length) };
+                // Objects that are short may stand on one line.
+                if !empty && *styles[kind].get_or_insert(style) != style {
+                    return false;
+                }
+                at += length;
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    true
+}
+
+/// Whether one side has lines and the other one is written without any white space.
+fn minified(left: &[u8], right: &[u8]) -> bool {
+    let lines = |data: &[u8]| data.trim_ascii().contains(&b'\n');
+    let dense = |data: &[u8]| {
+        let loose = |pair: &[u8]| matches!(pair, [b':' | b',' | b'{' | b'[', b' ' | b'\n' | b'\t']);
+        // In strings there may be some.
+        data.windows(2).filter(|pair| loose(pair)).count() * 20 < data.len() / 8
+    };
+    (lines(left) && !lines(right) && dense(right)) || (lines(right) && !lines(left) && dense(left))
 }
 
 /// The strings that are keys, in the order of the file. White space and values do not count.

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use super::seen::shown;
-use crate::words::{cause_of, changes, Context};
+use crate::words::{self, cause_of, changes, Context};
 use crate::Cause;
 
 /// The shortest run of bytes that is taken for a string.
@@ -107,7 +107,7 @@ pub(super) fn compare<'a>(left: &[&'a str], right: &[&'a str]) -> Difference {
         match best {
             Some((_, std::cmp::Reverse(i))) => {
                 let other = free[i].take().unwrap_or_default();
-                difference.pairs.push(explain(text, other));
+                difference.pairs.extend(explain_all(text, other));
             }
             None => alone.push(text),
         }
@@ -115,7 +115,8 @@ pub(super) fn compare<'a>(left: &[&'a str], right: &[&'a str]) -> Difference {
     let rest: Vec<&str> = free.into_iter().flatten().collect();
     if alone.len() == rest.len() {
         // As many on both sides, in the same order: they stand for each other.
-        let pairs = alone.iter().zip(&rest).map(|(l, r)| explain(l, r));
+        let pairs = alone.iter().zip(&rest);
+        let pairs = pairs.flat_map(|(l, r)| explain_all(l, r));
         difference.pairs.extend(pairs);
     } else {
         difference.removed = alone.into_iter().map(str::to_owned).collect();
@@ -170,6 +171,27 @@ fn is_border(c: char) -> bool {
     c.is_whitespace() || matches!(c, '"' | '\'' | ',' | '=' | '<' | '>' | '(' | ')' | ';')
 }
 
+/// Why one string stands for another, once for each cause if all that differs has one.
+fn explain_all(left: &str, right: &str) -> Vec<Pair> {
+    let whole = explain(left, right);
+    let mut all = changes(&Context::default(), left, right);
+    let known = all
+        .iter()
+        .all(|change| !matches!(change.cause, Cause::SourceChange | Cause::Unexplained));
+    all.sort_by_key(|change| change.cause);
+    all.dedup_by_key(|change| change.cause);
+    if all.len() < 2 || !known {
+        return vec![whole];
+    }
+    let pair = |change: words::Change<'_>| Pair {
+        cause: change.cause,
+        left: change.left.to_owned(),
+        right: change.right.to_owned(),
+        ..whole.clone()
+    };
+    all.into_iter().map(pair).collect()
+}
+
 /// Why one string stands for another.
 pub(super) fn explain(left: &str, right: &str) -> Pair {
     let longer = right.len() as isize - left.len() as isize;
@@ -190,11 +212,12 @@ pub(super) fn explain(left: &str, right: &str) -> Pair {
         Cause::RandomId | Cause::Uuid if is_inserted => return pair(Cause::SourceChange, l, r),
         cause => cause,
     };
-    if cause != Cause::SourceChange {
+    // The words before it may say what it is: `built on host …`, `commit 4f2a9c1b7d44e0aa`.
+    let all = changes(&Context::default(), left, right);
+    let named = cause == Cause::RandomId && matches!(*all, [c] if c.cause == Cause::SourceChange);
+    if cause != Cause::SourceChange && !named {
         return pair(cause, l, r);
     }
-    // The words before it may say what it is: `built on host …`.
-    let all = changes(&Context::default(), left, right);
     if let Some(first) = all.first() {
         if first.cause != Cause::SourceChange && all.iter().all(|c| c.cause == first.cause) {
             return pair(first.cause, first.left, first.right);

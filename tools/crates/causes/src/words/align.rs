@@ -94,13 +94,37 @@ pub(crate) fn changes<'a>(context: &Context<'_>, left: &'a str, right: &'a str) 
             &left[at_l..to_l],
             &right[at_r..to_r],
         );
+        // `rustc 1.75.0 (82e1608df 2023-12-21)`: hash and date belong to the version before them.
+        let last = changes
+            .last()
+            .filter(|last| last.cause == Cause::ToolchainVersion);
+        let of_version = last.is_some_and(|last| {
+            let border = &left[offset(left, last.left) + last.left.len()..at_l];
+            matches!(
+                cause,
+                Cause::Timestamp | Cause::SourceChange | Cause::RandomId
+            ) && !border.is_empty()
+                && border
+                    .chars()
+                    .all(|c| matches!(c, ' ' | '(' | ',' | '-' | '+'))
+                && (border.contains('(') || left[..at_l].contains('('))
+        });
         changes.push(Change {
-            cause,
+            cause: if of_version {
+                Cause::ToolchainVersion
+            } else {
+                cause
+            },
             left: &left[at_l..to_l],
             right: &right[at_r..to_r],
         });
     }
     changes
+}
+
+/// Where a piece of a line begins in it.
+fn offset(line: &str, piece: &str) -> usize {
+    (piece.as_ptr() as usize).saturating_sub(line.as_ptr() as usize)
 }
 
 /// What of two long lines is read: the difference and what stands around it.

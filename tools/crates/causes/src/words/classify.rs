@@ -1,9 +1,10 @@
 //! The rules, most certain first: what a piece is by its shape, then what its key says.
 
 use super::context::{Context, Key};
+use super::drawn::drawn;
 use super::moment::is_zone;
 use super::token::{Kind, Token};
-use super::{environment, locale, month, path, random, version};
+use super::{cpu, environment, locale, month, path, random, version};
 use crate::Cause;
 
 /// A rule: the cause of two pieces at a place, if the rule speaks of such pieces.
@@ -33,7 +34,7 @@ pub(super) fn cause(
         _ => {}
     }
     if left.trim().is_empty() || right.trim().is_empty() {
-        return one_sided(context, &key);
+        return one_sided(context, &key, &[left, right].concat());
     }
     let rules: &[Rule] = &[
         uuid,
@@ -45,6 +46,7 @@ pub(super) fn cause(
         digest,
         seconds,
         jobs,
+        dotted_date,
         versions,
         machine_and_user,
         drawn,
@@ -63,8 +65,10 @@ pub(super) fn cause(
         })
 }
 
-fn one_sided(context: &Context<'_>, key: &Key) -> Cause {
-    if let Some(cause) = environment::cause(&key.name).filter(|_| !key.is_empty()) {
+fn one_sided(context: &Context<'_>, key: &Key, text: &str) -> Cause {
+    if cpu::is_list(context, text) {
+        Cause::Environment
+    } else if let Some(cause) = environment::cause(&key.name).filter(|_| !key.is_empty()) {
         cause
     } else if context.environment {
         Cause::Environment
@@ -268,6 +272,33 @@ fn seconds(_: &Context<'_>, key: &Key, left: &str, right: &str) -> Option<Cause>
     (sure || named).then_some(Cause::Timestamp)
 }
 
+/// `2026.11.25`: a date where the words before it say so, and a version elsewhere.
+fn dotted_date(_: &Context<'_>, key: &Key, left: &str, right: &str) -> Option<Cause> {
+    const SAID: &[&str] = &[
+        "date",
+        "on",
+        "built",
+        "build",
+        "generated",
+        "updated",
+        "compiled",
+        "created",
+        "modified",
+    ];
+    let date = |text: &str| {
+        let parts: Vec<&str> = text.split('.').collect();
+        let number = |at: usize, length: usize, range: std::ops::RangeInclusive<u16>| {
+            parts[at].len() == length && parts[at].parse().is_ok_and(|n| range.contains(&n))
+        };
+        parts.len() == 3
+            && number(0, 4, 1990..=2100)
+            && number(1, 2, 1..=12)
+            && number(2, 2, 1..=31)
+    };
+    (date(left) && date(right) && key.near(SAID, 2) && !key.near(&["version"], 2))
+        .then_some(Cause::Timestamp)
+}
+
 /// How many did the work.
 fn jobs(_: &Context<'_>, key: &Key, left: &str, right: &str) -> Option<Cause> {
     let count = |text: &str| {
@@ -360,6 +391,16 @@ fn machine_and_user(context: &Context<'_>, key: &Key, left: &str, right: &str) -
         return None;
     }
     let lettered = |word: &str| word.chars().any(char::is_alphabetic);
+    // `atoi@GLIBC_2.2.5` is a symbol of a library and its version.
+    let symbol = |text: &str| {
+        let name = text.trim_start_matches('@').split('_').next().unwrap_or("");
+        text.contains('_') && !name.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase())
+    };
+    let of_symbol = (context.before.ends_with('@') && (symbol(left) || symbol(right)))
+        || (context.after.starts_with('@') && symbol(context.after));
+    if of_symbol {
+        return None;
+    }
     // user@host
     let before_at = context
         .before
@@ -410,6 +451,13 @@ fn machine_and_user(context: &Context<'_>, key: &Key, left: &str, right: &str) -
     {
         return Some(Cause::Hostname);
     }
+    // A sentence that greets says less: what follows has to look like a machine's name.
+    let machine = |word: &str| {
+        lettered(word) && word.contains('-') && word.bytes().any(|b| b.is_ascii_digit())
+    };
+    if key.is_empty() && machine(left) && machine(right) && key.ends_with(&["welcome", "to"]) {
+        return Some(Cause::Hostname);
+    }
     let user = key.has(&[
         "user",
         "username",
@@ -442,6 +490,7 @@ fn machine_and_user(context: &Context<'_>, key: &Key, left: &str, right: &str) -
     let by_user = [
         &["built", "by"][..],
         &["compiled", "by"],
+        &["compile", "by"],
         &["packaged", "by"],
         &["uploaded", "by"],
         &["modified", "by"],
@@ -454,71 +503,6 @@ fn machine_and_user(context: &Context<'_>, key: &Key, left: &str, right: &str) -
         && lettered(right)
         && by_user.iter().any(|p| key.ends_with(p)))
     .then_some(Cause::Username)
-}
-
-/// Random identifiers.
-fn drawn(_: &Context<'_>, key: &Key, left: &str, right: &str) -> Option<Cause> {
-    let both = |test: fn(&str) -> bool| test(left) && test(right);
-    const IDS: &[&str] = &[
-        "id",
-        "nonce",
-        "salt",
-        "seed",
-        "random",
-        "token",
-        "session",
-        "secret",
-        "cookie",
-        "rand",
-        "password",
-        "instance",
-        "pid",
-        "rnd",
-        "entropy",
-        "challenge",
-        "iv",
-        "password",
-    ];
-    let hex_or_number = |text: &str| {
-        text.len() >= 2
-            && text.bytes().all(|b| b.is_ascii_hexdigit())
-            && text.bytes().any(|b| b.is_ascii_digit())
-    };
-    let long = |text: &str| {
-        text.len() >= 6
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"-_+/.".contains(&b))
-            && text.bytes().any(|b| b.is_ascii_digit())
-            && !version::is_version(text)
-    };
-    let seeded = key.has(&["seed", "nonce", "salt", "random", "rand", "pid", "rnd"]);
-    if both(random::is_opaque) && left.len().abs_diff(right.len()) <= 8
-        || both(random::is_address)
-        || path::is_temporary(left, right)
-        || (seeded && !key.loose && both(hex_or_number))
-        || (key.has(IDS) && !key.loose && both(long))
-    {
-        return Some(Cause::RandomId);
-    }
-    // A random piece of a longer word: `name-9f86d081884c7d65.js`.
-    let (from, to) = super::differing(left, right);
-    if left.len() == right.len() && left.is_ascii() && right.is_ascii() {
-        let piece = |text: &str| {
-            let from = text[..from]
-                .rfind(|c: char| !c.is_ascii_alphanumeric())
-                .map_or(0, |at| at + 1);
-            let to = text[to..]
-                .find(|c: char| !c.is_ascii_alphanumeric())
-                .map_or(text.len(), |n| to + n);
-            text[from..to].to_owned()
-        };
-        let (a, b) = (piece(left), piece(right));
-        if random::is_opaque(&a) && random::is_opaque(&b) {
-            return Some(Cause::RandomId);
-        }
-    }
-    None
 }
 
 /// How long something took.

@@ -9,6 +9,8 @@
 mod align;
 mod classify;
 mod context;
+mod cpu;
+mod drawn;
 pub(crate) mod environment;
 mod locale;
 mod moment;

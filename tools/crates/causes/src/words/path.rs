@@ -132,7 +132,12 @@ pub(super) fn cause(left: &str, right: &str) -> Option<Cause> {
     // The name of a temporary file alone.
     if end == 0 && middle_l.len() == 1 && middle_r.len() == 1 {
         let (a, b) = (middle_l[0], middle_r[0]);
-        if (random::is_temporary_name(a) && random::is_temporary_name(b))
+        let temporary = matches!(
+            l[..start],
+            ["tmp"] | ["var" | "private", "tmp"] | ["dev", "shm"]
+        );
+        if (temporary && random::is_name_with_pid(a, b))
+            || (random::is_temporary_name(a) && random::is_temporary_name(b))
             || random::is_drawn_name(a, b)
         {
             return Some(Cause::RandomId);

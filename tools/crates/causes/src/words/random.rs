@@ -136,6 +136,19 @@ pub(super) fn is_drawn_name(left: &str, right: &str) -> bool {
     a != left && mixed(&a) && mixed(&b)
 }
 
+/// Names in a folder for temporary files that hold the number of a process: `build.12345.o`.
+pub(super) fn is_name_with_pid(left: &str, right: &str) -> bool {
+    let (from, _) = super::differing(left, right);
+    let split = |name: &str| -> Option<(String, String)> {
+        let at = name.get(..from)?.rfind(|c: char| !c.is_ascii_digit())? + 1;
+        let digits = name[at..].bytes().take_while(u8::is_ascii_digit).count();
+        let bordered = name[..at].ends_with(['.', '-', '_']);
+        ((2..=7).contains(&digits) && bordered)
+            .then(|| (name[..at].to_owned(), name[at + digits..].to_owned()))
+    };
+    split(left).is_some_and(|parts| Some(parts) == split(right))
+}
+
 /// `0x7f3c2a1b4d50`: where something lay in memory.
 pub(super) fn is_address(text: &str) -> bool {
     text.strip_prefix("0x").is_some_and(|digits| {
@@ -194,6 +207,8 @@ mod tests {
         }
         assert!(is_drawn_name("build-Xa3f9Q.d", "build-pQ81zB.d"));
         assert!(!is_drawn_name("build-debug1.d", "build-releas.d"));
+        assert!(is_name_with_pid("build.12345.o", "build.9991.o"));
+        assert!(!is_name_with_pid("build.c", "build.d") && !is_name_with_pid("a12", "a13"));
         assert!(is_address("0x7f3c2a1b4d50") && !is_address("0x1f"));
     }
 }

@@ -70,21 +70,34 @@ pub(super) fn random_section_names(l: &Elf, r: &Elf) -> Option<String> {
 
 /// The same source files or functions of other files, linked in another order.
 pub(super) fn link_order(l: &Elf, r: &Elf) -> Option<String> {
-    let sorted = |files: &[&[u8]]| {
-        let mut files: Vec<Vec<u8>> = files.iter().map(|f| f.to_vec()).collect();
+    // The linker names what it adds itself now first, now last.
+    let own = |name: &[u8]| {
+        let starts = ["crt", "Scrt", "gcrt", "Mcrt", "rcrt"];
+        name.is_empty()
+            || starts
+                .iter()
+                .any(|start| name.starts_with(start.as_bytes()))
+    };
+    let of = |elf: &Elf<'_>| -> Vec<Vec<u8>> {
+        let files = elf.files.iter().filter(|name| !own(name));
+        files.map(|name| name.to_vec()).collect()
+    };
+    let (left, right) = (of(l), of(r));
+    let sorted = |files: &[Vec<u8>]| {
+        let mut files: Vec<Vec<u8>> = files.to_vec();
         files.sort_unstable();
         files
     };
-    if l.files == r.files || sorted(&l.files) != sorted(&r.files) {
+    if left == right || sorted(&left) != sorted(&right) {
         return None;
     }
-    let i = l.files.iter().zip(&r.files).position(|(a, b)| a != b)?;
+    let i = left.iter().zip(&right).position(|(a, b)| a != b)?;
     Some(format!(
         "the same {} object files are linked in another order: number {} is {} here and {} there",
-        l.files.len(),
+        left.len(),
         i + 1,
-        String::from_utf8_lossy(l.files[i]),
-        String::from_utf8_lossy(r.files[i])
+        String::from_utf8_lossy(&left[i]),
+        String::from_utf8_lossy(&right[i])
     ))
 }
 
@@ -119,7 +132,10 @@ pub(super) fn function_order(l: &Elf, r: &Elf) -> Option<(Cause, String)> {
 }
 
 /// A number of seconds since 1970, if it is the only thing that differs.
-pub(super) fn moment(left: &[u8], right: &[u8]) -> Option<String> {
+///
+/// In code a number has to differ by more than one byte: a small operand that changed, together
+/// with the instruction behind it, looks like a moment too.
+pub(super) fn moment(left: &[u8], right: &[u8], is_code: bool) -> Option<String> {
     if left.len() != right.len() {
         return None;
     }
@@ -146,6 +162,9 @@ pub(super) fn moment(left: &[u8], right: &[u8]) -> Option<String> {
     let (a, b) = (wide(left), wide(right));
     if a.len() >= 4 && b.len() >= 4 && cause_of(&a, &b) == Cause::Timestamp {
         return Some(format!("{a:?} → {b:?}"));
+    }
+    if is_code && differing.len() < 2 {
+        return None;
     }
     // The number itself: the highest of its bytes is the same on both sides.
     (first.saturating_sub(2)..=first).find_map(|at| {

@@ -317,7 +317,7 @@ fn program(
         };
         let told = strings.iter().any(|(d, _)| std::ptr::eq(*d, section));
         if !told {
-            if let Some(evidence) = code::moment(a, b) {
+            if let Some(evidence) = code::moment(a, b, section.role == Role::Code) {
                 seen.add(Cause::Timestamp, section.place(), evidence);
             }
         }
@@ -402,7 +402,7 @@ fn program(
         let timed = !moved
             && section
                 .both()
-                .is_some_and(|(a, b)| code::moment(a, b).is_some());
+                .is_some_and(|(a, b)| code::moment(a, b, section.role == Role::Code).is_some());
         let follows = moves && (section.role == Role::Data || !section.moved());
         let copied = section.both().is_some_and(|(a, b)| {
             let pairs = strings.iter().flat_map(|(_, d)| &d.pairs);

@@ -1,0 +1,124 @@
+//! What was drawn at random, by its shape or by what stands around it.
+
+use super::context::{Context, Key};
+use super::{path, random, version};
+use crate::Cause;
+
+/// Random identifiers.
+pub(super) fn drawn(context: &Context<'_>, key: &Key, left: &str, right: &str) -> Option<Cause> {
+    let both = |test: fn(&str) -> bool| test(left) && test(right);
+    const IDS: &[&str] = &[
+        "id",
+        "nonce",
+        "salt",
+        "seed",
+        "random",
+        "token",
+        "session",
+        "secret",
+        "cookie",
+        "rand",
+        "password",
+        "instance",
+        "pid",
+        "rnd",
+        "entropy",
+        "challenge",
+        "iv",
+        "password",
+    ];
+    let hex_or_number = |text: &str| {
+        text.len() >= 2
+            && text.bytes().all(|b| b.is_ascii_hexdigit())
+            && text.bytes().any(|b| b.is_ascii_digit())
+    };
+    let long = |text: &str| {
+        text.len() >= 6
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_+/.".contains(&b))
+            && text.bytes().any(|b| b.is_ascii_digit())
+            && !version::is_version(text)
+    };
+    let process = pid(context, key, left) && pid(context, key, right);
+    if process || (port(context, left) && port(context, right)) {
+        return Some(Cause::RandomId);
+    }
+    let seeded = key.has(&["seed", "nonce", "salt", "random", "rand", "pid", "rnd"]);
+    if both(random::is_opaque) && left.len().abs_diff(right.len()) <= 8
+        || both(random::is_address)
+        || path::is_temporary(left, right)
+        || (seeded && !key.loose && both(hex_or_number))
+        || (key.has(IDS) && !key.loose && both(long))
+    {
+        return Some(Cause::RandomId);
+    }
+    // `url(#p3f2a9c1b7d)`: what an identifier that was drawn is referred to by.
+    let refers = ["url(", "href=\"", "href='"]
+        .iter()
+        .any(|start| context.before.ends_with(start));
+    if let (true, Some(a), Some(b)) = (refers, left.strip_prefix('#'), right.strip_prefix('#')) {
+        if long(a) && long(b) && a.len() == b.len() {
+            return Some(Cause::RandomId);
+        }
+    }
+    // A random piece of a longer word: `name-9f86d081884c7d65.js`.
+    let (from, to) = super::differing(left, right);
+    if left.len() == right.len() && left.is_ascii() && right.is_ascii() {
+        let piece = |text: &str| {
+            let from = text[..from]
+                .rfind(|c: char| !c.is_ascii_alphanumeric())
+                .map_or(0, |at| at + 1);
+            let to = text[to..]
+                .find(|c: char| !c.is_ascii_alphanumeric())
+                .map_or(text.len(), |n| to + n);
+            text[from..to].to_owned()
+        };
+        let (a, b) = (piece(left), piece(right));
+        let asset = is_asset(left) && is_asset(right) && is_short_hash(&a) && is_short_hash(&b);
+        if asset || (random::is_opaque(&a) && random::is_opaque(&b)) {
+            return Some(Cause::RandomId);
+        }
+    }
+    None
+}
+
+/// The number of a process: `pid 4711`, and `sshd[4711]:` as the system log has it.
+fn pid(context: &Context<'_>, key: &Key, text: &str) -> bool {
+    let number = (2..=7).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+    let logged = context.after.starts_with("]:")
+        && context
+            .before
+            .strip_suffix('[')
+            .is_some_and(|name| name.ends_with(|c: char| c.is_ascii_alphabetic() || c == ')'));
+    number && (key.ends_with(&["pid"]) || key.ends_with(&["process", "id"]) || logged)
+}
+
+/// A port that the system chose for a server which asked for any (Linux: 32768 to 60999).
+fn port(context: &Context<'_>, text: &str) -> bool {
+    let of_host = context.before.strip_suffix(':').is_some_and(|host| {
+        ["localhost", "127.0.0.1", "0.0.0.0", "[::1]", "[::]"]
+            .iter()
+            .any(|name| host.ends_with(name))
+    });
+    let number = text.len() == 5 && text.parse::<u16>().is_ok_and(|port| port >= 32_768);
+    number && of_host
+}
+
+/// Whether a path names a file of a web page, whose name a packer has put a hash into.
+fn is_asset(path: &str) -> bool {
+    const ENDS: &[&str] = &[
+        ".js", ".mjs", ".css", ".map", ".svg", ".png", ".jpg", ".woff2", ".woff", ".wasm", ".html",
+    ];
+    ENDS.iter().any(|end| path.ends_with(end))
+}
+
+/// Eight to fifteen hexadecimal digits, as packers use; a word has no digits, a date no letters.
+fn is_short_hash(piece: &str) -> bool {
+    (8..16).contains(&piece.len())
+        && piece
+            .bytes()
+            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+        && piece.bytes().any(|b| b.is_ascii_digit())
+        && piece.bytes().any(|b| b.is_ascii_alphabetic())
+}
