@@ -205,6 +205,18 @@ pub(super) fn explain(left: &str, right: &str) -> Pair {
         longer,
     };
     let (l, r) = middle(left, right, 0);
+    // Another function of a library, whatever the versions behind their names: `atoi@GLIBC_2.2.5`.
+    let symbol = |text: &'_ str| Some(text.split_once('@')?.0.to_owned());
+    if let (Some(a), Some(b), true, true) = (
+        symbol(left),
+        symbol(right),
+        is_versioned(left),
+        is_versioned(right),
+    ) {
+        if a != b {
+            return pair(Cause::SourceChange, left, right);
+        }
+    }
     // What is drawn at random is drawn anew: nobody puts letters into it. Go keeps all short strings of
     // a program in one, which looks like it.
     let is_inserted = longer != 0 && start + end == left.len().min(right.len());
@@ -250,6 +262,19 @@ pub(super) fn explain(left: &str, right: &str) -> Pair {
         }
     }
     pair(Cause::SourceChange, l, r)
+}
+
+/// A symbol with the version of its library: `atoi@GLIBC_2.2.5`.
+fn is_versioned(text: &str) -> bool {
+    text.split_once('@').is_some_and(|(symbol, version)| {
+        let version = version.trim_start_matches('@');
+        let plain = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        !symbol.is_empty()
+            && plain(symbol)
+            && version.split_once('_').is_some_and(|(name, _)| {
+                !name.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase())
+            })
+    })
 }
 
 /// The cause of two words, in a file that a compiler made.

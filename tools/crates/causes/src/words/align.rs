@@ -70,12 +70,8 @@ pub(crate) fn changes<'a>(context: &Context<'_>, left: &'a str, right: &'a str) 
         return changes;
     }
     let (l, r) = (tokens(left), tokens(right));
-    if order::is_reordered(left, right, &l, &r) {
-        return vec![Change {
-            cause: Cause::HashOrder,
-            left,
-            right,
-        }];
+    if let Some(cause) = order::cause(left, right, &l, &r) {
+        return vec![Change { cause, left, right }];
     }
     let mut changes: Vec<Change<'a>> = Vec::new();
     for (a, b) in gaps(&l, &r) {

@@ -123,7 +123,12 @@ fn language(_: &Context<'_>, key: &Key, left: &str, right: &str) -> Option<Cause
 }
 
 fn zone(_: &Context<'_>, key: &Key, left: &str, right: &str) -> Option<Cause> {
-    let zones = is_zone(left) && is_zone(right);
+    // Also as the target of a link: `/usr/share/zoneinfo/Etc/UTC`.
+    let name = |word: &'_ str| -> String {
+        let name = word.rsplit_once("zoneinfo/").map_or(word, |(_, name)| name);
+        name.to_owned()
+    };
+    let zones = is_zone(&name(left)) && is_zone(&name(right));
     let named = key.has(&["tz", "timezone", "tzname", "zone", "zoneinfo", "utcoffset"])
         || (key.has(&["time", "utc"]) && key.has(&["zone", "offset"]));
     let offset = |word: &str| {

@@ -58,7 +58,7 @@ pub(super) fn drawn(context: &Context<'_>, key: &Key, left: &str, right: &str) -
         .iter()
         .any(|start| context.before.ends_with(start));
     if let (true, Some(a), Some(b)) = (refers, left.strip_prefix('#'), right.strip_prefix('#')) {
-        if long(a) && long(b) && a.len() == b.len() {
+        if long(a) && long(b) && a.len() == b.len() && !a.contains(['.', '/']) {
             return Some(Cause::RandomId);
         }
     }
