@@ -166,6 +166,8 @@ struct Place {
     history: bool,
     /// Whether it is a signature.
     signed: bool,
+    /// The user in the config of an image, whom somebody chose: not the one who built.
+    chosen: bool,
     depth: usize,
 }
 
@@ -184,6 +186,7 @@ impl Place {
                     word.as_str(),
                     "signatures" | "signature" | "sig" | "base64signature"
                 ),
+            chosen: self.key == "config" && key == "User",
             key: key.to_owned(),
             depth: self.depth + 1,
         }
@@ -378,6 +381,7 @@ impl Walk {
             let cause = match cause {
                 Cause::SourceChange if place.history => Cause::History,
                 _ if locked => Cause::PackageChange,
+                _ if place.chosen => Cause::SourceChange,
                 cause => cause,
             };
             self.found(cause, at, l, r);

@@ -6,6 +6,9 @@ use crate::collect::Findings;
 use crate::words::is_version;
 use crate::{text, Cause, Comparison};
 
+/// What starts a package in the lock files of Cargo, Poetry and uv.
+const LOCKED: &str = "[[package]]";
+
 /// What a database says of one package.
 #[derive(Debug, PartialEq, Eq)]
 struct Package<'a> {
@@ -34,6 +37,17 @@ pub(crate) fn compare(name: &str, left: &[u8], right: &[u8]) -> Option<Compariso
         (dpkg(l)?, dpkg(r)?, "packages")
     } else if file == "installed" && (is_apk(l) || is_apk(r)) {
         (apk(l)?, apk(r)?, "packages")
+    } else if file.ends_with(".lock") && l.contains(LOCKED) && r.contains(LOCKED) {
+        let (a, b) = (locked(l)?, locked(r)?);
+        // What differs in packages of one version is no other version: the lines tell it.
+        let same = |(name, x): (&String, &Package<'_>)| {
+            b.get(name)
+                .is_none_or(|y| x.version != y.version || x.lines == y.lines)
+        };
+        if !a.iter().all(same) {
+            return None;
+        }
+        (a, b, "package-list")
     } else {
         (list(file, l)?, list(file, r)?, "package-list")
     };
@@ -189,6 +203,27 @@ fn apk(text: &str) -> Option<Packages<'_>> {
     read(text, ["P:", "V:", "A:"])
 }
 
+/// The packages of a lock file in TOML. What stands before the first one is no package.
+fn locked(text: &str) -> Option<Packages<'_>> {
+    let mut packages = Packages::new();
+    for block in text.split(LOCKED).skip(1) {
+        let lines: Vec<&str> = block
+            .lines()
+            .map(str::trim)
+            .filter(|l| !l.is_empty())
+            .collect();
+        let value = |key| Some(field(&lines, key)?.trim_matches('"'));
+        let mut name = value("name = ")?.to_owned();
+        // Several versions of one package.
+        while packages.contains_key(&name) {
+            name.push('+');
+        }
+        let version = value("version = ")?;
+        packages.insert(name, Package { version, lines });
+    }
+    Some(packages)
+}
+
 /// One package on each line, as `pip freeze`, `dpkg-query -W` and `rpm -qa` print them.
 fn list<'a>(file: &str, text: &'a str) -> Option<Packages<'a>> {
     let file = file.to_ascii_lowercase();
@@ -290,6 +325,26 @@ mod tests {
             [Cause::PackageChange]
         );
         assert_eq!(causes("debian/control", STATUS, &newer), []);
+    }
+
+    #[test]
+    fn lock_files() {
+        let one = |name: &str, version: &str, sum: &str| {
+            format!(
+                "[[package]]\nname = \"{name}\"\nversion = \"{version}\"\nchecksum = \"{sum}\"\n\n"
+            )
+        };
+        let file = |version: &str, sum: &str| {
+            format!(
+                "version = 3\n\n{}{}",
+                one("a", version, sum),
+                one("b", "2.0.0", "1f")
+            )
+        };
+        let left = file("1.2.3", "aa11");
+        let causes = |right: &str| causes("Cargo.lock", &left, right);
+        assert_eq!(causes(&file("1.2.4", "bb22")), [Cause::PackageChange]);
+        assert_eq!(causes(&file("1.2.3", "bb22")), []);
     }
 
     #[test]

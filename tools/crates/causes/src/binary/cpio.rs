@@ -215,10 +215,10 @@ fn files(seen: &mut Seen, l: &File<'_>, r: &File<'_>) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn file(name: &str, fields: &[(usize, u32)], data: &str) -> Vec<u8> {
+    pub(in crate::binary) fn file(name: &str, fields: &[(usize, u32)], data: &str) -> Vec<u8> {
         let mut values = [0u32; FIELDS];
         values[MODE] = 0o100_644;
         values[SIZE] = u32::try_from(data.len()).unwrap();
@@ -235,7 +235,7 @@ mod tests {
         bytes
     }
 
-    fn archive(files: &[Vec<u8>]) -> Vec<u8> {
+    pub(in crate::binary) fn archive(files: &[Vec<u8>]) -> Vec<u8> {
         [&files.concat()[..], &file("TRAILER!!!", &[], "")].concat()
     }
 

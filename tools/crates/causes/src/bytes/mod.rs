@@ -70,6 +70,34 @@ fn run(data: &[u8], at: usize) -> std::ops::Range<usize> {
     at - start..at + end
 }
 
+/// Bytes of a word among others.
+const ITEM: usize = 3;
+
+/// How many strings two files of one length hold, if they are the same ones in another order.
+fn reordered(left: &[u8], right: &[u8]) -> Option<usize> {
+    let strings = |data: &'_ [u8]| -> Vec<Vec<u8>> {
+        data.split(|b| !is_printable(*b))
+            .filter(|word| word.len() >= ITEM && word.iter().any(u8::is_ascii_alphabetic))
+            .map(<[u8]>::to_vec)
+            .collect()
+    };
+    let counts = |data: &[u8]| {
+        let mut counts = [0usize; 256];
+        data.iter().for_each(|b| counts[usize::from(*b)] += 1);
+        counts
+    };
+    if left.len() != right.len() || counts(left) != counts(right) {
+        return None;
+    }
+    let (mut a, mut b) = (strings(left), strings(right));
+    if a == b {
+        return None;
+    }
+    a.sort_unstable();
+    b.sort_unstable();
+    (a == b).then_some(a.len())
+}
+
 /// Bits of information in a byte, from how often each of the 256 occurs.
 fn entropy(data: &[u8]) -> f64 {
     let data = &data[..data.len().min(64 * 1024)];
@@ -123,6 +151,17 @@ impl Reader<'_> {
         self.more |= looked == RANGES;
         // More bytes on one side than what is explained accounts for.
         let rest = self.left.len() - i != self.right.len() - j && looked < RANGES;
+        if unexplained && !rest && self.findings.is_empty() && !self.more {
+            if let Some(count) = reordered(self.left, self.right) {
+                let at = first.unwrap_or(i);
+                self.findings.add(
+                    Cause::HashOrder,
+                    || format!("offset {at:#x}"),
+                    || format!("the same {count} strings in another order"),
+                );
+                return;
+            }
+        }
         if unexplained || rest {
             if rest && first.is_none() {
                 self.show(i, j);
@@ -353,6 +392,13 @@ mod tests {
                 b"\0Nov 26 2026\0\x0011:15:13\0"
             ),
             [Cause::Timestamp]
+        );
+        assert_eq!(
+            pair(
+                b"\x8c\x05alpha\x94\x8c\x04beta\x94",
+                b"\x8c\x04beta\x94\x8c\x05alpha\x94"
+            ),
+            [Cause::HashOrder]
         );
         assert_eq!(pair(&[1], &[2]), [Cause::Unexplained]);
         assert_eq!(pair(&[1], &[1, 1, 1]), [Cause::Unexplained]);

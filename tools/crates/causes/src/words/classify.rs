@@ -38,6 +38,7 @@ pub(super) fn cause(
     }
     let rules: &[Rule] = &[
         uuid,
+        owner,
         of_variable,
         language,
         zone,
@@ -564,18 +565,32 @@ fn duration(context: &Context<'_>, key: &Key, left: &str, right: &str) -> Option
         .then_some(Cause::Timestamp)
 }
 
-/// `-rw-r--r--`, as `ls -l` prints it.
+/// Whether these are the letters of a mode, as `ls -l` prints them: `-rw-r--r--`.
+fn is_mode(text: &str) -> bool {
+    let text = text.strip_suffix(['+', '.', '@']).unwrap_or(text);
+    text.len() == 10
+        && text.bytes().next().is_some_and(|b| b"-dlbcps".contains(&b))
+        && text.bytes().skip(1).all(|b| b"rwxsStT-".contains(&b))
+}
+
+/// The owner in a line of `ls -l` (mode, links, user, group) or `tar -tv` (mode, user/group).
+fn owner(context: &Context<'_>, _: &Key, left: &str, right: &str) -> Option<Cause> {
+    let mut fields = context.before.split_whitespace();
+    let listed = fields.next().is_some_and(is_mode) && context.before.ends_with(' ');
+    let rest: Vec<&str> = fields.collect();
+    let number = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    let of_ls = matches!(rest[..], [links] | [links, _] if number(links));
+    let of_tar = rest.is_empty() && left.contains('/') && right.contains('/');
+    (listed && (of_ls || of_tar)).then_some(Cause::Owner)
+}
+
+/// `-rw-r--r--`, or a umask by its name.
 fn mode(_: &Context<'_>, key: &Key, left: &str, right: &str) -> Option<Cause> {
-    let letters = |text: &str| {
-        text.len() == 10
-            && text.bytes().next().is_some_and(|b| b"-dlbcps".contains(&b))
-            && text.bytes().skip(1).all(|b| b"rwxsStT-".contains(&b))
-    };
     let octal = |text: &str| {
         (3..=5).contains(&text.len()) && text.bytes().all(|b| (b'0'..=b'7').contains(&b))
     };
     let named = key.has(&["umask"]) && octal(left) && octal(right);
-    ((letters(left) && letters(right)) || named).then_some(Cause::Mode)
+    ((is_mode(left) && is_mode(right)) || named).then_some(Cause::Mode)
 }
 
 /// The year of a copyright notice.

@@ -55,8 +55,10 @@ pub(super) fn is_opaque(text: &str) -> bool {
     {
         return false;
     }
+    // Digits alone are a number, and most often the fraction of one.
     if is_hex(text) {
-        return text.bytes().any(|b| b.is_ascii_digit());
+        return text.bytes().any(|b| b.is_ascii_digit())
+            && text.bytes().any(|b| b.is_ascii_alphabetic());
     }
     // Paths and words that are joined.
     if text.matches(['/', '_', '-']).count() * 6 > text.len() {
@@ -184,6 +186,7 @@ mod tests {
             "some-long-name-with-12",
             "1234",
             "usr/lib/x86_64-linux-gnu",
+            "30000000000000004",
         ] {
             assert!(!is_opaque(text), "{text}");
         }
