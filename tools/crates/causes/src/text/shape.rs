@@ -72,6 +72,15 @@ fn is_of_build(line: &str) -> bool {
 /// columns of `ls -l`.
 fn is_of_file(line: &str) -> bool {
     let line = line.trim().trim_matches(['"', '\'', ',']);
+    // `name,sha256=…,120`, as the RECORD of a wheel has it.
+    let line = match line.split_once(',') {
+        Some((name, sums)) if sums.contains("sha256=") || sums == "," => name,
+        _ => line,
+    };
+    // Accounts and other records have fields between colons.
+    if line.matches(':').count() > 2 {
+        return false;
+    }
     let mut words = line.split_whitespace();
     let (first, last) = (words.next().unwrap_or(""), words.next_back());
     let name = last.unwrap_or(first);
@@ -99,12 +108,30 @@ fn is_sorted(lines: &[&str]) -> bool {
     lines.windows(2).all(|two| two[0] <= two[1])
 }
 
+/// A small letter without its accent: languages sort by that first.
+fn bare(c: char) -> char {
+    match c {
+        'à'..='å' | 'ā' | 'ă' | 'ą' => 'a',
+        'ç' | 'ć' | 'č' => 'c',
+        'è'..='ë' | 'ē' | 'ę' | 'ě' => 'e',
+        'ì'..='ï' => 'i',
+        'ñ' | 'ń' => 'n',
+        'ò'..='ö' | 'ø' | 'ő' => 'o',
+        'ś' | 'š' => 's',
+        'ù'..='ü' | 'ů' | 'ű' => 'u',
+        'ý' | 'ÿ' => 'y',
+        'ź' | 'ż' | 'ž' => 'z',
+        c => c,
+    }
+}
+
 /// Sorted as languages do it: marks and capitals do not count at first.
 fn is_collated(lines: &[&str]) -> bool {
     let key = |line: &str| -> String {
         line.chars()
             .filter(|c| c.is_alphanumeric())
             .flat_map(char::to_lowercase)
+            .map(bare)
             .collect()
     };
     lines.windows(2).all(|two| key(two[0]) <= key(two[1]))
@@ -159,6 +186,24 @@ mod tests {
             Cause::Parallelism
         );
         assert_eq!(cause(&["B", "a", "c"], &["a", "B", "c"]), Cause::Locale);
+        assert_eq!(
+            cause(&["Äpfel", "apple", "Zebra"], &["Zebra", "apple", "Äpfel"]),
+            Cause::Locale
+        );
+        assert_eq!(
+            cause(
+                &["x/b.py,sha256=aa,1", "x/a.py,sha256=bb,2"],
+                &["x/a.py,sha256=bb,2", "x/b.py,sha256=aa,1"]
+            ),
+            Cause::FileOrder
+        );
+        assert_eq!(
+            cause(
+                &["b:x:1:1::/:/bin/sh", "a:x:2:2::/:/bin/sh"],
+                &["a:x:2:2::/:/bin/sh", "b:x:1:1::/:/bin/sh"]
+            ),
+            Cause::HashOrder
+        );
         assert_eq!(without_step("[3/17] CC x.o"), "CC x.o");
         assert_eq!(without_step("[x] CC"), "[x] CC");
     }
