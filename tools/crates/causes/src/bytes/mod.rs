@@ -118,6 +118,22 @@ fn entropy(data: &[u8]) -> f64 {
 
 impl Reader<'_> {
     fn read(&mut self) {
+        // Before the letters of one string are taken for a number beside those of another.
+        if let Some(count) = reordered(self.left, self.right) {
+            let at = self
+                .left
+                .iter()
+                .zip(self.right)
+                .take_while(|(a, b)| a == b)
+                .count();
+            self.show(at, at);
+            self.findings.add(
+                Cause::HashOrder,
+                || format!("offset {at:#x}"),
+                || format!("the same {count} strings in another order"),
+            );
+            return;
+        }
         let (mut i, mut j) = (0, 0);
         let mut looked = 0;
         let mut first = None;
@@ -151,17 +167,6 @@ impl Reader<'_> {
         self.more |= looked == RANGES;
         // More bytes on one side than what is explained accounts for.
         let rest = self.left.len() - i != self.right.len() - j && looked < RANGES;
-        if unexplained && !rest && self.findings.is_empty() && !self.more {
-            if let Some(count) = reordered(self.left, self.right) {
-                let at = first.unwrap_or(i);
-                self.findings.add(
-                    Cause::HashOrder,
-                    || format!("offset {at:#x}"),
-                    || format!("the same {count} strings in another order"),
-                );
-                return;
-            }
-        }
         if unexplained || rest {
             if rest && first.is_none() {
                 self.show(i, j);

@@ -133,4 +133,44 @@ pub const CASES: &[Case] = &[
         "source-change",
         "mkdir in; echo \"colour = ${N/0/red}\" >in/settings.conf; touch -d @0 in in/settings.conf; tar -C in -cf in.tar settings.conf; gzip -n in.tar; touch -d @0 in.tar.gz; ar rcD $OUT in.tar.gz",
     ),
+    case(
+        "tar with fractions of seconds",
+        "timestamp",
+        "echo x >f; touch -d @1700000000.${N}5 f; tar --format=posix --pax-option=delete=atime,delete=ctime --owner=0 --group=0 -cf $OUT f",
+    ),
+    case(
+        "tar with another link",
+        "build-path",
+        "home=(alice bob); ln -s /home/${home[N]}/out/bin/tool tool; touch -h -d @0 tool; tar --owner=0 --group=0 -cf $OUT tool",
+    ),
+    case(
+        "tar with a sparse file",
+        "archive-header",
+        "truncate -s 1M f; echo x >>f; touch -d @0 f; how=('' -S); tar ${how[N]} --owner=0 --group=0 -cf $OUT f",
+    ),
+    case(
+        "file system for the start, with times",
+        "timestamp",
+        "mkdir -p t/etc; echo x >t/etc/x; touch -d @170000000$N t/etc/x; touch -d @0 t t/etc; bsdtar --format newc --uid 0 --gid 0 -cf - -C t etc | gzip -n >$OUT",
+    ),
+    case(
+        "file system for the start, from another disk",
+        "archive-header",
+        "python3 -c 'import os; n = int(os.environ[\"N\"]); h = lambda name, ino, data: ((\"070701\" + \"\".join(\"%08x\" % v for v in [ino, 33188, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name) + 1, 0])).encode() + name + bytes(1)); pad = lambda b: b + bytes(-len(b) % 4); open(os.environ[\"OUT\"], \"wb\").write(pad(h(b\"init\", 1234 + 77 * n, b\"#!/bin/sh\")) + pad(b\"#!/bin/sh\") + pad(h(b\"TRAILER!!!\", 0, b\"\")))'",
+    ),
+    case(
+        "jar with the name of the user",
+        "username",
+        "user=(jenkins kim); printf 'Built-By: %s\nImplementation-Version: 1.2\n' ${user[N]} >m; echo x >R; jar --create --file $OUT.jar --manifest m --date=2024-05-06T07:08:10Z R; mv $OUT.jar $OUT",
+    ),
+    case(
+        "classes for another release",
+        "toolchain-version",
+        "release=(17 21); echo 'class M { int f(int a) { return a + 1; } }' >M.java; javac --release ${release[N]} M.java 2>/dev/null; jar --create --file $OUT.jar --date=2024-05-06T07:08:10Z M.class; mv $OUT.jar $OUT",
+    ),
+    case(
+        "wheel with times",
+        "timestamp",
+        "python3 -c 'import zipfile, os; z = zipfile.ZipFile(os.environ[\"OUT\"], \"w\"); [z.writestr(zipfile.ZipInfo(f, (2026, 11, 25, 10, 11, 2 + 2 * int(os.environ[\"N\"]))), \"Name: x\") for f in (\"x/__init__.py\", \"x-1.dist-info/METADATA\")]'",
+    ),
 ];

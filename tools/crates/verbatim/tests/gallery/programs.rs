@@ -91,4 +91,42 @@ pub const CASES: &[Case] = &[
         "source-change",
         "echo \"class M { String s = \\\"colour ${N/0/red}\\\"; }\" >M.java; javac M.java; mv M.class $OUT",
     ),
+    case(
+        "a small number in a static library",
+        "source-change",
+        "echo 'int a(int x){return x*3;}' >a.c; echo \"int b(int x){return x+$((17 + 40 * N));}\" >b.c; gcc -c a.c b.c; ar rcD $OUT a.o b.o",
+    ),
+    case(
+        "C program on another level of optimisation",
+        "source-change",
+        "echo 'int g(int a){return a*7+3;} int main(int c,char**v){int s=0;for(int i=0;i<c;i++)s+=g(i)*v[i][0];return s;}' >m.c; gcc -O$((2 * N)) -o $OUT m.c",
+    )
+    .follows(&["build-id", "debug-info"]),
+    case(
+        "C program of another commit",
+        "source-change",
+        "commit=(4f2a9c1b7d44e0aa91b2c3d4e5f60718293a4b5c 9be01c22aa10ffee0011223344556677889900aa); echo '#include <stdio.h>\nint main(void){puts(\"version 1.2 commit \" COMMIT);}' >m.c; gcc -DCOMMIT=\"\\\"${commit[N]}\\\"\" -o $OUT m.c",
+    )
+    .follows(&["build-id"]),
+    case(
+        "C program with the folder of its libraries",
+        "build-path",
+        "home=(alice bob); echo 'int main(void){return 0;}' >m.c; gcc -Wl,--build-id=none -Wl,-rpath,/home/${home[N]}/w/lib -o $OUT m.c",
+    ),
+    case(
+        "C program without its debug information",
+        "debug-info",
+        "echo 'int main(void){return 0;}' >m.c; gcc -g -o $OUT m.c; [ $N = 0 ] || strip -g $OUT",
+    )
+    .follows(&["build-id"]),
+    case(
+        "kernel module for another kernel",
+        "kernel-version",
+        "kernel=(6.1.0-18-amd64 6.1.0-20-amd64); echo \"static const char v[] __attribute__((section(\\\".modinfo\\\"),used)) = \\\"vermagic=${kernel[N]} SMP preempt mod_unload \\\"; int f(void){return 0;}\" >m.c; gcc -c -o $OUT m.c",
+    ),
+    case(
+        "a pickled set",
+        "hash-order",
+        "PYTHONHASHSEED=$((7 * N + 1)) python3 -c 'import pickle, os; pickle.dump({\"tags\": {\"alpha\", \"beta\", \"gamma\", \"delta\"}}, open(os.environ[\"OUT\"], \"wb\"))'",
+    ),
 ];

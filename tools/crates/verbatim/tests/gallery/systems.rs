@@ -65,4 +65,19 @@ pub const CASES: &[Case] = &[
         "mode",
         "mkdir $OUT; echo x >$OUT/run; chmod 7$((5 - N))5 $OUT/run",
     ),
+    case(
+        "accounts in another order",
+        "hash-order",
+        "mkdir -p $OUT/etc; order=('a b c' 'c a b'); for user in ${order[N]}; do echo \"$user:x:99:99::/:/bin/false\"; done >$OUT/etc/passwd",
+    ),
+    case(
+        "a key that was made anew",
+        "random-id",
+        "mkdir -p $OUT/etc; openssl genpkey -algorithm ed25519 -out $OUT/etc/key.pem 2>/dev/null",
+    ),
+    case(
+        "bytecode in a folder",
+        "timestamp",
+        "mkdir -p $OUT/usr/lib/python3/__pycache__; echo x=1 >m.py; touch -d @170000000$N m.py; python3 -c 'import py_compile, os; py_compile.compile(\"m.py\", os.environ[\"OUT\"] + \"/usr/lib/python3/__pycache__/m.cpython-314.pyc\", dfile=\"/usr/lib/python3/m.py\")'",
+    ),
 ];

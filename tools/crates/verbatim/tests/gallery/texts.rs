@@ -123,4 +123,24 @@ pub const CASES: &[Case] = &[
         "signature",
         "python3 -c 'import base64, random, os; random.seed(int(os.environ[\"N\"])); print(\"-----BEGIN PGP SIGNATURE-----\\n\\n\" + base64.b64encode(b\"\\x89\\x01\" + random.randbytes(88)).decode() + \"\\n-----END PGP SIGNATURE-----\")' >$OUT",
     ),
+    case(
+        "a log of three hundred lines",
+        "timestamp",
+        "for i in $(seq 300); do printf '%(%Y-%m-%d %H:%M:%S)T,%03d INFO [main] org.example.Step - step %d done\n' $((1764065472 + 80000 * N + i * (3 + N))) $((i * 7 % 1000)) $i; done >$OUT",
+    ),
+    case(
+        "a page of two megabytes on one line",
+        "timestamp",
+        "{ printf '!function(){'; seq -f 'function f%.0f(a,b){return a*7+b[1]}' 60000 | tr -d '\n'; printf 'var BUILD={time:\"2026-11-2%dT10:11:12Z\",v:\"1.2.3\"}}();' $((5 + N)); } >$OUT",
+    ),
+    case(
+        "names of files found in a Makefile",
+        "file-order",
+        "order=('src/b.c src/net/a.c src/main.c' 'src/main.c src/b.c src/net/a.c'); printf 'SRCS = %s\nall: x\n' \"${order[N]}\" >$OUT",
+    ),
+    case(
+        "output of a build with several jobs",
+        "parallelism",
+        "order=('a b c d' 'b d a c'); i=0; for f in ${order[N]}; do i=$((i + 1)); echo \"[$i/4] CC $f.o\"; done >$OUT",
+    ),
 ];
