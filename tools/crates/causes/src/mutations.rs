@@ -111,4 +111,10 @@ fn long_files_are_read_to_the_end() {
             .collect()
     };
     compare("a", &noise(7), &noise(11));
+    // A long line of which each word differs, and packages that are all called alike.
+    let words = |side: char| -> String { (0..100_000).map(|n| format!("{side}{n} ")).collect() };
+    compare("a", words('a').as_bytes(), words('b').as_bytes());
+    let packages = "Package: a\nVersion: 1\n\n".repeat(20_000);
+    let more = format!("{packages}Package: b\nVersion: 1\n");
+    compare("var/lib/dpkg/status", packages.as_bytes(), more.as_bytes());
 }

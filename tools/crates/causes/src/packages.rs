@@ -1,6 +1,6 @@
 //! Databases and lists of installed packages: dpkg, opkg, apk, and lists of names and versions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::collect::Findings;
 use crate::words::is_version;
@@ -174,6 +174,7 @@ fn field<'a>(lines: &[&'a str], start: &str) -> Option<&'a str> {
 
 fn read<'a>(text: &'a str, keys: [&str; 3]) -> Option<Packages<'a>> {
     let mut packages = Packages::new();
+    let mut times: HashMap<String, usize> = HashMap::new();
     for lines in paragraphs(text) {
         let name = field(&lines, keys[0])?;
         let mut name = match field(&lines, keys[2]) {
@@ -181,8 +182,10 @@ fn read<'a>(text: &'a str, keys: [&str; 3]) -> Option<Packages<'a>> {
             _ => name.to_owned(),
         };
         // Several versions of one package, as in an index.
-        while packages.contains_key(&name) {
-            name.push('+');
+        let n = times.entry(name.clone()).or_default();
+        *n += 1;
+        if *n > 1 {
+            name.push_str(&format!(" ({n})"));
         }
         packages.insert(
             name,

@@ -19,7 +19,7 @@ impl<'a> Class<'a> {
         let word = |data: &[u8], at: usize| -> Option<u16> {
             Some(u16::from_be_bytes(data.get(at..at + 2)?.try_into().ok()?))
         };
-        let (major, count) = (word(rest, 2)?, word(rest, 4)?);
+        let (major, count) = (word(rest, 2)?, usize::from(word(rest, 4)?));
         // Java 1.1 is 45; a program for several processors has a small number here.
         (major >= 45).then_some(())?;
         let mut rest = &rest[6..];

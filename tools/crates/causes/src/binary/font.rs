@@ -1,5 +1,7 @@
 //! TrueType and OpenType fonts: table by table.
 
+use std::collections::HashMap;
+
 use super::seen::Seen;
 use super::strings;
 use crate::{Cause, Comparison};
@@ -45,12 +47,12 @@ pub(super) fn compare(left: &[u8], right: &[u8]) -> Option<Comparison> {
             seen.add(Cause::SourceChange, "tables", evidence);
         }
     }
+    // Of several tables of one name, the first counts.
+    let on_right: HashMap<[u8; 4], &[u8]> = r.iter().rev().copied().collect();
     for (name, content) in &l {
-        let Some((_, other)) = r.iter().find(|(other, _)| other == name) else {
-            continue;
-        };
-        if content != other {
-            table(&mut seen, name, content, other);
+        match on_right.get(name) {
+            Some(other) if other != content => table(&mut seen, name, content, other),
+            _ => {}
         }
     }
     if seen.is_empty() {

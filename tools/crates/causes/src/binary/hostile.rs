@@ -2,6 +2,7 @@
 //! found nothing in.
 
 use super::{class, compare, cpio, font, gettext, macho, pdf, pe, png, rpm, sqlite};
+use crate::Cause;
 
 /// Numbers that are the same in every run (xorshift64).
 struct Numbers(u64);
@@ -37,6 +38,20 @@ fn elf(text: &str) -> Vec<u8> {
     section(1, 1, 2, 0x40, 0x40);
     section(9, 7, 2, 0x80, 0x40);
     section(28, 3, 0, 0xc0, 0x40);
+    data
+}
+
+/// A program whose compilers are told by these bytes.
+fn elf_with_comment(comment: &[u8]) -> Vec<u8> {
+    let mut data = elf("");
+    // Behind the names that are there, and in the header of the first section.
+    let (name, header) = (38, 0x140);
+    data[0xc0 + name..][..9].copy_from_slice(b".comment\0");
+    data[header..header + 4].copy_from_slice(&(name as u32).to_le_bytes());
+    let at = data.len() as u64;
+    data[header + 24..header + 32].copy_from_slice(&at.to_le_bytes());
+    data[header + 32..header + 40].copy_from_slice(&(comment.len() as u64).to_le_bytes());
+    data.extend_from_slice(comment);
     data
 }
 
@@ -188,4 +203,64 @@ fn files_that_repeat_themselves_are_read_to_the_end() {
         other[middle] ^= 1;
         compare("file", file, &other);
     }
+}
+
+#[test]
+fn what_is_sought_again_and_again_is_found_at_once() {
+    // Streams that are no streams, in front of the end of one.
+    let pdf = |last: &[u8]| [b"%PDF-1.4\n", &b"streamX".repeat(500_000)[..], last].concat();
+    compare("file", &pdf(b"endstream 1"), &pdf(b"endstream 2")).unwrap();
+    // Compilers of which each side has others.
+    let comment = |side: u8| -> Vec<u8> {
+        let strings = (0..60_000).map(|n| [&[side][..], format!("{n:06}\0").as_bytes()].concat());
+        elf_with_comment(&strings.collect::<Vec<_>>().concat())
+    };
+    let comparison = compare("file", &comment(b'a'), &comment(b'b')).unwrap();
+    assert_eq!(comparison.findings[0].cause, Cause::ToolchainVersion);
+    // As many tables as a font can have, with the names in another order.
+    let font = |backwards: bool| -> Vec<u8> {
+        let mut data = vec![0, 1, 0, 0, 0xff, 0xff, 0, 0, 0, 0, 0, 0];
+        for n in 0..0xffff_u32 {
+            let name = if backwards { 0xfffe - n } else { n };
+            data.extend(name.to_be_bytes());
+            data.extend([0; 12]);
+        }
+        data[12..16].copy_from_slice(b"head");
+        data
+    };
+    compare("file", &font(false), &font(true)).unwrap();
+}
+
+#[test]
+fn a_picture_without_pixels_takes_no_memory_for_its_width() {
+    let picture = |pixels: &[u8]| {
+        let mut data =
+            b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\xff\xff\xff\xff\0\0\0\x01\xff\x06\0\0\0....".to_vec();
+        data.extend((pixels.len() as u32).to_be_bytes());
+        data.extend_from_slice(b"IDAT");
+        data.extend_from_slice(pixels);
+        data.extend_from_slice(b"....");
+        data
+    };
+    // Two streams of no bytes.
+    let (one, other) = (
+        picture(b"\x78\x9c\x03\0\0\0\0\x01"),
+        picture(b"\x78\x01\x01\0\0\xff\xff\0\0\0\x01"),
+    );
+    let comparison = compare("file", &one, &other).unwrap();
+    assert_eq!(comparison.findings[0].cause, Cause::Compression);
+}
+
+#[test]
+fn a_class_may_end_its_constants_with_a_wide_one() {
+    // The last of 65,534 places takes two, of which the second is none.
+    let class = |last: u8| {
+        let mut data = b"\xca\xfe\xba\xbe\0\0\0\x41\xff\xff".to_vec();
+        data.extend([7, 0, 1].repeat(0xfffd));
+        data.extend([5, 0, 0, 0, 0, 0, 0, 0, last]);
+        data.extend([0; 14]);
+        data
+    };
+    let comparison = compare("file", &class(1), &class(2)).unwrap();
+    assert_eq!(comparison.format, "class");
 }

@@ -82,14 +82,14 @@ fn inflated(data: &[u8]) -> Vec<u8> {
     while let Some(at) = find(rest, b"stream") {
         let (head, tail) = rest.split_at(at + 6);
         let body = tail.strip_prefix(b"\r\n").or(tail.strip_prefix(b"\n"));
-        let end = find(tail, b"endstream");
-        let Some(end) = end else {
-            break;
-        };
         let Some(body) = body else {
             flat.extend_from_slice(head);
             rest = tail;
             continue;
+        };
+        // Sought only now, and once for each byte: what follows goes on behind it.
+        let Some(end) = find(tail, b"endstream") else {
+            break;
         };
         flat.extend_from_slice(&without_lengths(head));
         // A table of offsets may be a stream, too.

@@ -60,7 +60,8 @@ impl<'a> Png<'a> {
         // Interlaced pictures have more lines, shorter ones.
         let size = height.saturating_mul(length.saturating_add(1));
         let raw = inflate::zlib(&self.pixels, size.saturating_mul(2))?;
-        if interlace != 0 || length == 0 || raw.len() % (length + 1) != 0 {
+        // A picture without lines may claim to be as wide as it likes.
+        if interlace != 0 || length == 0 || raw.is_empty() || raw.len() % (length + 1) != 0 {
             return Some(raw);
         }
         Some(unfilter(&raw, length, bits.div_ceil(8)))

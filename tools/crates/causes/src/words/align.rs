@@ -77,8 +77,12 @@ pub(crate) fn changes<'a>(context: &Context<'_>, left: &'a str, right: &'a str) 
     for (a, b) in gaps(&l, &r) {
         let (at_l, to_l) = span(&l, &a, left.len());
         let (at_r, to_r) = span(&r, &b, right.len());
-        let before = [context.before, &left[..at_l]].concat();
-        let after = [&left[to_l..], context.after].concat();
+        // As much of a line as is read where lines are long.
+        let near_l = floor(left, at_l.saturating_sub(4 * WINDOW));
+        let near_r = floor(left, (to_l + 4 * WINDOW).min(left.len()));
+        let key = if near_l == 0 { context.before } else { "" };
+        let before = [key, &left[near_l..at_l]].concat();
+        let after = [&left[to_l..near_r], context.after].concat();
         let cause = classify::cause(
             &Context {
                 before: &before,
@@ -123,16 +127,21 @@ fn offset(line: &str, piece: &str) -> usize {
     (piece.as_ptr() as usize).saturating_sub(line.as_ptr() as usize)
 }
 
+/// The border of a character at a place, or the last one before it.
+fn floor(text: &str, mut at: usize) -> usize {
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
 /// What of two long lines is read: the difference and what stands around it.
 fn window<'a>(left: &'a str, right: &'a str) -> (&'a str, &'a str) {
     if left.len().max(right.len()) <= 4 * WINDOW {
         return (left, right);
     }
     let (start, end) = super::differing(left, right);
-    let mut from = start.saturating_sub(WINDOW);
-    while !left.is_char_boundary(from) {
-        from -= 1;
-    }
+    let from = floor(left, start.saturating_sub(WINDOW));
     let mut tail = (left.len() - end).saturating_sub(WINDOW);
     while !left.is_char_boundary(left.len() - tail) {
         tail -= 1;

@@ -196,7 +196,7 @@ fn tools(seen: &mut Seen, differing: &[Differing], strings: &[(&Differing, Diffe
             let only = |these: &[String], those: &[String]| {
                 let only: Vec<&str> = these
                     .iter()
-                    .filter(|name| !those.contains(name))
+                    .filter(|name| those.binary_search(name).is_err())
                     .map(String::as_str)
                     .collect();
                 shown(&only.join(", "))
