@@ -93,7 +93,7 @@ fn printed(data: &[u8]) -> bool {
     let mut styles = [None; 3];
     let (mut at, mut quoted) = (0, false);
     while at < data.len() {
-        let mark = [b':', b',', b'{'].iter().position(|m| *m == data[at]);
+        let mark = b":,{".iter().position(|m| *m == data[at]);
         match (quoted, data[at], mark) {
             (true, b'\\', _) => at += 1,
             (_, b'"', _) => quoted = !quoted,

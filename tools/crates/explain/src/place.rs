@@ -13,8 +13,10 @@ use crate::blob::Blob;
 /// general are left out: those paths also occur in archives that are no root file system.
 const RULES: &str = "account-backup,apt-cache,dnf-cache,font-cache,home-cache,host-identity,host-key,hostname,ldconfig-aux,logs,machine-id,other-package-cache,package-journal,random-seed,search-index,update-stamp";
 
-fn cause_of(rule: &str) -> Option<Cause> {
+fn cause_of(rule: &str, path: &[u8]) -> Option<Cause> {
     Some(match rule {
+        // Written from the network of the machine.
+        "hostname" if path.ends_with(b"/resolv.conf") => Cause::Environment,
         "machine-id" | "host-identity" => Cause::MachineId,
         "host-key" => Cause::HostKey,
         "hostname" => Cause::Hostname,
@@ -72,7 +74,7 @@ pub(crate) fn of_file(path: &[u8], left: &Blob, right: &Blob) -> Option<(Cause, 
     // One of them may be empty or clean already.
     let rule =
         rule(path, &EntryKind::File, left).or_else(|| rule(path, &EntryKind::File, right))?;
-    let cause = cause_of(rule)?;
+    let cause = cause_of(rule, path)?;
     // Lists of packages and names of hosts may be meant; then both say something plain.
     let evidence = match (cause, short_line(left), short_line(right)) {
         (Cause::MachineId | Cause::Hostname, Some(l), Some(r)) => format!("{l} → {r}"),
@@ -84,7 +86,7 @@ pub(crate) fn of_file(path: &[u8], left: &Blob, right: &Blob) -> Option<(Cause, 
 /// Why only one side has a file, if the path says so.
 pub(crate) fn of_lone(path: &[u8], kind: &EntryKind, content: &Blob) -> Option<(Cause, String)> {
     let rule = rule(path, kind, content)?;
-    let cause = cause_of(rule)?;
+    let cause = cause_of(rule, path)?;
     Some((
         cause,
         format!("only on one side; a file of the kind `{rule}`, which differs from one machine or run to the next"),

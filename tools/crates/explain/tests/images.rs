@@ -231,3 +231,16 @@ fn steps_follow_from_what_they_made() {
     let d = layout("d", b"1", "ADD app /app", "x");
     assert_eq!(ids(&paths(&a, &d).unwrap()), ["history"]);
 }
+
+#[test]
+fn layers_that_changed_places() {
+    let dir = tempfile::tempdir().unwrap();
+    let (a, b) = (dir.path().join("a"), dir.path().join("b"));
+    let layer = |name: &str| plain(tar(&[file(name, b"x")]));
+    image(&a, &[layer("1"), layer("2")], THEN);
+    image(&b, &[layer("2"), layer("1")], THEN);
+    assert_eq!(
+        causes(&paths(&a, &b).unwrap()),
+        [("file-order".into(), vec!["layer 1".to_owned()])]
+    );
+}

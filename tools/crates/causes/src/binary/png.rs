@@ -9,7 +9,7 @@ const MAGIC: &[u8] = b"\x89PNG\r\n\x1a\n";
 
 /// Chunks that are not pixels, and bytes of a compressed text: no picture has more.
 const CHUNKS: usize = 1024;
-const TEXT: usize = 1 << 20;
+const TEXT: usize = 64 << 10;
 
 /// A chunk that is no part of the pixels, and all pixels as they are compressed.
 struct Png<'a> {

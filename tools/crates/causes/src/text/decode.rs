@@ -6,7 +6,8 @@ use std::borrow::Cow;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Encoding {
     Utf8,
-    Utf16,
+    Utf16Little,
+    Utf16Big,
     /// Each byte is a character; which, cannot be known.
     Bytes,
 }
@@ -15,7 +16,8 @@ impl Encoding {
     pub(super) fn name(self) -> &'static str {
         match self {
             Encoding::Utf8 => "UTF-8",
-            Encoding::Utf16 => "UTF-16",
+            Encoding::Utf16Little => "UTF-16, low bytes first",
+            Encoding::Utf16Big => "UTF-16, high bytes first",
             Encoding::Bytes => "a set of 256 characters",
         }
     }
@@ -46,7 +48,11 @@ pub(super) fn decode(data: &[u8]) -> Option<Text<'_>> {
         let text: String = char::decode_utf16(units).collect::<Result<_, _>>().ok()?;
         return is_text(&text).then_some(Text {
             text: text.into(),
-            encoding: Encoding::Utf16,
+            encoding: if little {
+                Encoding::Utf16Little
+            } else {
+                Encoding::Utf16Big
+            },
             marked: true,
         });
     }

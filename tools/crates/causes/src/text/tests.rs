@@ -92,6 +92,14 @@ fn encodings() {
         compare(&wide, b"ab\n").unwrap().findings[0].cause,
         Cause::Locale
     );
+    let big: Vec<u8> = [0xfe, 0xff]
+        .into_iter()
+        .chain("ab\n".encode_utf16().flat_map(u16::to_be_bytes))
+        .collect();
+    assert_eq!(
+        compare(&wide, &big).unwrap().findings[0].cause,
+        Cause::Locale
+    );
     assert!(compare(b"\0a", b"b").is_none());
     assert!(compare(b"\xff\xd8\xff\xe0\x01", b"b").is_none());
 }

@@ -107,7 +107,7 @@ pub(crate) fn changes<'a>(context: &Context<'_>, left: &'a str, right: &'a str) 
                 && border
                     .chars()
                     .all(|c| matches!(c, ' ' | '(' | ',' | '-' | '+'))
-                && (border.contains('(') || left[..at_l].contains('('))
+                && (border.contains('(') || left[near_l..at_l].contains('('))
         });
         changes.push(Change {
             cause: if of_version {

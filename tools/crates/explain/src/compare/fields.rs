@@ -32,8 +32,9 @@ pub(crate) fn word(kind: &EntryKind) -> &'static str {
 /// Tell what differs in what the entry will be.
 pub(crate) fn compare(node: &mut Difference, left: &Entry, right: &Entry, around: &Around) {
     kinds(node, &left.kind, &right.kind);
-    // Many systems give all links the mode 0777 and others ask the umask.
-    if left.mode != right.mode {
+    // A link has the mode that its system gives all links; that another kind has another says nothing.
+    let is_link = |entry: &Entry| matches!(entry.kind, EntryKind::Symlink { .. });
+    if left.mode != right.mode && is_link(left) == is_link(right) {
         mode(node, left, right);
     }
     if around.owners_and_times {

@@ -102,6 +102,15 @@ fn follows(name: &[u8]) -> bool {
     name == b"/" || name == b"//" || name == b"/SYM64" || name.starts_with(b"__.SYMDEF")
 }
 
+/// Permissions, or only whether the kind of the file stands in front of them: `644` and `100644`.
+fn mode(left: &Header, right: &Header) -> Cause {
+    let permissions = |header: &Header| Some(u32::from_str_radix(&header.mode, 8).ok()? & 0o7777);
+    match (permissions(left), permissions(right)) {
+        (Some(l), Some(r)) if l == r => Cause::ArchiveHeader,
+        _ => Cause::Mode,
+    }
+}
+
 fn tell(node: &mut Difference, left: &Header, right: &Header) {
     if left.mtime != right.mtime {
         let shown = |text: &str| text.parse().map_or(text.to_owned(), date::shown);
@@ -115,7 +124,7 @@ fn tell(node: &mut Difference, left: &Header, right: &Header) {
     for (cause, what, l, r) in [
         (Cause::Owner, "uid", &left.uid, &right.uid),
         (Cause::Owner, "gid", &left.gid, &right.gid),
-        (Cause::Mode, "mode", &left.mode, &right.mode),
+        (mode(left, right), "mode", &left.mode, &right.mode),
     ] {
         if l != r {
             node.because(cause, what, l, r);

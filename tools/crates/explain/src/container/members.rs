@@ -33,8 +33,8 @@ impl Explainer<'_> {
             let mut seen: BTreeMap<&[u8], usize> = BTreeMap::new();
             let mut keys = BTreeMap::new();
             for (index, member) in members.iter().enumerate() {
-                let count = seen.entry(&member.name).or_default();
-                keys.insert((member.name.clone(), *count), index);
+                let count = seen.entry(uncompressed(&member.name)).or_default();
+                keys.insert((uncompressed(&member.name).to_vec(), *count), index);
                 *count += 1;
             }
             keys
@@ -54,8 +54,15 @@ impl Explainer<'_> {
             let (a, b) = (&left[i], &right[j]);
             let own = inside(path, &lossy(&a.name));
             let mut child = Difference::new(Level::Entry, &own, Kind::Changed);
+            if a.name != b.name {
+                child.field("name", lossy(&a.name), lossy(&b.name));
+            }
             tell(&mut child, &a.header, &b.header);
-            if differs? {
+            let differs = differs?;
+            if a.name != b.name && !differs {
+                fields::tell_move(&mut child, &a.name, &b.name);
+            }
+            if differs {
                 let found = (child.findings.len(), child.children.len());
                 if let Err(e) =
                     self.content(&mut child, &own, &a.name, &a.content, &b.content, depth + 1)
@@ -115,6 +122,15 @@ impl Explainer<'_> {
         node.children.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(())
     }
+}
+
+/// The name of an archive without that of its compression: `data.tar` of `data.tar.xz`, as packages of
+/// Debian have it.
+fn uncompressed(name: &[u8]) -> &[u8] {
+    let stem = [".gz", ".xz", ".zst", ".bz2"]
+        .iter()
+        .find_map(|end| name.strip_suffix(end.as_bytes()));
+    stem.filter(|stem| stem.ends_with(b".tar")).unwrap_or(name)
 }
 
 fn tell_order<H>(node: &mut Difference, left: &[Member<H>], pairs: &[(usize, usize)]) {

@@ -142,6 +142,9 @@ fn saved(
             (None, None) => {}
         }
     }
+    if out.is_empty() {
+        tags(walk.explainer, left, right, out);
+    }
     walk.explainer.notes.push(
         "an archive of `docker save` has no manifest, so configs and layers were compared and nothing else".into(),
     );
@@ -151,6 +154,26 @@ fn saved(
             .push("the images of both archives were paired by their place".into());
     }
     Ok(())
+}
+
+/// The names of equal images in two archives of Docker's.
+fn tags(explainer: &mut Explainer<'_>, left: &Image, right: &Image, out: &mut Vec<Difference>) {
+    let (Source::Docker(l), Source::Docker(r)) = (&left.source, &right.source) else {
+        return;
+    };
+    let of = |docker: &super::docker::Docker| -> Vec<String> {
+        let tags = docker.images.iter().map(|image| image.tags.join(", "));
+        tags.collect()
+    };
+    let (l, r) = (of(l), of(r));
+    if l != r {
+        let mut node = Difference::new(Level::Index, "manifest.json", Kind::Changed);
+        node.because(Cause::SourceChange, "RepoTags", l.join("; "), r.join("; "));
+        out.push(node);
+        explainer
+            .notes
+            .push("the images are the same; only their names in the archives differ".into());
+    }
 }
 
 /// All images with names.
@@ -395,6 +418,20 @@ impl Walk<'_, '_> {
                         .map_err(|e| Error::reading(&own, &e))?;
                     child
                 }
+                Pair::Moved(i, j) => {
+                    let own = inside(path, &format!("layer {}", i + 1));
+                    let mut child = Difference::new(Level::Layer, own, Kind::Moved);
+                    child.because(
+                        Cause::FileOrder,
+                        "place of the layer",
+                        (i + 1).to_string(),
+                        (j + 1).to_string(),
+                    );
+                    if !left[i].same_blob(&right[j]) {
+                        self.same_archive(&mut child, &left[i], &right[j])?;
+                    }
+                    child
+                }
                 Pair::Removed(i) => lone(path, i, &left[i], Kind::Removed),
                 Pair::Added(j) => lone(path, j, &right[j], Kind::Added),
             };
@@ -550,12 +587,7 @@ fn annotations(node: &mut Difference, left: &Annotations, right: &Annotations) {
             // One builder writes it, another one does not.
             _ => Cause::History,
         };
-        node.because(
-            cause,
-            &format!("annotation {key}"),
-            quoted(l),
-            quoted(r),
-        );
+        node.because(cause, &format!("annotation {key}"), quoted(l), quoted(r));
     }
 }
 

@@ -1,5 +1,7 @@
 //! Which layer of one image belongs to which of another.
 
+use std::collections::{HashMap, HashSet};
+
 use verbatim_digest::Digest;
 use verbatim_oci::Descriptor;
 
@@ -52,6 +54,8 @@ impl Layer {
 pub(crate) enum Pair {
     Same(usize, usize),
     Changed(usize, usize),
+    /// Equal, at places that are not in order.
+    Moved(usize, usize),
     Removed(usize),
     Added(usize),
 }
@@ -81,7 +85,51 @@ pub(crate) fn pair(left: &[Layer], right: &[Layer]) -> Vec<Pair> {
         }
         (i, j) = (to_i + 1, to_j + 1);
     }
-    pairs
+    moved(pairs, left, right)
+}
+
+/// Pairs in which layers that are equal to others have found them.
+fn moved(pairs: Vec<Pair>, left: &[Layer], right: &[Layer]) -> Vec<Pair> {
+    let mut free: Vec<usize> = pairs
+        .iter()
+        .filter_map(|pair| match *pair {
+            Pair::Changed(_, j) | Pair::Added(j) => Some(j),
+            _ => None,
+        })
+        .collect();
+    let mut to = HashMap::new();
+    for pair in &pairs {
+        if let Pair::Changed(i, _) | Pair::Removed(i) = *pair {
+            if let Some(at) = free.iter().position(|&j| left[i].same(&right[j])) {
+                to.insert(i, free.swap_remove(at));
+            }
+        }
+    }
+    let come: HashSet<usize> = to.values().copied().collect();
+    let mut found = Vec::new();
+    for pair in pairs {
+        let (Pair::Changed(..) | Pair::Removed(_) | Pair::Added(_)) = pair else {
+            found.push(pair);
+            continue;
+        };
+        let (i, j) = match pair {
+            Pair::Changed(i, j) => (Some(i), Some(j)),
+            Pair::Removed(i) => (Some(i), None),
+            Pair::Added(j) => (None, Some(j)),
+            Pair::Same(..) | Pair::Moved(..) => (None, None),
+        };
+        // What one half of a pair leaves behind is alone.
+        let gone = i.and_then(|i| Some(Pair::Moved(i, *to.get(&i)?)));
+        let j = j.filter(|j| !come.contains(j));
+        found.extend(gone);
+        found.extend(match (i.filter(|_| gone.is_none()), j) {
+            (Some(i), Some(j)) => Some(Pair::Changed(i, j)),
+            (Some(i), None) => Some(Pair::Removed(i)),
+            (None, Some(j)) => Some(Pair::Added(j)),
+            (None, None) => None,
+        });
+    }
+    found
 }
 
 /// The longest common subsequence of two sequences.
@@ -128,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_layer_in_between_does_not_cascade() {
-        use Pair::{Added, Changed, Removed, Same};
+        use Pair::{Added, Changed, Moved, Removed, Same};
         let pairs = |l, r| pair(&layers(l), &layers(r));
         assert_eq!(
             pairs("abc", "axbc"),
@@ -136,6 +184,12 @@ mod tests {
         );
         assert_eq!(pairs("abc", "adc"), [Same(0, 0), Changed(1, 1), Same(2, 2)]);
         assert_eq!(pairs("abc", "ac"), [Same(0, 0), Removed(1), Same(2, 1)]);
+        assert_eq!(pairs("ab", "ba"), [Moved(0, 1), Same(1, 0)]);
+        assert_eq!(
+            pairs("abcd", "dbca"),
+            [Moved(0, 3), Same(1, 1), Same(2, 2), Moved(3, 0)]
+        );
+        assert_eq!(pairs("ab", "xa"), [Added(0), Same(0, 1), Removed(1)]);
         assert_eq!(pairs("", "a"), [Added(0)]);
         assert_eq!(pairs("ab", "cd"), [Changed(0, 0), Changed(1, 1)]);
         assert_eq!(pairs("ab", ""), [Removed(0), Removed(1)]);
