@@ -155,7 +155,7 @@ fn big(out: &Path) -> Result<()> {
 }
 
 fn in_file(out: &Path) -> Result<()> {
-    // Made by the very tools whose outputs vary: gzip with name and time, zip with times, ar with owners.
+    // Made by the very tools whose outputs vary: gzip with name and time, zip and jar with times, ar with owners.
     let script = r#"
 set -eu
 i=0
@@ -167,10 +167,9 @@ for i in $(seq 1 200); do gzip -c "src-$i" >"file-$i.gz" <"src-$i"; gzip -kf "sr
 if command -v zip >/dev/null; then for i in $(seq 1 20); do
   files=; for k in $(seq 1 20); do files="$files src-$((i * 20 + k))"; done
   zip -q "file-$i.zip" $files; done; fi
-i=0
-find /usr/share/java /usr/share/maven-repo -type f -name '*.jar' -size +50k -size -2000k 2>/dev/null | LC_ALL=C sort | head -20 | while IFS= read -r f; do
-  i=$((i + 1)); cp "$f" "archive-$i.jar"
-done
+if command -v jar >/dev/null; then for i in $(seq 1 20); do
+  files=; for k in $(seq 1 25); do files="$files src-$((i * 25 + k))"; done
+  jar --create --file "archive-$i.jar" $files; done; fi
 for i in $(seq 1 40); do
   files=; for k in $(seq 1 10); do files="$files src-$((i * 10 + k))"; done
   ar rcU "lib-$i.a" $files; done

@@ -265,7 +265,7 @@ impl Builder {
                 source.display()
             )));
         }
-        let found = tree::walk(source, links, self.threads)?;
+        let lists = tree::walk(source, links, self.threads)?;
         let root = self.files.add_root(source.to_owned());
         let skip = if prefix.is_empty() {
             0
@@ -280,7 +280,8 @@ impl Builder {
             self.defaults.dir_mode,
         );
         let file = self.attributes(wish, self.defaults.file_mode);
-        self.entries.reserve_exact(found.len() + 1);
+        let count: usize = lists.iter().map(Vec::len).sum();
+        self.entries.reserve_exact(count + 1);
         if !prefix.is_empty() {
             self.entries.push(Entry {
                 path: prefix.clone().into(),
@@ -290,7 +291,7 @@ impl Builder {
                 weight: Weight::Implied,
             });
         }
-        for found in found {
+        for found in lists.into_iter().flatten() {
             let (kind, attributes, weight) = match found.kind {
                 FoundKind::Directory => (Kind::Directory, directory.clone(), Weight::Implied),
                 FoundKind::Symlink(target) => {
@@ -414,50 +415,60 @@ impl Builder {
 
     /// By path; entries of one path stay in the order in which they were added.
     fn sort(&mut self) {
-        // Origins are numbered in order, but only a stable sort keeps the order within one.
-        self.entries.sort_by(|a, b| a.path.cmp(&b.path));
+        // Positions are sorted, and then every entry is moved to its place: a stable sort of
+        // the entries themselves would take half of their memory once more.
+        let mut order: Vec<u32> = (0..self.entries.len() as u32).collect();
+        order.sort_unstable_by(|&a, &b| {
+            let path = |at: u32| &self.entries[at as usize].path;
+            path(a).cmp(path(b)).then(a.cmp(&b))
+        });
+        for first in 0..order.len() {
+            let mut at = first;
+            loop {
+                let from = std::mem::replace(&mut order[at], at as u32) as usize;
+                if from == first {
+                    break;
+                }
+                self.entries.swap(at, from);
+                at = from;
+            }
+        }
     }
 
     fn merge(&mut self) -> Result<(), Error> {
-        let mut merged: Vec<Entry> = Vec::new();
-        if !self
-            .entries
-            .windows(2)
-            .any(|pair| pair[0].path == pair[1].path)
-        {
-            return Ok(());
-        }
-        merged.reserve_exact(self.entries.len());
-        for entry in std::mem::take(&mut self.entries) {
-            match merged.last_mut() {
-                Some(last) if last.path == entry.path => {
-                    if let Some(entry) = self.merged(last, entry)? {
-                        *last = entry;
-                    }
-                }
-                _ => merged.push(entry),
+        let mut entries = std::mem::take(&mut self.entries);
+        let mut merged = Ok(());
+        entries.dedup_by(|second, first| {
+            if merged.is_err() || first.path != second.path {
+                return false;
             }
-        }
-        self.entries = merged;
-        Ok(())
+            match self.replaces(first, second) {
+                Ok(true) => std::mem::swap(first, second),
+                Ok(false) => {}
+                Err(error) => merged = Err(error),
+            }
+            true
+        });
+        self.entries = entries;
+        merged
     }
 
-    /// What two entries for one path come to: `Some` replaces the first.
-    fn merged(&self, first: &Entry, second: Entry) -> Result<Option<Entry>, Error> {
+    /// Of two entries for one path, whether the second one replaces the first.
+    fn replaces(&self, first: &Entry, second: &Entry) -> Result<bool, Error> {
         let archived = |e: &Entry| matches!(e.weight, Weight::Archived | Weight::Parent);
         if archived(first) && first.origin == second.origin {
             // GNU tar that is told to store a file twice writes a link to itself the second time.
             if matches!(&second.kind, Kind::Link(target) if *target == second.path) {
-                return Ok(None);
+                return Ok(false);
             }
-            return Ok(Some(second));
+            return Ok(true);
         }
         if matches!(first.kind, Kind::Directory) && matches!(second.kind, Kind::Directory) {
             if second.weight == Weight::Implied {
-                return Ok(None);
+                return Ok(false);
             }
             if first.weight == Weight::Implied {
-                return Ok(Some(second));
+                return Ok(true);
             }
         }
         let conflict = |difference: String| Error::Conflict {
@@ -519,7 +530,7 @@ impl Builder {
         if let Some(difference) = differing(&first.attributes, &second.attributes) {
             return Err(conflict(difference));
         }
-        Ok((first.weight == Weight::Parent).then_some(second))
+        Ok(first.weight == Weight::Parent)
     }
 
     /// Directories that came along only as parents go if nothing below them is left.
@@ -528,24 +539,27 @@ impl Builder {
             return;
         }
         // From the end: what lies below a directory is decided before it.
-        let mut kept: Vec<Entry> = Vec::new();
-        for entry in std::mem::take(&mut self.entries).into_iter().rev() {
+        let entries = &self.entries;
+        let mut kept: Vec<usize> = Vec::new();
+        for (at, entry) in entries.iter().enumerate().rev() {
             if entry.weight == Weight::Parent {
                 let inside = join(&entry.path, b" ");
                 let inside = &inside[..inside.len() - 1];
                 // `kept` is in falling order: the last that is not smaller than `inside`.
-                let at = kept.partition_point(|e| &e.path[..] >= inside);
-                let filled = at
+                let after = kept.partition_point(|&at| &entries[at].path[..] >= inside);
+                let filled = after
                     .checked_sub(1)
-                    .is_some_and(|at| kept[at].path.starts_with(inside));
+                    .is_some_and(|last| entries[kept[last]].path.starts_with(inside));
                 if !filled {
                     continue;
                 }
             }
-            kept.push(entry);
+            kept.push(at);
         }
-        kept.reverse();
-        self.entries = kept;
+        let mut kept = kept.into_iter().rev().peekable();
+        let mut at = 0..;
+        self.entries
+            .retain(|_| at.next().is_some_and(|at| kept.next_if_eq(&at).is_some()));
     }
 
     fn find(&self, path: &[u8]) -> Option<usize> {

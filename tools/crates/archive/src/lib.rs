@@ -39,7 +39,7 @@ mod scrubbing;
 mod tree;
 mod write;
 
-pub use encode::{Compression, Encoder, Encoding};
+pub use encode::{Compression, Encoder, Encoding, Settings};
 pub use entry::Xattrs;
 pub use error::Error;
 pub use import::{ArchiveOptions, Devices};

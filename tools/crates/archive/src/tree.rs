@@ -57,8 +57,12 @@ struct State {
     failed: Option<(Vec<u8>, Error)>,
 }
 
-/// List all that is below `root`, in no particular order.
-pub(crate) fn walk(root: &Path, links: Links, threads: usize) -> Result<Vec<Found>, Error> {
+/// What a list of things holds at most. Long enough for memory of its own, which the system
+/// gets back as soon as the list is used up.
+const LIST: usize = 4096;
+
+/// List all that is below `root`, in no particular order, in lists that can be used up one by one.
+pub(crate) fn walk(root: &Path, links: Links, threads: usize) -> Result<Vec<Vec<Found>>, Error> {
     let walk = Walk {
         root,
         links,
@@ -96,7 +100,7 @@ impl Walk<'_> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn work(&self) -> Vec<Found> {
+    fn work(&self) -> Vec<Vec<Found>> {
         let mut found = Vec::new();
         let mut state = self.lock();
         loop {
@@ -129,7 +133,7 @@ impl Walk<'_> {
     fn list(
         &self,
         directory: &[u8],
-        found: &mut Vec<Found>,
+        found: &mut Vec<Vec<Found>>,
         inner: &mut Vec<Vec<u8>>,
     ) -> Result<(), Box<(Vec<u8>, Error)>> {
         let on_disk = self.on_disk(directory);
@@ -177,7 +181,15 @@ impl Walk<'_> {
                 };
                 return Err(Box::new((path, error)));
             };
-            found.push(Found { path, kind });
+            let thing = Found { path, kind };
+            match found.last_mut() {
+                Some(list) if list.len() < LIST => list.push(thing),
+                _ => {
+                    let mut list = Vec::with_capacity(LIST);
+                    list.push(thing);
+                    found.push(list);
+                }
+            }
         }
         Ok(())
     }
@@ -285,6 +297,7 @@ mod tests {
         let mut list: Vec<_> = walk(root, links, threads)
             .unwrap()
             .into_iter()
+            .flatten()
             .map(|found| {
                 let path = String::from_utf8(found.path).unwrap();
                 match found.kind {

@@ -359,7 +359,9 @@ fn write_together(
         wake: Condvar::new(),
         plain: Mutex::default(),
         encoded: Mutex::default(),
-        window: workers + 2,
+        // One more than there are workers: the next one to take a block need not wait until
+        // the oldest one is written.
+        window: workers + 1,
         blocks: stream.blocks(),
     };
     let (to_hash, hash) = channel();

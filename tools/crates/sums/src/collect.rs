@@ -3,10 +3,11 @@
 //! Whatever an image is given as, its digest is made from the bytes of its manifest or index,
 //! and no layer is ever read: a thousand images cost a few thousand small files.
 
+use std::borrow::Cow;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 
 use serde::Deserialize;
 use verbatim_digest::{Digest, Hasher};
@@ -264,7 +265,25 @@ pub struct Wanted {
     /// Under which name it is published.
     pub name: FileName,
     /// Where it is.
-    pub path: PathBuf,
+    pub place: Place,
+}
+
+/// Where a file is that is to be summed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// At this path.
+    At(PathBuf),
+    /// Below this folder, under its name.
+    Below(Arc<Path>),
+}
+
+impl Wanted {
+    fn path(&self) -> Cow<'_, Path> {
+        match &self.place {
+            Place::At(path) => Cow::Borrowed(path),
+            Place::Below(root) => Cow::Owned(root.join(self.name.as_str())),
+        }
+    }
 }
 
 /// The files that a path stands for: itself under its own name, or, if it is a folder, every
@@ -276,15 +295,19 @@ pub fn files_at(path: &Path, exclude: &[PathBuf], threads: usize) -> Result<Vec<
     let metadata = std::fs::metadata(path).map_err(|e| unreadable(path, e))?;
     if !metadata.is_dir() {
         let name = path.file_name().unwrap_or_default();
-        return Ok(vec![wanted(Path::new(name), path)?]);
+        return Ok(vec![Wanted {
+            name: name_of(Path::new(name), path)?,
+            place: Place::At(path.to_owned()),
+        }]);
     }
     let exclude: Vec<PathBuf> = exclude
         .iter()
         .filter_map(|path| path.canonicalize().ok())
         .collect();
-    let mut found = walk(threads, |folder| list(path, folder, &exclude))?;
+    let root: Arc<Path> = path.into();
+    let mut found = walk(threads, |folder| list(&root, folder, &exclude))?;
     // Names are unique; this order is not that of the disk.
-    found.sort_by(|a, b| a.name.cmp(&b.name));
+    found.sort_unstable_by(|a, b| a.name.cmp(&b.name));
     if found.is_empty() {
         return Err(Error::new(
             ErrorKind::Missing,
@@ -306,7 +329,7 @@ struct Listed {
 }
 
 /// List a folder below `root`.
-fn list(root: &Path, folder: &Path, exclude: &[PathBuf]) -> Result<Listed> {
+fn list(root: &Arc<Path>, folder: &Path, exclude: &[PathBuf]) -> Result<Listed> {
     let here = root.join(folder);
     let (mut files, mut folders) = (Vec::new(), Vec::new());
     for entry in std::fs::read_dir(&here).map_err(|e| unreadable(&here, e))? {
@@ -336,7 +359,10 @@ fn list(root: &Path, folder: &Path, exclude: &[PathBuf]) -> Result<Listed> {
                 .canonicalize()
                 .is_ok_and(|full| exclude.contains(&full));
         if !is_output {
-            files.push(wanted(&relative, &full)?);
+            files.push(Wanted {
+                name: name_of(&relative, &full)?,
+                place: Place::Below(Arc::clone(root)),
+            });
         }
     }
     Ok(Listed { files, folders })
@@ -404,16 +430,12 @@ fn walk(threads: usize, list: impl Fn(&Path) -> Result<Listed> + Sync) -> Result
     }
 }
 
-fn wanted(name: &Path, path: &Path) -> Result<Wanted> {
+fn name_of(name: &Path, path: &Path) -> Result<FileName> {
     let wrong = |what: String| Error::new(ErrorKind::Unsupported, path.display(), what);
     let name = name
         .to_str()
         .ok_or_else(|| wrong("has a name that is not UTF-8; rename it".into()))?;
-    let name = published_name(name).map_err(wrong)?;
-    Ok(Wanted {
-        name,
-        path: path.to_owned(),
-    })
+    published_name(name).map_err(wrong)
 }
 
 /// The name of a published file, if a sums file can hold it without being misread.
@@ -426,15 +448,14 @@ pub fn published_name(name: &str) -> std::result::Result<FileName, String> {
     name.parse::<FileName>().map_err(|e| e.to_string())
 }
 
-/// The number of a file, and its digest and size.
-type Hashed = (usize, Result<(Digest, u64)>);
-
-/// Hash files, several at a time; in the order in which they were given.
+/// Hash files, several at a time; in the order in which they were given. Of several that cannot
+/// be read the first is told.
 pub fn hash_files(files: Vec<Wanted>, threads: usize) -> Result<Vec<File>> {
     // Opening a file costs more than hashing a small one, and so does asking for work.
     const BATCH: usize = 32;
     let next = AtomicUsize::new(0);
-    let done: Mutex<Vec<Hashed>> = Mutex::new(Vec::with_capacity(files.len()));
+    let done: Vec<OnceLock<File>> = files.iter().map(|_| OnceLock::new()).collect();
+    let failed: Mutex<Option<(usize, Error)>> = Mutex::new(None);
     let work = || {
         let mut buffer = vec![0; 1 << 17];
         loop {
@@ -442,13 +463,24 @@ pub fn hash_files(files: Vec<Wanted>, threads: usize) -> Result<Vec<File>> {
             if first >= files.len() {
                 return;
             }
-            let last = files.len().min(first + BATCH);
-            let batch: Vec<_> = (first..last)
-                .map(|i| (i, hash_file(&files[i].path, &mut buffer)))
-                .collect();
-            done.lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .extend(batch);
+            for at in first..files.len().min(first + BATCH) {
+                let wanted = &files[at];
+                match hash_file(&wanted.path(), &mut buffer) {
+                    Ok((digest, size)) => {
+                        let _ = done[at].set(File {
+                            digest,
+                            name: wanted.name.clone(),
+                            size: Some(size),
+                        });
+                    }
+                    Err(error) => {
+                        let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
+                        if failed.as_ref().is_none_or(|(first, _)| at < *first) {
+                            *failed = Some((at, error));
+                        }
+                    }
+                }
+            }
         }
     };
     std::thread::scope(|scope| {
@@ -457,20 +489,11 @@ pub fn hash_files(files: Vec<Wanted>, threads: usize) -> Result<Vec<File>> {
         }
         work();
     });
-    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    done.sort_unstable_by_key(|(i, _)| *i);
-    files
-        .into_iter()
-        .zip(done)
-        .map(|(file, (_, result))| {
-            let (digest, size) = result?;
-            Ok(File {
-                name: file.name,
-                digest,
-                size: Some(size),
-            })
-        })
-        .collect()
+    if let Some((_, error)) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        return Err(error);
+    }
+    drop(files);
+    Ok(done.into_iter().filter_map(OnceLock::into_inner).collect())
 }
 
 fn hash_file(path: &Path, buffer: &mut [u8]) -> Result<(Digest, u64)> {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{de, Deserialize, Deserializer, Serialize, Serializer};
 
@@ -9,7 +10,10 @@ use serde::{de, Deserialize, Deserializer, Serialize, Serializer};
 ///
 /// It never leaves that folder, because whoever checks the sums opens it. The order is byte order.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FileName(String);
+pub struct FileName(
+    // Shared: there may be very many, each in the list of sums and in the document beside it.
+    Arc<str>,
+);
 
 /// Why a text is not the name of a published file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -49,7 +53,7 @@ impl FromStr for FileName {
             return wrong("it leaves its folder with `..`");
         }
         if name.split('/').all(|part| !matches!(part, "" | ".")) {
-            return Ok(Self(name.to_owned()));
+            return Ok(Self(name.into()));
         }
         // `./a` and `a//b` are second names of one file, and a sum has one subject.
         let plain: Vec<_> = name
@@ -59,7 +63,7 @@ impl FromStr for FileName {
         if plain.is_empty() || name.ends_with('/') {
             return wrong("it names a folder");
         }
-        Ok(Self(plain.join("/")))
+        Ok(Self(plain.join("/").into()))
     }
 }
 

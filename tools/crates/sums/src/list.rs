@@ -60,12 +60,15 @@ pub struct Conflict {
 #[derive(Debug, Clone, Default)]
 pub struct Sums {
     entries: BTreeMap<Subject, Entry>,
+    /// Where entries come from: mostly there are many from one place in a row.
+    origins: Vec<Box<str>>,
 }
 
 #[derive(Debug, Clone)]
 struct Entry {
     digest: Digest,
-    origin: String,
+    /// Index into the list of origins.
+    origin: u32,
 }
 
 impl Sums {
@@ -81,9 +84,12 @@ impl Sums {
         // A reference and a file name may read the same; a text cannot hold both.
         match self.entries.entry(subject) {
             btree_map::Entry::Vacant(entry) => {
+                if self.origins.last().is_none_or(|last| **last != *origin) {
+                    self.origins.push(origin.into());
+                }
                 entry.insert(Entry {
                     digest,
-                    origin: origin.to_owned(),
+                    origin: (self.origins.len() - 1) as u32,
                 });
                 Ok(())
             }
@@ -91,7 +97,7 @@ impl Sums {
             btree_map::Entry::Occupied(entry) => Err(Conflict {
                 subject: Box::new(entry.key().clone()),
                 first: entry.get().digest,
-                first_origin: entry.get().origin.clone(),
+                first_origin: self.origins[entry.get().origin as usize].to_string(),
                 second: digest,
                 second_origin: origin.to_owned(),
             }),
@@ -101,7 +107,8 @@ impl Sums {
     /// Add all of `other`.
     pub fn merge(&mut self, other: &Sums) -> Result<(), Conflict> {
         for (subject, entry) in &other.entries {
-            self.add(subject.clone(), entry.digest, &entry.origin)?;
+            let origin = &other.origins[entry.origin as usize];
+            self.add(subject.clone(), entry.digest, origin)?;
         }
         Ok(())
     }

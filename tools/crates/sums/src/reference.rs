@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{de, Deserialize, Deserializer, Serialize, Serializer};
 
@@ -14,7 +15,11 @@ use serde::{de, Deserialize, Deserializer, Serialize, Serializer};
 /// There is always a registry. Docker's short names (`nginx`, meaning an image of one
 /// company's registry) are refused: a release must say the same to everyone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Reference {
+pub struct Reference(Arc<Parts>);
+
+// In the order by which references are sorted.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Parts {
     registry: String,
     prefix: String,
     name: String,
@@ -71,42 +76,42 @@ impl Reference {
 
     /// The host, with its port where one is given.
     pub fn registry(&self) -> &str {
-        &self.registry
+        &self.0.registry
     }
 
     /// What stands between registry and name; empty where there is nothing.
     pub fn prefix(&self) -> &str {
-        &self.prefix
+        &self.0.prefix
     }
 
     /// The last component of the path.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.0.name
     }
 
     /// The tag.
     pub fn tag(&self) -> Option<&str> {
-        self.tag.as_deref()
+        self.0.tag.as_deref()
     }
 
     /// What a registry calls the repository: prefix and name.
     pub fn repository(&self) -> String {
-        if self.prefix.is_empty() {
-            self.name.clone()
+        if self.0.prefix.is_empty() {
+            self.0.name.clone()
         } else {
-            format!("{}/{}", self.prefix, self.name)
+            format!("{}/{}", self.0.prefix, self.0.name)
         }
     }
 }
 
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.registry)?;
-        if !self.prefix.is_empty() {
-            write!(f, "/{}", self.prefix)?;
+        f.write_str(&self.0.registry)?;
+        if !self.0.prefix.is_empty() {
+            write!(f, "/{}", self.0.prefix)?;
         }
-        write!(f, "/{}", self.name)?;
-        if let Some(tag) = &self.tag {
+        write!(f, "/{}", self.0.name)?;
+        if let Some(tag) = &self.0.tag {
             write!(f, ":{tag}")?;
         }
         Ok(())
@@ -167,12 +172,12 @@ fn parse(text: &str) -> Result<Reference, String> {
         ));
     }
     let (prefix, name) = path.rsplit_once('/').unwrap_or(("", path));
-    Ok(Reference {
+    Ok(Reference(Arc::new(Parts {
         registry: registry.to_owned(),
         prefix: prefix.to_owned(),
         name: name.to_owned(),
         tag,
-    })
+    })))
 }
 
 fn check_registry(registry: &str) -> Result<(), String> {
@@ -300,7 +305,12 @@ mod tests {
     fn parts(text: &str) -> (String, String, String, Option<String>) {
         let r: Reference = text.parse().unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(r.to_string(), text);
-        (r.registry, r.prefix, r.name, r.tag)
+        (
+            r.registry().to_owned(),
+            r.prefix().to_owned(),
+            r.name().to_owned(),
+            r.tag().map(str::to_owned),
+        )
     }
 
     #[test]

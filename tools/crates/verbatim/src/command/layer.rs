@@ -676,8 +676,9 @@ fn metadata(summary: &Summary) -> LayerMetadata {
     if let Some(block) = encoder.block {
         parameters.insert("block".to_owned(), block.into());
     }
-    if let Some(setting) = encoder.setting {
-        parameters.insert("setting".to_owned(), setting.into());
+    if let Some(settings) = encoder.settings {
+        parameters.insert("setting".to_owned(), settings.data.into());
+        parameters.insert("text_setting".to_owned(), settings.text.into());
     }
     LayerMetadata::new(
         match summary.encoding.compression() {

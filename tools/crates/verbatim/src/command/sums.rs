@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{anyhow, bail, Context};
 use serde::{Deserialize, Serialize};
 use verbatim_oci::json;
-use verbatim_sums::collect::{self, Collection, Kind, Wanted};
+use verbatim_sums::collect::{self, Collection, Kind, Place, Wanted};
 use verbatim_sums::record::Image;
 use verbatim_sums::request::{Request, Values};
 use verbatim_sums::{compare, text, Change, Record, Reference, Subject, Sums};
@@ -258,8 +258,8 @@ fn run_create(options: Create) -> anyhow::Result<Outcome> {
             .origin
             .unwrap_or_else(|| record.file.display().to_string());
         let name = collect::published_name(&record.name).map_err(|e| anyhow!("{origin}: {e}"))?;
-        let path = record.file;
-        wanted.push(Wanted { name, path });
+        let place = Place::At(record.file);
+        wanted.push(Wanted { name, place });
         origins.push((1, origin));
     }
     let mut files = collect::hash_files(wanted, threads)
