@@ -1,7 +1,7 @@
 """`binary_layer`: one program with its runfiles as a layer."""
 
 load(":checks.bzl", "check_mode", "image_path")
-load(":entries.bzl", "add_entries", "add_executable", "symlink_entry")
+load(":entries.bzl", "add_entries", "add_executable", "entry_list", "symlink_entry")
 load(":layer.bzl", "DEFAULT_ATTRS", "add_default_args")
 load(":layer_output.bzl", "ATTRIBUTE_ATTRS", "OUTPUT_ATTRS", "add_attribute_args", "make_layer")
 load(":toolchain.bzl", "TOOLCHAIN_TYPE", "verbatim_args")
@@ -19,8 +19,9 @@ def _binary_layer_impl(ctx):
     args = verbatim_args(ctx)
     add_default_args(ctx, args)
     add_attribute_args(ctx, args)
+    entries = entry_list(ctx)
     inputs = add_executable(
-        args,
+        entries,
         ctx.attr.binary,
         path,
         workspace = ctx.workspace_name,
@@ -30,7 +31,7 @@ def _binary_layer_impl(ctx):
         include_runfiles = ctx.attr.include_runfiles,
     )
     if ctx.attr.launcher:
-        add_entries(args, [symlink_entry(
+        add_entries(entries, [symlink_entry(
             image_path(label, "launcher", ctx.attr.launcher),
             "/" + path,
             origin = "launcher of {}".format(label.name),
@@ -40,6 +41,7 @@ def _binary_layer_impl(ctx):
         ctx,
         command = "layer",
         args = args,
+        entries = entries,
         inputs = inputs,
         mnemonic = "VerbatimLayer",
         progress_message = "Making layer %{label}",

@@ -1,13 +1,26 @@
-"""Entries of a layer as arguments: `--entry=` and one JSON object each.
+"""Entries of a layer: one JSON object each, in a list of their own.
 
-Files of a depset become arguments only when the action runs, so that analysis
-neither flattens them nor keeps a second copy of their paths.
+Files of a depset become lines only when the action runs, so that analysis
+neither flattens them nor keeps a second copy of their paths. The program reads
+the list line by line: as arguments, all entries would be in its memory twice.
 """
 
 load(":checks.bzl", "show")
+load(":toolchain.bzl", "verbatim_args")
 
-def _argument(fields):
-    return "--entry=" + json.encode(fields)
+def entry_list(ctx):
+    """Start a list of entries.
+
+    Args:
+        ctx: the rule's context.
+
+    Returns:
+        An Args object for `add_entries` and `add_executable`; the action needs it beside its arguments.
+    """
+    return verbatim_args(ctx, param_file = "--entries=%s")
+
+def _line(fields):
+    return json.encode(fields)
 
 def _tree_files(fields, tree, expander):
     """The files of a directory, as Bazel knows them: how a sandbox lays them out must make no difference."""
@@ -20,12 +33,12 @@ def _tree_files(fields, tree, expander):
 def _join(folder, path):
     return folder + "/" + path if folder else path
 
-def _entry_arguments(entry, expander):
-    """Turn an entry into arguments; for `map_each`."""
+def _entry_lines(entry, expander):
+    """Turn an entry into lines; for `map_each`."""
     if entry.file == None:
-        return [_argument(entry.fields)]
+        return [_line(entry.fields)]
     if not entry.file.is_directory:
-        return [_argument(entry.fields | {"source": entry.file.path})]
+        return [_line(entry.fields | {"source": entry.file.path})]
 
     # The directories belong to the tree, so that an owner can be set for them too.
     files = _tree_files(entry.fields, entry.file, expander)
@@ -41,9 +54,9 @@ def _entry_arguments(entry, expander):
             directories[folder] = None
             folder = folder.rpartition("/")[0]
     return [
-        _argument({"type": "directory", "path": path, "origin": entry.fields["origin"]})
+        _line({"type": "directory", "path": path, "origin": entry.fields["origin"]})
         for path in directories
-    ] + [_argument(file) for file in files]
+    ] + [_line(file) for file in files]
 
 def file_entry(file, path, *, origin, mode = None):
     """A file, or a directory whose contents go below the path.
@@ -87,14 +100,14 @@ def directory_entry(path, *, origin):
     """
     return struct(fields = {"type": "directory", "path": path, "origin": origin}, file = None)
 
-def add_entries(args, entries):
-    """Add entries to the arguments.
+def add_entries(to, entries):
+    """Add entries to a list.
 
     Args:
-        args: an Args object.
+        to: an Args object of `entry_list`.
         entries: list of entries.
     """
-    args.add_all(entries, map_each = _entry_arguments, expand_directories = False)
+    to.add_all(entries, map_each = _entry_lines, expand_directories = False)
 
 def relative_to(path, directory):
     """Say where a path lies, seen from a directory.
@@ -139,24 +152,24 @@ def _may_be_unresolved(file):
         return file.is_symlink
     return not file.is_source
 
-def _runfile_args(base, workspace, origin, mode, executable, executable_path):
+def _runfile_lines(base, workspace, origin, mode, executable, executable_path):
     # Functions and strings alone are caught here: the runfiles stay in their depsets.
     origin = "runfiles of " + origin
 
     def entry(path, file, expander):
         fields = {"type": "file", "path": path, "mode": mode, "origin": origin}
         if file.is_directory:
-            return [_argument(child) for child in _tree_files(fields, file, expander)]
+            return [_line(child) for child in _tree_files(fields, file, expander)]
         if _may_be_unresolved(file):
             fields["relative_links"] = "keep"
-        return [_argument(fields | {"source": file.path})]
+        return [_line(fields | {"source": file.path})]
 
     def for_file(file, expander):
         path = base + "/" + in_runfiles(file.short_path, workspace)
         if file.short_path == executable:
             # The program is in the image once; its second place is a link to the first.
             target = relative_to(executable_path, path.rpartition("/")[0])
-            return [_argument({"type": "symlink", "path": path, "target": target, "origin": origin})]
+            return [_line({"type": "symlink", "path": path, "target": target, "origin": origin})]
         return entry(path, file, expander)
 
     def for_symlink(symlink, expander):
@@ -167,11 +180,11 @@ def _runfile_args(base, workspace, origin, mode, executable, executable_path):
 
     return struct(file = for_file, symlink = for_symlink, root_symlink = for_root_symlink)
 
-def add_executable(args, target, path, *, workspace, mode, runfiles_mode, empty, include_runfiles = True):
-    """Add an executable and its runfiles to the arguments, as Bazel lays them out.
+def add_executable(to, target, path, *, workspace, mode, runfiles_mode, empty, include_runfiles = True):
+    """Add an executable and its runfiles to a list, as Bazel lays them out.
 
     Args:
-        args: an Args object.
+        to: an Args object of `entry_list`.
         target: an executable Target.
         path: where the executable goes in the image; its runfiles go to `<path>.runfiles`.
         workspace: the name of the main repository's directory below that.
@@ -186,7 +199,7 @@ def add_executable(args, target, path, *, workspace, mode, runfiles_mode, empty,
     info = target[DefaultInfo]
     executable = info.files_to_run.executable
     origin = show(target.label)
-    add_entries(args, [file_entry(executable, path, origin = origin, mode = mode)])
+    add_entries(to, [file_entry(executable, path, origin = origin, mode = mode)])
     direct = [executable]
     if not include_runfiles:
         return depset(direct)
@@ -195,15 +208,15 @@ def add_executable(args, target, path, *, workspace, mode, runfiles_mode, empty,
     if not runfiles:
         return depset(direct)
     base = path + ".runfiles"
-    as_args = _runfile_args(base, workspace, origin, runfiles_mode, executable.short_path, path)
-    args.add_all(runfiles.files, map_each = as_args.file, expand_directories = False, allow_closure = True)
-    args.add_all(runfiles.symlinks, map_each = as_args.symlink, expand_directories = False, allow_closure = True)
-    args.add_all(runfiles.root_symlinks, map_each = as_args.root_symlink, expand_directories = False, allow_closure = True)
+    lines = _runfile_lines(base, workspace, origin, runfiles_mode, executable.short_path, path)
+    to.add_all(runfiles.files, map_each = lines.file, expand_directories = False, allow_closure = True)
+    to.add_all(runfiles.symlinks, map_each = lines.symlink, expand_directories = False, allow_closure = True)
+    to.add_all(runfiles.root_symlinks, map_each = lines.root_symlink, expand_directories = False, allow_closure = True)
 
     names = runfiles.empty_filenames.to_list()
     if names:
         direct.append(empty)
-        add_entries(args, [
+        add_entries(to, [
             file_entry(empty, base + "/" + in_runfiles(name, workspace), origin = "runfiles of " + origin, mode = runfiles_mode)
             for name in names
         ])
@@ -211,7 +224,7 @@ def add_executable(args, target, path, *, workspace, mode, runfiles_mode, empty,
     mapping = info.files_to_run.repo_mapping_manifest
     if mapping:
         direct.append(mapping)
-        add_entries(args, [file_entry(mapping, base + "/_repo_mapping", origin = "runfiles of " + origin)])
+        add_entries(to, [file_entry(mapping, base + "/_repo_mapping", origin = "runfiles of " + origin)])
 
     symlinked = depset(transitive = [runfiles.symlinks, runfiles.root_symlinks])
     return depset(

@@ -137,7 +137,7 @@ def _oci_image_impl(ctx):
     run_verbatim(
         ctx,
         command = ["image"],
-        args = args,
+        args = [args],
         inputs = inputs,
         outputs = add_image_outputs(args, files),
         mnemonic = "VerbatimImage",

@@ -49,7 +49,7 @@ def _oci_import_impl(ctx):
     run_verbatim(
         ctx,
         command = ["layout", "import"],
-        args = args,
+        args = [args],
         inputs = depset(ctx.files.srcs, transitive = [runfiles]),
         outputs = outputs,
         mnemonic = "VerbatimImport",

@@ -69,7 +69,7 @@ def _oci_index_impl(ctx):
     run_verbatim(
         ctx,
         command = ["index"],
-        args = args,
+        args = [args],
         inputs = inputs,
         outputs = [index, digest, descriptor, metadata],
         mnemonic = "VerbatimIndex",

@@ -1,7 +1,7 @@
 """`oci_layer`: files, programs, links and directories as one layer."""
 
 load(":checks.bzl", "check_exclusive", "check_line", "check_mode", "fail_at", "image_path", "parse_owner", "show")
-load(":entries.bzl", "add_entries", "add_executable", "directory_entry", "file_entry", "symlink_entry")
+load(":entries.bzl", "add_entries", "add_executable", "directory_entry", "entry_list", "file_entry", "symlink_entry")
 load(":layer_output.bzl", "ATTRIBUTE_ATTRS", "OUTPUT_ATTRS", "add_attribute_args", "make_layer")
 load(":toolchain.bzl", "TOOLCHAIN_TYPE", "verbatim_args")
 
@@ -140,7 +140,8 @@ def _oci_layer_impl(ctx):
     args = verbatim_args(ctx)
     add_default_args(ctx, args)
     add_attribute_args(ctx, args)
-    add_entries(args, entries)
+    listed = entry_list(ctx)
+    add_entries(listed, entries)
     inputs = [depset([entry.file for entry in entries if entry.file])]
 
     runfiles_mode = check_mode(label, "runfiles_mode", ctx.attr.runfiles_mode)
@@ -154,7 +155,7 @@ def _oci_layer_impl(ctx):
         path = _below(prefix, path)
         claim(path, "binaries", show(target.label))
         inputs.append(add_executable(
-            args,
+            listed,
             target,
             path,
             workspace = ctx.workspace_name,
@@ -179,6 +180,7 @@ def _oci_layer_impl(ctx):
         ctx,
         command = "layer",
         args = args,
+        entries = listed,
         inputs = depset(transitive = inputs),
         mnemonic = "VerbatimLayer",
         progress_message = "Making layer %{label}",

@@ -74,13 +74,14 @@ def add_attribute_args(ctx, args):
             fail_at(ctx.label, "mtimes", "{} is not a time; write seconds since 1970, such as \"1700000000\".".format(repr(mtime)))
         args.add("--set-mtime=%s=%s" % (check_glob(ctx.label, "mtimes", glob), mtime))
 
-def make_layer(ctx, *, command, args, operands = None, inputs, mnemonic, progress_message, path_mapping = True):
+def make_layer(ctx, *, command, args, entries = None, operands = None, inputs, mnemonic, progress_message, path_mapping = True):
     """Declare the one action that makes a layer, and the rule's providers.
 
     Args:
         ctx: the context of a rule with `OUTPUT_ATTRS`.
         command: the subcommand, `layer` or `normalize`.
         args: an Args object that says what comes into the layer.
+        entries: an Args object of `entry_list`.
         operands: Files that stand at the end of the command line.
         inputs: depset of Files.
         mnemonic: the action's mnemonic.
@@ -126,7 +127,7 @@ def make_layer(ctx, *, command, args, operands = None, inputs, mnemonic, progres
     run_verbatim(
         ctx,
         command = [command],
-        args = args,
+        args = [args, entries] if entries else [args],
         inputs = inputs,
         outputs = [blob, metadata],
         mnemonic = mnemonic,

@@ -55,7 +55,7 @@ def layout_outputs(ctx, *, root, objects, layers, layouts, layouts_runfiles):
     run_verbatim(
         ctx,
         command = ["layout", "create"],
-        args = args,
+        args = [args],
         inputs = inputs,
         outputs = [layout],
         mnemonic = "VerbatimLayout",
@@ -70,7 +70,7 @@ def layout_outputs(ctx, *, root, objects, layers, layouts, layouts_runfiles):
     run_verbatim(
         ctx,
         command = ["layout", "archive"],
-        args = args,
+        args = [args],
         inputs = inputs,
         outputs = [tarball],
         mnemonic = "VerbatimArchive",

@@ -17,7 +17,7 @@ def _pulled_image_impl(ctx):
     run_verbatim(
         ctx,
         command = ["layout", "import"],
-        args = args,
+        args = [args],
         inputs = ctx.files.srcs,
         outputs = outputs,
         mnemonic = "VerbatimImport",
@@ -48,7 +48,7 @@ def _pulled_image_impl(ctx):
         run_verbatim(
             ctx,
             command = ["pull"],
-            args = args,
+            args = [args],
             inputs = [],
             outputs = [blob],
             mnemonic = "VerbatimPull",

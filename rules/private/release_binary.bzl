@@ -51,7 +51,7 @@ def _release_binary_impl(ctx):
     run_verbatim(
         ctx,
         command = ["binary"],
-        args = args,
+        args = [args],
         inputs = [source],
         outputs = [output],
         mnemonic = "VerbatimBinary",

@@ -42,7 +42,7 @@ def make_sums(ctx, *, add_args, inputs, published = None):
         run_verbatim(
             ctx,
             command = ["sums", "create"],
-            args = args,
+            args = [args],
             inputs = inputs,
             outputs = [own.text, own.json],
             mnemonic = "VerbatimSums",
@@ -57,7 +57,7 @@ def make_sums(ctx, *, add_args, inputs, published = None):
         run_verbatim(
             ctx,
             command = ["sums", "merge"],
-            args = args,
+            args = [args],
             inputs = [sums.text for sums in merged] + [sums.json for sums in merged],
             outputs = [text, json_file],
             mnemonic = "VerbatimSumsMerge",

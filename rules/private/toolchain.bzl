@@ -45,17 +45,18 @@ def verbatim_tool(ctx):
     """
     return ctx.toolchains[TOOLCHAIN_TYPE].verbatim
 
-def verbatim_args(ctx):
+def verbatim_args(ctx, param_file = "@%s"):
     """Start a list of arguments that always travels in a param file.
 
     Args:
         ctx: the rule's context.
+        param_file: the argument that names it: `@%s` stands for its lines; an option takes it as a file.
 
     Returns:
         An Args object. Every argument must be free of line feeds: a param file has one argument a line.
     """
     args = ctx.actions.args()
-    args.use_param_file("@%s", use_always = True)
+    args.use_param_file(param_file, use_always = True)
     args.set_param_file_format("multiline")
     return args
 
@@ -77,7 +78,7 @@ def run_verbatim(
     Args:
         ctx: the context of a rule with `toolchains = [TOOLCHAIN_TYPE]`.
         command: list of strings, the subcommand, such as `["sums", "create"]`.
-        args: an Args object of `verbatim_args`.
+        args: list of Args objects of `verbatim_args`.
         inputs: depset or list of Files.
         outputs: list of Files.
         mnemonic: the action's mnemonic.
@@ -89,7 +90,7 @@ def run_verbatim(
     """
     ctx.actions.run(
         executable = verbatim_tool(ctx),
-        arguments = command + [args],
+        arguments = command + args,
         inputs = inputs,
         outputs = outputs,
         mnemonic = mnemonic,

@@ -32,7 +32,7 @@ use crate::outcome::Outcome;
 /// and attributes), or DEST=PATH, a file or a directory that goes to DEST. What two
 /// inputs say about one path must be the same.
 ///
-/// Build rules describe entries with --entry instead, one JSON object each:
+/// Build rules describe entries with --entries=FILE or --entry instead, one JSON object each:
 ///
 ///   {"type":"file","path":"usr/bin/app","source":"out/app","mode":"0755"}
 ///   {"type":"directory","path":"var/lib/app","mode":"0700","uid":10,"gid":10}
