@@ -25,6 +25,7 @@
 //! # }
 //! ```
 
+mod block_kind;
 mod content;
 mod encode;
 mod entry;

@@ -13,7 +13,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use verbatim_digest::{Digest, Hasher};
 
-use crate::encode::{Compression, Encoder, Encoding};
+use crate::encode::{Compression, Encoded, Encoder, Encoding};
 use crate::entry::{Entry, Kind};
 use crate::header::{self, BLOCK};
 use crate::layer::Layer;
@@ -216,7 +216,7 @@ fn write_alone(
     progress: &dyn Fn(u64),
 ) -> Result<(Digest, Blob), Error> {
     let mut encoder = encoding.start()?;
-    let (mut buffer, mut encoded, mut header) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut buffer, mut encoded, mut header) = (Vec::new(), Encoded::default(), Vec::new());
     let (mut diff_id, mut digest, mut size) = (Hasher::new(), Hasher::new(), 0);
     for number in 0..stream.blocks() {
         stream.fill(number, &mut buffer, &mut header)?;
@@ -241,7 +241,7 @@ struct Shared {
     wake: Condvar,
     /// Buffers that are free: those of tar bytes, and those of compressed bytes.
     plain: Mutex<Vec<Vec<u8>>>,
-    encoded: Mutex<Vec<Vec<u8>>>,
+    encoded: Mutex<Vec<Encoded>>,
     /// How many blocks may be under way.
     window: usize,
     blocks: usize,
@@ -304,7 +304,7 @@ impl Drop for StopOnDrop<'_> {
 /// A block as it is written.
 enum Piece {
     Plain(Arc<Vec<u8>>),
-    Encoded(Vec<u8>),
+    Encoded(Encoded),
 }
 
 type Numbered<T> = (usize, Result<T, Error>);

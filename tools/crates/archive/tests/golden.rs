@@ -116,6 +116,9 @@ const GZIP: [&str; 9] = [
     "f60647407e19e5905f7ee09703efb091352cf5446811910ed333751d570762a7",
 ];
 
+/// Of what is compressed already, at the default level of gzip.
+const PACKED: &str = "f363b7391906f397b7b087834f97c6bbd3c5c68951a752f497e6ce746e0d6c18";
+
 const ZSTD: [&str; 19] = [
     "8a75841b217b57021caf156f809ba81d2bca25cf714915b5b29effb0afbf74f5",
     "d2ba63ec30a95a1ab002d6f8f042eda505111cd72b0458b4b0702e13f7c4ef1b",
@@ -192,6 +195,45 @@ fn gzip() {
     check(Compression::Gzip, &GZIP);
 }
 
+/// What is compressed already: the default level of gzip stores one part of it, and the other one,
+/// bytes that are as frequent but come in a pattern, is compressed.
+#[test]
+fn gzip_of_what_is_packed() {
+    let mut numbers = Numbers(0x2545_f491_4f6c_dd1d);
+    let mut builder = Builder::new(Defaults::default(), ".");
+    for (path, content) in [
+        (
+            &b"noise"[..],
+            (0..3 << 20).map(|_| numbers.next() as u8).collect(),
+        ),
+        (b"pattern", (0..3 << 20).map(|at| at as u8).collect()),
+    ] {
+        builder
+            .item(path, Item::Bytes(content), &Wish::default(), "the test")
+            .unwrap();
+    }
+    let layer = builder.finish().unwrap();
+    let encoding = Encoding::new(Compression::Gzip, None).unwrap();
+    let mut tar = Vec::new();
+    layer
+        .write(
+            Encoding::new(Compression::None, None).unwrap(),
+            1,
+            &mut tar,
+            &|_| {},
+        )
+        .unwrap();
+    for threads in [1, 2, 8] {
+        let mut blob = Vec::new();
+        let summary = layer.write(encoding, threads, &mut blob, &|_| {}).unwrap();
+        assert!(summary.size > 3 << 20 && summary.size < (3 << 20) + 200_000);
+        assert_eq!(summary.digest.hex(), PACKED, "{threads} threads");
+        let mut read = Vec::new();
+        std::io::Read::read_to_end(&mut verbatim_reader::decompress(&blob[..]), &mut read).unwrap();
+        assert!(read == tar);
+    }
+}
+
 #[test]
 fn zstd() {
     check(Compression::Zstd, &ZSTD);
@@ -203,7 +245,15 @@ fn the_encoders_are_the_pinned_ones() {
     assert_eq!((gzip.name, gzip.version), ("libdeflate", Some("1.26.1")));
     assert_eq!(
         (gzip.level, gzip.settings, gzip.block),
-        (Some(6), Some(Settings { data: 3, text: 5 }), Some(1 << 20))
+        (
+            Some(6),
+            Some(Settings {
+                data: 3,
+                text: 5,
+                packed: 1
+            }),
+            Some(1 << 20)
+        )
     );
     let zstd = Encoding::new(Compression::Zstd, None).unwrap().encoder();
     assert_eq!((zstd.name, zstd.version), ("zstd", Some("1.5.7")));

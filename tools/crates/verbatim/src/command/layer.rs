@@ -679,6 +679,7 @@ fn metadata(summary: &Summary) -> LayerMetadata {
     if let Some(settings) = encoder.settings {
         parameters.insert("setting".to_owned(), settings.data.into());
         parameters.insert("text_setting".to_owned(), settings.text.into());
+        parameters.insert("packed_setting".to_owned(), settings.packed.into());
     }
     LayerMetadata::new(
         match summary.encoding.compression() {
