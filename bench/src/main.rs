@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use anyhow::{ensure, Context, Result};
 use clap::{Parser, Subcommand};
 
-/// Measure `verbatim` against GNU tar, gzip, pigz, zstd, bsdtar, skopeo, crane and the normalisers.
+/// Measure `verbatim` against GNU tar, gzip, pigz, zstd, bsdtar, skopeo, chunkah, crane and the normalisers.
 ///
 /// The trees are made from the files of installed Debian packages. Run it inside the Debian root, where the peers are:
 /// `./bazelw --in-root cargo run --release --manifest-path bench/Cargo.toml`.

@@ -123,13 +123,29 @@ pub fn case(case: &Case, rounds: usize, work: &Path, bench: &Path) -> Result<Mea
             if round > 0 {
                 runs.push(run);
             }
-            measured.size = std::fs::metadata(out.join("blob")).ok().map(|m| m.len());
+            measured.size = written(&out)?;
         }
     }
     Ok(Measurements {
         name: case.name.clone(),
         all,
     })
+}
+
+/// Bytes of the blob, or of all blobs of the layout; `None` if the command writes neither.
+fn written(out: &Path) -> Result<Option<u64>> {
+    if let Ok(blob) = std::fs::metadata(out.join("blob")) {
+        return Ok(Some(blob.len()));
+    }
+    let blobs = out.join("oci/blobs/sha256");
+    if !blobs.exists() {
+        return Ok(None);
+    }
+    let mut size = 0;
+    for blob in std::fs::read_dir(blobs)? {
+        size += blob?.metadata()?.len();
+    }
+    Ok(Some(size))
 }
 
 fn installed(program: &str) -> bool {
@@ -219,6 +235,17 @@ mod tests {
         assert!(result.all[0].peak().unwrap() > 0.0);
         assert!(result.all[1].runs.is_none());
         assert!(crate::report::text(&result).contains("not installed"));
+    }
+
+    #[test]
+    fn of_a_layout_all_blobs_are_counted() {
+        let work = tempfile::tempdir().unwrap();
+        assert_eq!(written(work.path()).unwrap(), None);
+        let blobs = work.path().join("oci/blobs/sha256");
+        std::fs::create_dir_all(&blobs).unwrap();
+        std::fs::write(blobs.join("a"), "123").unwrap();
+        std::fs::write(blobs.join("b"), "45").unwrap();
+        assert_eq!(written(work.path()).unwrap(), Some(5));
     }
 
     #[test]
