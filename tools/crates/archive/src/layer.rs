@@ -435,8 +435,24 @@ impl Builder {
         }
     }
 
+    /// One entry for each path.
+    ///
+    /// What each archive says is settled first, so that its earlier entries, which no longer count,
+    /// cannot contradict another source: or the order of the sources would show.
     fn merge(&mut self) -> Result<(), Error> {
         let mut entries = std::mem::take(&mut self.entries);
+        entries.dedup_by(|second, first| {
+            let of_one_archive = second.origin == first.origin
+                && matches!(second.weight, Weight::Archived | Weight::Parent);
+            if !of_one_archive || first.path != second.path {
+                return false;
+            }
+            // GNU tar that is told to store a file twice writes a link to itself the second time.
+            if !matches!(&second.kind, Kind::Link(target) if *target == second.path) {
+                std::mem::swap(first, second);
+            }
+            true
+        });
         let mut merged = Ok(());
         entries.dedup_by(|second, first| {
             if merged.is_err() || first.path != second.path {
@@ -453,16 +469,8 @@ impl Builder {
         merged
     }
 
-    /// Of two entries for one path, whether the second one replaces the first.
+    /// Of two entries of different sources for one path, whether the second one replaces the first.
     fn replaces(&self, first: &Entry, second: &Entry) -> Result<bool, Error> {
-        let archived = |e: &Entry| matches!(e.weight, Weight::Archived | Weight::Parent);
-        if archived(first) && first.origin == second.origin {
-            // GNU tar that is told to store a file twice writes a link to itself the second time.
-            if matches!(&second.kind, Kind::Link(target) if *target == second.path) {
-                return Ok(false);
-            }
-            return Ok(true);
-        }
         if matches!(first.kind, Kind::Directory) && matches!(second.kind, Kind::Directory) {
             if second.weight == Weight::Implied {
                 return Ok(false);
@@ -523,6 +531,9 @@ impl Builder {
         };
         if !same_kind {
             return Err(conflict(match (first.kind.name(), second.kind.name()) {
+                ("hard link", "hard link") => {
+                    "hard links, at least one of them to a file that was left out".to_owned()
+                }
                 (a, b) if a == b => "the device numbers differ".to_owned(),
                 (a, b) => format!("a {a} and a {b}"),
             }));

@@ -122,9 +122,12 @@ fn plain() -> Encoding {
 
 /// The layer that an archive gives.
 fn normalize(archive: &[u8]) -> Vec<u8> {
+    merge(&[archive])
+}
+
+/// The layer that several archives give together.
+fn merge(archives: &[&[u8]]) -> Vec<u8> {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("in.tar");
-    std::fs::write(&path, archive).unwrap();
     let defaults = Defaults {
         mtime: Mtime::Clamp(i64::MAX),
         ..Defaults::default()
@@ -134,7 +137,12 @@ fn normalize(archive: &[u8]) -> Vec<u8> {
         devices: Devices::Keep,
         ..ArchiveOptions::default()
     };
-    builder.archive(b"", &path, &options, "in.tar").unwrap();
+    for (number, archive) in archives.iter().enumerate() {
+        let name = format!("{number}.tar");
+        let path = dir.path().join(&name);
+        std::fs::write(&path, archive).unwrap();
+        builder.archive(b"", &path, &options, &name).unwrap();
+    }
     write(builder, plain(), 2)
 }
 
@@ -238,6 +246,33 @@ fn nothing_is_lost_and_order_makes_no_difference() {
         shuffled.extend([0; 10240]);
         assert!(normalize(&shuffled) == tar, "seed {seed}");
     }
+}
+
+/// In an archive a later entry replaces an earlier one. What was replaced is no contradiction to
+/// another archive, whichever of them comes first.
+#[test]
+fn what_an_archive_replaces_contradicts_no_other_one() {
+    let file = |content: &[u8]| {
+        let item = Item::Bytes(content.to_vec());
+        build(&[(b"f".to_vec(), item, Wish::default())], plain(), 1)
+    };
+    let (old, new) = (file(b"old"), file(b"new"));
+    let changed = [&old[..old.len() - 1024], &new].concat();
+    assert!(merge(&[&changed]) == new);
+    assert!(merge(&[&changed, &new]) == new);
+    assert!(merge(&[&new, &changed]) == new);
+    // GNU tar that stores a file twice writes a link to itself the second time: nothing new.
+    let mut link = new[..512].to_vec();
+    link[156] = b'1';
+    link[157] = b'f';
+    link[124..135].fill(b'0');
+    link[148..156].fill(b' ');
+    let sum: u32 = link.iter().map(|&b| u32::from(b)).sum();
+    link[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    let twice = [&new[..new.len() - 1024], &link, &[0; 1024]].concat();
+    assert!(merge(&[&twice]) == new);
+    assert!(merge(&[&twice, &new]) == new);
+    assert!(merge(&[&new, &twice]) == new);
 }
 
 #[test]
