@@ -14,8 +14,8 @@ pub(crate) enum BlockKind {
 /// A sample is enough, and its step is prime, so that it never falls into step with the
 /// blocks of 512 bytes that a tar stream consists of.
 const STEP: usize = 61;
-/// If all 256 bytes are equally frequent there are 256 of them; of a program, as many as if
-/// there were 10 to 60.
+/// How many equally frequent bytes a packed block is like, at least. If all 256 are equally
+/// frequent that is 256; zeros alone, of which programs are full, bring it far below this.
 const PACKED: u64 = 128;
 
 impl BlockKind {
@@ -79,7 +79,7 @@ mod tests {
     fn packed_is_told_from_data() {
         let packed = noise(1 << 20);
         assert_eq!(BlockKind::of(&packed), BlockKind::Packed);
-        // With a tenth of zeros still; with half of them, or of numbers below 64, no more.
+        // With a twentieth of zeros still; with half of them, or of 64 different bytes, no more.
         let with_zeros = |n: usize| [&packed[n..], &vec![0; n]].concat();
         assert_eq!(BlockKind::of(&with_zeros(50_000)), BlockKind::Packed);
         assert_eq!(BlockKind::of(&with_zeros(500_000)), BlockKind::Data);
