@@ -6,7 +6,7 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use verbatim_formats::{elf, scan};
+use verbatim_normalize::{elf, scan};
 
 static RULES: LazyLock<scan::Rules> =
     LazyLock::new(|| scan::Rules::new(true, &["secret"], &["allowed"]).unwrap());

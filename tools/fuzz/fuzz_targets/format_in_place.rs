@@ -4,7 +4,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use verbatim_formats::{normalize_bytes, Options};
+use verbatim_normalize::{normalize_bytes, Options};
 
 const NAMES: [&str; 10] = [
     "x.gz",

@@ -21,6 +21,7 @@ pub mod layer;
 pub mod layout;
 mod media_type;
 mod platform;
+mod reference;
 mod runtime;
 mod settings;
 
@@ -34,5 +35,6 @@ pub use image::{
 pub use layer::{Encoder, LayerMetadata};
 pub use media_type::{Family, MediaType};
 pub use platform::Platform;
+pub use reference::{Reference, ReferenceError};
 pub use runtime::Runtime;
 pub use settings::{Settings, DEFAULT_CREATED};

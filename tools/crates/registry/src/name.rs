@@ -3,7 +3,7 @@
 use std::fmt;
 
 use verbatim_digest::Digest;
-use verbatim_sums::Reference;
+use verbatim_oci::Reference;
 
 use crate::error::Error;
 use crate::host::HostPort;
@@ -40,7 +40,7 @@ impl std::str::FromStr for Repository {
     fn from_str(text: &str) -> Result<Self, Error> {
         let reference: Reference = text
             .parse()
-            .map_err(|e: verbatim_sums::ReferenceError| Error::Options(e.to_string()))?;
+            .map_err(|e: verbatim_oci::ReferenceError| Error::Options(e.to_string()))?;
         if reference.tag().is_some() {
             return Err(Error::Options(format!(
                 "`{reference}` has a tag where a repository must be; leave the tag out"
@@ -118,7 +118,7 @@ impl std::str::FromStr for Target {
         };
         let reference = reference
             .parse()
-            .map_err(|e: verbatim_sums::ReferenceError| Error::Options(e.to_string()))?;
+            .map_err(|e: verbatim_oci::ReferenceError| Error::Options(e.to_string()))?;
         Ok(Self { reference, digest })
     }
 }

@@ -17,7 +17,8 @@ use verbatim_oci::{
 };
 
 use crate::record::{File, Image, PlatformImage};
-use crate::{text, Conflict, FileName, Record, Reference, Subject, Sums};
+use crate::{text, Conflict, FileName, Record, Subject, Sums};
+use verbatim_oci::Reference;
 
 /// What a layout stands for, where it could be two things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

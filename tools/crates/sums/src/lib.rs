@@ -13,7 +13,6 @@ mod compare;
 mod file_name;
 mod list;
 pub mod record;
-mod reference;
 pub mod request;
 pub mod text;
 
@@ -21,4 +20,3 @@ pub use compare::{compare, Change};
 pub use file_name::{FileName, FileNameError};
 pub use list::{Conflict, Subject, Sums};
 pub use record::Record;
-pub use reference::{Reference, ReferenceError};

@@ -5,7 +5,8 @@ use std::fmt;
 
 use verbatim_digest::Digest;
 
-use crate::{FileName, Reference};
+use crate::FileName;
+use verbatim_oci::Reference;
 
 /// What a sum is of. Images come before files, each in their own order.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use verbatim_digest::Digest;
 use verbatim_oci::{json, Descriptor, LayerMetadata, MediaType, Platform, Runtime};
 
-use crate::{text, Conflict, FileName, Reference, Subject, Sums};
+use crate::{text, Conflict, FileName, Subject, Sums};
+use verbatim_oci::Reference;
 
 /// The form of the document; it changes with every change that a reader could notice.
 pub const SCHEMA: &str = "verbatim.sums/1";

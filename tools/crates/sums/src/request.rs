@@ -12,7 +12,7 @@ use verbatim_oci::{
 
 use crate::collect::{of_descriptor, of_image, of_index, of_layout, of_path, platform_image, Kind};
 use crate::record::{Image, PlatformImage};
-use crate::Reference;
+use verbatim_oci::Reference;
 
 /// The largest file that holds a part of a reference.
 const MAX_PART: u64 = 1 << 16;

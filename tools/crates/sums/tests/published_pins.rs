@@ -1,6 +1,7 @@
 //! Images that another project published, with the digests that it pinned.
 
-use verbatim_sums::{text, Reference, Subject, Sums};
+use verbatim_oci::Reference;
+use verbatim_sums::{text, Subject, Sums};
 
 const PINS: &str = include_str!("../testdata/constellation-published-pins-v2.7.1.txt");
 

@@ -11,7 +11,7 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::Deserialize;
 use serde_json::Value;
 use verbatim_digest::Digest;
-use verbatim_sums::Reference;
+use verbatim_oci::Reference;
 
 /// More containers than any cluster has.
 const MAX_CONTAINERS: usize = 1_000_000;

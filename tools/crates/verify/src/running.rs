@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use verbatim_digest::Digest;
+use verbatim_oci::Reference;
 use verbatim_registry::Mirror;
-use verbatim_sums::Reference;
 
 use crate::container::{Container, Name};
 use crate::served::Expected;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use verbatim_digest::Digest;
+use verbatim_oci::Reference;
 use verbatim_oci::{
     Descriptor, Document, Error as Wrong, ErrorKind as WrongKind, ImageMetadata, Manifest,
     MediaType, Named,
@@ -11,7 +12,6 @@ use verbatim_oci::{
 use verbatim_registry::{Client, Error, ErrorKind, Repository, Which};
 use verbatim_sums::collect::{of_index, platform_image};
 use verbatim_sums::record::{Image, PlatformImage};
-use verbatim_sums::Reference;
 
 use crate::image::judge;
 use crate::{Finding, Judgement, Verdict};

@@ -12,7 +12,7 @@ fn digest(of: &str) -> Digest {
 
 /// An index of one platform, published as `registry.example.com/acme/NAME:v1`.
 fn expected(name: &str) -> Expected {
-    let reference: verbatim_sums::Reference = format!("registry.example.com/acme/{name}:v1")
+    let reference: verbatim_oci::Reference = format!("registry.example.com/acme/{name}:v1")
         .parse()
         .unwrap();
     Expected {

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use verbatim_digest::Digest;
 use verbatim_oci::layout::{images, Layout};
+use verbatim_oci::Reference;
 use verbatim_oci::{json, Descriptor, Document, ErrorKind, Named};
 use verbatim_sums::collect::Kind;
-use verbatim_sums::Reference;
 
 use crate::error::Error;
 use crate::name::{Repository, Target, Which};

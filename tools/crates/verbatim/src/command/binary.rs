@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::path::PathBuf;
 
 use anyhow::{bail, Context};
-use verbatim_formats::{elf, scan};
+use verbatim_normalize::{elf, scan};
 use verbatim_output::OutputFile;
 
 use crate::outcome::Outcome;

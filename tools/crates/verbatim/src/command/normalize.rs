@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{anyhow, bail, Context};
 use serde_json::json;
 use verbatim_archive::{ArchiveOptions, Defaults, Devices, Filter, Glob, Mtime};
-use verbatim_formats::normalize_files;
+use verbatim_normalize::normalize_files;
 use verbatim_scrub::{Done, Rules, RULES};
 
 use super::layer::{mode, owner, Format, OutputOptions, SetOptions};
@@ -303,7 +303,7 @@ fn in_place(options: &Options) -> anyhow::Result<Outcome> {
     }
     let answers = normalize_files(
         &options.inputs,
-        &verbatim_formats::Options {
+        &verbatim_normalize::Options {
             mtime: options.clamp_mtime.unwrap_or(options.mtime),
             clamp: options.clamp_mtime.is_some(),
             check: options.check,
@@ -319,7 +319,7 @@ fn in_place(options: &Options) -> anyhow::Result<Outcome> {
             Err(error) => failed = failed.or(Some(error)),
         }
     }
-    let changed = reports.iter().any(verbatim_formats::Report::changed);
+    let changed = reports.iter().any(verbatim_normalize::Report::changed);
     let mut text = Vec::new();
     match options.output.format {
         Format::Json => {

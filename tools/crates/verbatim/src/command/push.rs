@@ -8,9 +8,10 @@ use anyhow::{anyhow, bail, Context};
 use serde::Serialize;
 use verbatim_digest::Digest;
 use verbatim_oci::json;
+use verbatim_oci::Reference;
 use verbatim_registry::{runtime, Count, Image, Inputs, PushOptions, Pushed, Repository, Target};
 use verbatim_sums::request::Values;
-use verbatim_sums::{text, Reference, Subject, Sums};
+use verbatim_sums::{text, Subject, Sums};
 
 use super::image::{pair, print};
 use super::layout::{colours, Format};

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{anyhow, bail, Context};
 use serde::{Deserialize, Serialize};
 use verbatim_oci::json;
+use verbatim_oci::Reference;
 use verbatim_sums::collect::{self, Collection, Kind, Place, Wanted};
 use verbatim_sums::record::Image;
 use verbatim_sums::request::{Request, Values};
-use verbatim_sums::{compare, text, Change, Record, Reference, Subject, Sums};
+use verbatim_sums::{compare, text, Change, Record, Subject, Sums};
 
 use super::image::{argument, pair, print, write_files};
 use super::layout::{colours, threads, Format};

@@ -9,8 +9,8 @@ use std::thread::available_parallelism;
 use anyhow::{anyhow, bail};
 use clap::builder::styling::{AnsiColor, Style};
 use verbatim_oci::layout::{import, import_documents, Inputs, LayerInput, Layout, Plan};
+use verbatim_oci::Reference;
 use verbatim_oci::{json, Named, Platform};
-use verbatim_sums::Reference;
 
 use super::image::{layer_input, print, write_files, LinkName};
 use crate::outcome::{unchecked, Outcome};

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use anyhow::{anyhow, Context};
 use verbatim_digest::Digest;
+use verbatim_oci::Reference;
 use verbatim_registry::{Assets, Repository};
-use verbatim_sums::{collect, FileName, Reference, Subject};
+use verbatim_sums::{collect, FileName, Subject};
 use verbatim_verify::served::Expected;
 use verbatim_verify::{
     assets, container, deep, files as local, image, running, served, Finding, Judgement, Verdict,

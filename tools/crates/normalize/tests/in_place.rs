@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use verbatim_formats::{
+use verbatim_normalize::{
     normalize_bytes, normalize_files, normalize_in_place, Error, Options, Report,
 };
 

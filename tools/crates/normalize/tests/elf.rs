@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use verbatim_formats::elf::{self, Error};
+use verbatim_normalize::elf::{self, Error};
 
 const SOURCE: &str = r#"
 #include <stdio.h>
