@@ -97,6 +97,29 @@ impl Platform {
             && (a.os_version.is_none() || b.os_version.is_none() || a.os_version == b.os_version)
     }
 
+    /// Whether the two cannot be said of one image. What one side leaves out contradicts
+    /// nothing: for years configs had no place for a variant, so an index says `arm/v6` or
+    /// `amd64/v3` of an image whose config says `arm` or `amd64`.
+    pub fn contradicts(&self, other: &Self) -> bool {
+        fn differ(a: &str, b: &str) -> bool {
+            !a.is_empty() && !b.is_empty() && a != b
+        }
+        let (a, b) = (self.normalized(), other.normalized());
+        let says_variant = self.says_variant() && other.says_variant();
+        differ(&a.os, &b.os)
+            || differ(&a.architecture, &b.architecture)
+            || (says_variant && a.variant != b.variant)
+            || matches!((&a.os_version, &b.os_version), (Some(a), Some(b)) if a != b)
+    }
+
+    /// Whether a variant is named, be it in the name of the architecture.
+    fn says_variant(&self) -> bool {
+        let in_name = ["armel", "armhf"]
+            .iter()
+            .any(|name| self.architecture.eq_ignore_ascii_case(name));
+        in_name || !is_absent(&self.variant)
+    }
+
     /// Whether something can run there: attestations are filed under `unknown/unknown`, and
     /// artifacts under nothing at all.
     pub fn is_runnable(&self) -> bool {
@@ -146,10 +169,7 @@ impl Platform {
     pub(crate) fn spelled(self) -> Self {
         let normal = self.normalized();
         Self {
-            variant: if self.variant.is_some()
-                || self.architecture.starts_with("arme")
-                || self.architecture.starts_with("armh")
-            {
+            variant: if self.says_variant() {
                 normal.variant
             } else {
                 None
@@ -203,6 +223,45 @@ mod tests {
         let mut other = version.clone();
         other.os_version = Some("10.0.2".into());
         assert!(!version.matches(&other));
+    }
+
+    #[test]
+    fn what_is_left_out_contradicts_nothing() {
+        // As others write them: parsing would give them Go's spelling.
+        let of = |text: &str| {
+            let mut parts = text.split('/');
+            let mut next = || parts.next().unwrap_or("");
+            let (os, architecture) = (next(), next());
+            Platform::new(os, architecture, Some(next()))
+        };
+        for (a, b, contradict) in [
+            ("linux/arm/v6", "linux/arm", false),
+            ("linux/arm/v5", "linux/arm", false),
+            ("linux/armel", "linux/arm", false),
+            ("linux/amd64/v3", "linux/amd64", false),
+            ("linux/amd64/v3", "linux/x86_64", false),
+            ("linux/arm64/v9", "linux/arm64", false),
+            ("linux/arm64/v8", "linux/aarch64/8", false),
+            ("linux/amd64", "/", false),
+            ("linux/amd64", "linux/", false),
+            ("linux/arm/v6", "linux/arm/v7", true),
+            ("linux/armel", "linux/arm/v7", true),
+            ("linux/armhf", "linux/armel", true),
+            ("linux/amd64/v1", "linux/amd64/v3", true),
+            ("linux/arm64/v8", "linux/arm64/v9", true),
+            ("linux/arm/v7", "linux/arm64", true),
+            ("linux/amd64", "windows/amd64", true),
+            ("linux/amd64", "unknown/unknown", true),
+        ] {
+            assert_eq!(of(a).contradicts(&of(b)), contradict, "{a} and {b}");
+            assert_eq!(of(b).contradicts(&of(a)), contradict, "{b} and {a}");
+        }
+        let version = |version: &str| Platform {
+            os_version: Some(version.into()),
+            ..of("windows/amd64")
+        };
+        assert!(version("10.0.1").contradicts(&version("10.0.2")));
+        assert!(!version("10.0.1").contradicts(&of("windows/amd64")));
     }
 
     #[test]
