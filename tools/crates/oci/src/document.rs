@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use verbatim_digest::Digest;
 
-use crate::error::{Error, ErrorKind, Result};
 use crate::{json, Descriptor, MediaType, Platform};
+use crate::{Error, ErrorKind, Result};
 
 /// The manifest of an image or of an artifact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use verbatim_digest::Digest;
 
-use crate::error::{name, Error, ErrorKind, Result};
 use crate::settings::given;
 use crate::{
     json, Config, Descriptor, Family, Index, LayerMetadata, Manifest, MediaType, Platform, Settings,
 };
+use crate::{name, Error, ErrorKind, Result};
 
 /// The largest description of an image or index that is read.
 const MAX_METADATA: u64 = 16 << 20;

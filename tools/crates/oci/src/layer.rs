@@ -12,8 +12,8 @@ use serde_json::Value;
 use verbatim_digest::Digest;
 use verbatim_reader::{decompress, Compression};
 
-use crate::error::{name, Error, ErrorKind, Result};
 use crate::{json, MediaType};
+use crate::{name, Error, ErrorKind, Result};
 
 /// The form of the document; it changes with every change that a reader could notice.
 pub const SCHEMA: &str = "verbatim.layer/1";

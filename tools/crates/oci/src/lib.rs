@@ -14,9 +14,7 @@
 
 mod descriptor;
 mod document;
-mod error;
 mod image;
-pub mod json;
 pub mod layer;
 pub mod layout;
 mod media_type;
@@ -25,9 +23,10 @@ mod reference;
 mod runtime;
 mod settings;
 
+pub use verbatim_document::{json, Error, ErrorKind, Result};
+
 pub use descriptor::Descriptor;
 pub use document::{Config, Document, History, Index, Manifest, RootFs};
-pub use error::{Error, ErrorKind, Result};
 pub use image::{
     build, build_index, describe_index, Base, BuiltIndex, Image, ImageMetadata, IndexMetadata,
     Named,
@@ -38,3 +37,8 @@ pub use platform::Platform;
 pub use reference::{Reference, ReferenceError};
 pub use runtime::Runtime;
 pub use settings::{Settings, DEFAULT_CREATED};
+
+/// Shorthand for a path in messages, which escape what must be.
+pub(crate) fn name(path: &std::path::Path) -> String {
+    path.display().to_string()
+}

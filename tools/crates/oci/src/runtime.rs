@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::error::{Error, ErrorKind, Result};
 use crate::{json, Named};
+use crate::{Error, ErrorKind, Result};
 
 /// The run-time part of a config: every member but those that only tell of the build (`created`,
 /// `author`, `history`) and `rootfs`, whose diff_ids are compared for themselves (OCI image

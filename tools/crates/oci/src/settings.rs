@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::error::{Error, ErrorKind, Result};
 use crate::{json, Platform};
+use crate::{Error, ErrorKind, Result};
 
 /// The time of everything that has no other: 1970.
 pub const DEFAULT_CREATED: &str = "1970-01-01T00:00:00Z";

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::check::{read_all, Progress, Walk};
 use super::source::Layout;
-use crate::error::{Error, ErrorKind, Result};
 use crate::{Config, Descriptor, Document, ImageMetadata, Index, Manifest, Named, Platform};
+use crate::{Error, ErrorKind, Result};
 
 /// Indexes inside indexes that are looked into.
 const MAX_DEPTH: usize = 8;

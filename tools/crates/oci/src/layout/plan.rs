@@ -11,10 +11,10 @@ use verbatim_output::{OutputDir, OutputFile};
 
 use super::source::{blob_path, check_size, Layout};
 use super::tar;
-use crate::error::{name, Error, ErrorKind, Result};
 use crate::{
     json, Config, Descriptor, Document, Index, LayerMetadata, Manifest, MediaType, Named, Platform,
 };
+use crate::{name, Error, ErrorKind, Result};
 
 /// The content of `oci-layout`.
 const MARKER: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;

@@ -9,8 +9,8 @@ use serde::Deserialize;
 use verbatim_digest::Digest;
 use verbatim_reader::{Compression, Kind};
 
-use crate::error::{name, Error, ErrorKind, Result};
 use crate::json::{self, MAX_DOCUMENT};
+use crate::{name, Error, ErrorKind, Result};
 use crate::{Descriptor, Index, MediaType};
 
 /// Entries of an archive that are remembered; more than any image has blobs.

@@ -5,8 +5,8 @@ use std::io::{self, Read};
 use verbatim_digest::Digest;
 
 use super::super::source::Layout;
-use crate::error::{Error, Result};
 use crate::Descriptor;
+use crate::{Error, Result};
 
 /// A place that has blobs: nothing is known of their content until it was read.
 pub trait Blobs: Sync {

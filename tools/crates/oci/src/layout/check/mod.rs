@@ -19,8 +19,8 @@ use serde::Serialize;
 use verbatim_digest::Digest;
 
 use super::source::Layout;
-use crate::error::{Error, ErrorKind, Result};
 use crate::{Descriptor, Platform};
+use crate::{Error, ErrorKind, Result};
 
 pub use blobs::{Blobs, Content};
 pub(super) use read::read_all;

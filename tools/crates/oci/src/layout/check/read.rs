@@ -11,8 +11,8 @@ use verbatim_reader::{decompress, Compression};
 use super::super::source::check_digest;
 use super::blobs::{Blobs, Content};
 use super::walk::Walk;
-use crate::error::{Error, ErrorKind, Result};
 use crate::MediaType;
+use crate::{Error, ErrorKind, Result};
 
 /// What may come out of a layer, whatever went in.
 const UNPACKED: u64 = 1 << 30;

@@ -8,8 +8,8 @@ use super::super::source::{check_media_type, check_size};
 use super::blobs::Blobs;
 use super::read::{Item, Place};
 use super::CheckedImage;
-use crate::error::{Error, ErrorKind, Result};
 use crate::{Config, Descriptor, Document, Index, Manifest, Platform};
+use crate::{Error, ErrorKind, Result};
 
 /// Indexes inside indexes; two levels are common, more than a few are an accident.
 const MAX_DEPTH: usize = 8;

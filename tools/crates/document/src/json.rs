@@ -30,7 +30,9 @@ use serde::de::{self, DeserializeOwned, DeserializeSeed, Deserializer, MapAccess
 use serde::Serialize;
 use serde_json::{Map, Number, Value};
 
-use crate::error::{name, Error, ErrorKind, Result};
+use verbatim_digest::{Digest, ParseError};
+
+use crate::error::{Error, ErrorKind, Result};
 
 /// The largest manifest, index or config that is read: what registries commonly accept.
 pub const MAX_DOCUMENT: u64 = 4 << 20;
@@ -129,7 +131,7 @@ fn write_string(text: &str, out: &mut Vec<u8>) {
 }
 
 /// Add one reference token to a JSON pointer (RFC 6901).
-pub(crate) fn push_token(pointer: &mut String, token: &str) {
+pub fn push_token(pointer: &mut String, token: &str) {
     pointer.push('/');
     for c in token.chars() {
         match c {
@@ -226,7 +228,7 @@ pub fn parse_value(data: &[u8], file: &str) -> Result<Value> {
 
 /// Give a parsed document its type; errors name the JSON pointer.
 pub fn from_value<T: DeserializeOwned>(value: Value, file: &str) -> Result<T> {
-    serde_path_to_error::deserialize(value).map_err(|e| {
+    serde_path_to_error::deserialize(&value).map_err(|e| {
         let mut pointer = String::new();
         for segment in e.path().iter() {
             match segment {
@@ -238,8 +240,24 @@ pub fn from_value<T: DeserializeOwned>(value: Value, file: &str) -> Result<T> {
                 | serde_path_to_error::Segment::Unknown => {}
             }
         }
-        Error::new(ErrorKind::Malformed, file, e.into_inner().to_string()).at(pointer)
+        match unknown_algorithm(&value, &pointer) {
+            Some(algorithm) => Error::new(
+                ErrorKind::Unknowable,
+                file,
+                format!("names a digest of the algorithm `{algorithm}`, which this program does not know, so it cannot be checked; it knows sha256"),
+            ),
+            None => Error::new(ErrorKind::Malformed, file, e.into_inner().to_string()),
+        }
+        .at(pointer)
     })
+}
+
+/// The algorithm of what stands at this place, if that is a digest that may well be right.
+fn unknown_algorithm(value: &Value, pointer: &str) -> Option<String> {
+    match value.pointer(pointer)?.as_str()?.parse::<Digest>() {
+        Err(ParseError::Algorithm(algorithm)) => Some(algorithm),
+        _ => None,
+    }
 }
 
 /// Parse a document of a known form; `file` is its name in messages.
@@ -276,8 +294,8 @@ pub fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>> {
             }
             Ok(file)
         })
-        .map_err(|e| Error::io(name(path), "cannot be read", e))?;
-    read_limited(file, limit, &name(path))
+        .map_err(|e| Error::io(path.display(), "cannot be read", e))?;
+    read_limited(file, limit, &path.display().to_string())
 }
 
 #[cfg(test)]
@@ -361,6 +379,32 @@ mod tests {
             error.to_string().starts_with("f.json at /list/1/size: "),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_digest_of_another_algorithm_is_not_wrong() {
+        #[derive(Debug, serde::Deserialize)]
+        struct Named {
+            #[allow(dead_code)]
+            digest: Digest,
+        }
+        let kind = |digest: &str| {
+            parse::<Named>(json!({"digest": digest}).to_string().as_bytes(), "f.json")
+                .unwrap_err()
+                .kind()
+        };
+        assert_eq!(
+            kind(&format!("sha512:{}", "0".repeat(128))),
+            ErrorKind::Unknowable
+        );
+        assert_eq!(kind("blake3:00"), ErrorKind::Unknowable);
+        assert_eq!(
+            kind("multihash+base58:QmRZxt2b1FVZPNqd8"),
+            ErrorKind::Unknowable
+        );
+        for wrong in ["sha256:00", "SHA512:00", "sha512", "", "../x", "sha 512:00"] {
+            assert_eq!(kind(wrong), ErrorKind::Malformed, "{wrong}");
+        }
     }
 
     #[test]

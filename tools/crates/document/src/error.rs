@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::io;
-use std::path::Path;
+
+use verbatim_foreign::printable;
 
 /// The kind of a problem, for callers that treat them differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,6 +20,9 @@ pub enum ErrorKind {
     Limit,
     /// What is asked for cannot be done with this input.
     Unsupported,
+    /// The input may be right, and this program cannot tell: it does not know the algorithm
+    /// of a digest or of a compression, or has no key.
+    Unknowable,
 }
 
 impl ErrorKind {
@@ -30,8 +34,13 @@ impl ErrorKind {
             Self::Malformed => "malformed",
             Self::Mismatch => "mismatch",
             Self::Limit => "limit",
-            Self::Unsupported => "unsupported",
+            Self::Unsupported | Self::Unknowable => "unsupported",
         }
+    }
+
+    /// Whether the input was not judged at all, so that nothing is known of it.
+    pub fn is_unchecked(self) -> bool {
+        matches!(self, Self::Io | Self::Unknowable)
     }
 }
 
@@ -45,7 +54,7 @@ pub struct Error {
     source: Option<io::Error>,
 }
 
-/// The result of everything in this crate.
+/// The result of reading and judging documents.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
@@ -82,7 +91,7 @@ impl Error {
     }
 
     /// The same problem once more, for another that it concerns.
-    pub(crate) fn copy(&self) -> Self {
+    pub fn copy(&self) -> Self {
         Self {
             kind: self.kind,
             file: self.file.clone(),
@@ -124,13 +133,14 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.file)?;
+        // Names of files, members and media types may be those of an attacker.
+        f.write_str(&printable(&self.file))?;
         match self.pointer.as_deref() {
             None => {}
             Some("") => f.write_str(" at the top level")?,
-            Some(pointer) => write!(f, " at {pointer}")?,
+            Some(pointer) => write!(f, " at {}", printable(pointer))?,
         }
-        write!(f, ": {}", self.what)
+        write!(f, ": {}", printable(&self.what))
     }
 }
 
@@ -140,7 +150,16 @@ impl std::error::Error for Error {
     }
 }
 
-/// Shorthand for a path in messages.
-pub(crate) fn name(path: &Path) -> String {
-    path.display().to_string()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_others_do_not_reach_the_terminal() {
+        let error = Error::new(ErrorKind::Malformed, "a\u{1b}[2J", "is `\u{202e}x\0`").at("/\u{7}");
+        assert_eq!(
+            error.to_string(),
+            r"a\u{1b}[2J at /\u{7}: is `\u{202e}x\u{0}`"
+        );
+    }
 }

@@ -1,0 +1,98 @@
+//! Files whose content is named by others: opened only if they are regular ones.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::Path;
+
+/// Open a file that must be a regular one, and say how many bytes it has. Links are followed.
+///
+/// A pipe would wait for a writer, a device could give bytes without end or act on being
+/// opened. So it is looked at before it is opened, and again after: it is opened such that a
+/// pipe that took its place meanwhile does not wait.
+pub fn open(path: &Path) -> io::Result<(File, u64)> {
+    regular(&std::fs::metadata(path)?)?;
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits() as i32);
+    }
+    let file = options.open(path)?;
+    let metadata = file.metadata()?;
+    regular(&metadata)?;
+    Ok((file, metadata.len()))
+}
+
+fn regular(metadata: &std::fs::Metadata) -> io::Result<()> {
+    if metadata.is_file() {
+        return Ok(());
+    }
+    let kind = metadata.file_type();
+    let what = if kind.is_dir() {
+        "a folder"
+    } else {
+        special(kind)
+    };
+    Err(io::Error::new(
+        io::ErrorKind::InvalidData,
+        format!("it is {what} and must be a regular file"),
+    ))
+}
+
+#[cfg(unix)]
+fn special(kind: std::fs::FileType) -> &'static str {
+    use std::os::unix::fs::FileTypeExt;
+    if kind.is_fifo() {
+        "a pipe"
+    } else if kind.is_socket() {
+        "a socket"
+    } else {
+        "a device"
+    }
+}
+
+#[cfg(not(unix))]
+fn special(_: std::fs::FileType) -> &'static str {
+    "something else"
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_regular_files_are_opened_and_none_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        std::fs::write(at("file"), "abc").unwrap();
+        std::os::unix::fs::symlink("file", at("link")).unwrap();
+        assert_eq!(open(&at("file")).unwrap().1, 3);
+        assert_eq!(open(&at("link")).unwrap().1, 3);
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            at("pipe"),
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RUSR,
+            0,
+        )
+        .unwrap();
+        std::os::unix::fs::symlink("pipe", at("to-pipe")).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(at("socket")).unwrap();
+        for (path, what) in [
+            (at("pipe"), "a pipe"),
+            (at("to-pipe"), "a pipe"),
+            (at("socket"), "a socket"),
+            ("/dev/zero".into(), "a device"),
+            (dir.path().to_owned(), "a folder"),
+        ] {
+            let error = open(&path).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{error}");
+            assert!(error.to_string().contains(what), "{error}");
+        }
+        assert_eq!(
+            open(&at("absent")).unwrap_err().kind(),
+            io::ErrorKind::NotFound
+        );
+    }
+}
