@@ -1,13 +1,16 @@
 //! Bytes that can be read again from anywhere: a file, a part of one, or memory.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use verbatim_digest::Digest;
+use verbatim_formats::ReadAt;
 
 /// What is read at once where two things are compared: two of these stay in the cache.
 const PIECE: usize = 256 << 10;
@@ -69,7 +72,8 @@ impl Blob {
         })
     }
 
-    fn opened(&self) -> io::Result<Self> {
+    /// The same, ready to be read from many times.
+    pub(crate) fn opened(&self) -> io::Result<Self> {
         match self {
             Self::Path { path, size } => Ok(Self::Part {
                 file: Arc::new(File::open(path.as_path())?),
@@ -115,6 +119,28 @@ impl Blob {
     pub(crate) fn first_difference(&self, other: &Self) -> io::Result<Option<u64>> {
         let mut buffers = Buffers::new();
         buffers.first_difference(self, other)
+    }
+}
+
+impl ReadAt for Blob {
+    fn size(&self) -> u64 {
+        self.size()
+    }
+
+    fn read(&self, range: Range<u64>) -> io::Result<Cow<'_, [u8]>> {
+        if range.start > range.end || range.end > self.size() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let read = |file: &File, offset: u64| {
+            let mut data = vec![0; (range.end - range.start) as usize];
+            file.read_exact_at(&mut data, offset + range.start)?;
+            Ok(Cow::Owned(data))
+        };
+        match self {
+            Self::Memory(data) => Ok(data[range.start as usize..range.end as usize].into()),
+            Self::Part { file, offset, .. } => read(file, *offset),
+            Self::Path { path, .. } => read(&File::open(path.as_path())?, 0),
+        }
     }
 }
 

@@ -37,6 +37,43 @@ fn headers_of_ar_and_zip() {
 }
 
 #[test]
+fn a_comment_of_a_zip_file_that_holds_a_last_record() {
+    let comment = b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0...";
+    let commented = |content| {
+        let mut data = zip(&[("a", 33, content)]);
+        let length = data.len();
+        data[length - 2] = comment.len() as u8;
+        data.extend(comment);
+        data
+    };
+    // Whoever finds the record in the comment finds no members.
+    assert_eq!(
+        causes(&report(
+            &commented(b"the red door\n"),
+            &commented(b"the blue door\n")
+        )),
+        [("source-change".into(), vec!["a".into()])]
+    );
+}
+
+#[test]
+fn a_zip_file_whose_entries_overlap_is_not_taken_apart() {
+    let with = |second: &[u8]| {
+        let mut data = zip(&[("a", 33, b"1"), ("b", 33, second)]);
+        // The second record of the directory names the first local header.
+        let record = data.len() - 22 - 47;
+        data[record + 42..record + 46].fill(0);
+        data
+    };
+    let report = report(&with(b"2"), &with(b"3"));
+    let shown = text(&report, &View::default());
+    assert!(
+        shown.contains("an entry overlaps what follows it"),
+        "{shown}"
+    );
+}
+
+#[test]
 fn archives_without_end_are_not_followed_for_ever() {
     let mut a = b"one".to_vec();
     let mut b = b"two".to_vec();

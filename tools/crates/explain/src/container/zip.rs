@@ -1,13 +1,12 @@
 //! zip files, and all that are zip files inside: jars, wheels, office documents.
 //!
-//! The central directory says what there is (APPNOTE 4.3.12); of local headers only the length
-//! matters here. What is encrypted, split or compressed otherwise than with deflate is compared
-//! as it is stored.
+//! What is encrypted, split or compressed otherwise than with deflate is compared as it is stored.
 
-use std::io::{self, Read};
+use std::io;
 
 use verbatim_causes::Cause;
-use zlib_rs::{Inflate, InflateFlush, Status};
+use verbatim_formats::zip::{self, Directory, Entry, Layout, DEFLATED};
+use verbatim_formats::{Flaw, ReadAt};
 
 use crate::blob::Blob;
 use crate::compare::Explainer;
@@ -15,12 +14,8 @@ use crate::container::members::Member;
 use crate::date;
 use crate::report::{lossy, Difference};
 
-/// A central directory beyond this is not taken apart; a million entries have half of it.
-const MAX_DIRECTORY: u64 = 128 << 20;
 /// A member that unpacks to more is compared as it is stored.
 const MAX_MEMBER: u64 = 64 << 20;
-/// What stands in 32 bits where a zip64 record has the number.
-const FULL: u64 = u32::MAX as u64;
 /// All members that are unpacked, together.
 const MAX_ALL: u64 = 1 << 30;
 
@@ -66,202 +61,78 @@ pub(crate) struct Zip {
     prefix: u64,
 }
 
-fn bad(what: impl Into<String>) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, what.into())
-}
-
-/// Reads numbers in little-endian order, or says that the record ends.
-struct Fields<'a>(&'a [u8]);
-
-impl<'a> Fields<'a> {
-    fn bytes(&mut self, n: usize) -> io::Result<&'a [u8]> {
-        if self.0.len() < n {
-            return Err(bad("a record of the central directory ends too early"));
-        }
-        let (bytes, rest) = self.0.split_at(n);
-        self.0 = rest;
-        Ok(bytes)
-    }
-
-    fn number(&mut self, n: usize) -> io::Result<u64> {
-        Ok(self
-            .bytes(n)?
-            .iter()
-            .rev()
-            .fold(0, |value, &b| value << 8 | u64::from(b)))
-    }
-
-    fn u16(&mut self) -> io::Result<u16> {
-        Ok(self.number(2)? as u16)
-    }
-}
-
 impl Zip {
-    /// Read the central directory.
+    /// Read the directory, and unpack what can be unpacked.
     pub(crate) fn read(blob: &Blob) -> io::Result<Self> {
-        let size = blob.size();
-        let tail_at = size.saturating_sub(22 + 65_535 + 20);
-        let tail = blob.part(tail_at, u64::MAX)?.load()?;
-        let end = tail
-            .windows(4)
-            .rposition(|four| four == b"PK\x05\x06")
-            .ok_or_else(|| bad("it has no end of a central directory"))?;
-        let mut fields = Fields(&tail[end + 4..]);
-        fields.bytes(6)?;
-        let mut count = fields.number(2)?;
-        let mut length = fields.number(4)?;
-        let mut offset = fields.number(4)?;
-        let comment_length = fields.number(2)? as usize;
-        let comment = fields.bytes(comment_length)?.to_vec();
-        // zip64 (APPNOTE 4.3.14): the true numbers stand in a record of their own.
-        if (offset == FULL || count == u64::from(u16::MAX) || length == FULL)
-            && end >= 20
-            && tail[end - 20..].starts_with(b"PK\x06\x07")
-        {
-            let at = Fields(&tail[end - 12..]).number(8)?;
-            let record = blob.part(at, 56)?.load()?;
-            if !record.starts_with(b"PK\x06\x06") {
-                return Err(bad("its zip64 record is not where it should be"));
-            }
-            let mut fields = Fields(&record[32..]);
-            count = fields.number(8)?;
-            length = fields.number(8)?;
-            offset = fields.number(8)?;
-        }
-        if length > MAX_DIRECTORY {
-            return Err(bad(format!(
-                "its central directory has more than {MAX_DIRECTORY} bytes"
-            )));
-        }
-        let directory = blob.part(offset, length)?.load()?;
-        let mut fields = Fields(&directory);
-        let mut members = Vec::new();
+        let blob = &blob.opened()?;
+        let layout = Layout::find(blob)?;
+        let records = blob.read(layout.directory.clone())?;
+        let directory = Directory::read(blob, &layout, &records)?;
+        let first = directory.in_file.first();
+        let prefix = first.map_or(layout.directory.start, |i| directory.entries[*i].start);
         let mut room = MAX_ALL;
-        let mut prefix = size;
-        for _ in 0..count {
-            let (member, at) = member(&mut fields, blob, &mut room)?;
-            prefix = prefix.min(at);
-            members.push(member);
-        }
+        let members = directory
+            .entries
+            .iter()
+            .map(|entry| member(entry, blob, &mut room))
+            .collect::<io::Result<_>>()?;
         Ok(Self {
             members,
-            comment,
+            comment: blob.read(layout.comment)?.into_owned(),
             prefix,
         })
     }
 }
 
-fn member(
-    fields: &mut Fields<'_>,
-    blob: &Blob,
-    room: &mut u64,
-) -> io::Result<(Member<Header>, u64)> {
-    if fields.bytes(4)? != b"PK\x01\x02" {
-        return Err(bad("a record of the central directory has no mark"));
-    }
-    let made_by = fields.u16()?;
-    let needs = fields.u16()?;
-    let flags = fields.u16()?;
-    let method = fields.u16()?;
-    let time = fields.u16()?;
-    let date = fields.u16()?;
-    let crc = fields.number(4)? as u32;
-    let mut stored_size = fields.number(4)?;
-    let mut size = fields.number(4)?;
-    let name_length = fields.number(2)? as usize;
-    let extra_length = fields.number(2)? as usize;
-    let comment_length = fields.number(2)? as usize;
-    fields.bytes(2)?;
-    let internal = fields.u16()?;
-    let external = fields.number(4)? as u32;
-    let mut offset = fields.number(4)?;
-    let name = fields.bytes(name_length)?.to_vec();
-    let mut extras = Fields(fields.bytes(extra_length)?);
-    let comment = fields.bytes(comment_length)?.to_vec();
+fn member(entry: &Entry, blob: &Blob, room: &mut u64) -> io::Result<Member<Header>> {
     let mut unix_time = None;
     let mut extra = Vec::new();
-    while extras.0.len() >= 4 {
-        let id = extras.u16()?;
-        let length = extras.number(2)? as usize;
-        let Ok(data) = extras.bytes(length) else {
-            break;
-        };
-        match (id, data) {
-            (1, mut data) => {
-                for field in [&mut size, &mut stored_size, &mut offset] {
-                    if *field == FULL {
-                        *field = Fields(data).number(8)?;
-                        data = &data[8..];
-                    }
-                }
-            }
+    for (id, range) in zip::fields(entry.extra()) {
+        match (id, &entry.extra()[range]) {
+            // Lengths and offsets of zip64 are told as such.
+            (1, _) => {}
             (0x5455, [_, a, b, c, d, ..]) => {
                 unix_time = Some(i32::from_le_bytes([*a, *b, *c, *d]));
                 extra.push((id, Vec::new()));
             }
-            _ => extra.push((id, data.to_vec())),
+            (_, field) => extra.push((id, field.to_vec())),
         }
     }
-    let local = blob.part(offset, 30)?.load()?;
-    if local.len() < 30 || !local.starts_with(b"PK\x03\x04") {
-        return Err(bad(format!("{} has no local header", lossy(&name))));
-    }
-    let skip = Fields(&local[26..]).number(2)? + Fields(&local[28..]).number(2)?;
-    let stored = blob.part(offset + 30 + skip, stored_size)?;
-    let content = unpacked(&stored, method, flags, size, room)?;
+    let stored = blob.part(entry.data, entry.compressed)?;
     let header = Header {
-        made_by,
-        needs,
-        flags,
-        method,
-        time,
-        date,
-        crc,
-        size,
+        made_by: entry.made_by(),
+        needs: entry.needs(),
+        flags: entry.flags(),
+        method: entry.method(),
+        time: entry.time(),
+        date: entry.date(),
+        crc: entry.crc(),
+        size: entry.uncompressed,
         unix_time,
         extra,
-        comment,
-        external,
-        internal,
-        stored: Stored(stored),
+        comment: entry.comment().to_vec(),
+        external: entry.external(),
+        internal: entry.internal(),
+        stored: Stored(stored.clone()),
     };
-    Ok((
-        Member {
-            name,
-            content,
-            header,
-        },
-        offset,
-    ))
+    Ok(Member {
+        name: entry.name().to_vec(),
+        content: unpacked(entry, blob, room)?.unwrap_or(stored),
+        header,
+    })
 }
 
-/// The content, or the stored bytes where those cannot be unpacked.
-fn unpacked(stored: &Blob, method: u16, flags: u16, size: u64, room: &mut u64) -> io::Result<Blob> {
-    if method != 8 || flags & 1 != 0 || size > MAX_MEMBER || size > *room {
-        return Ok(stored.clone());
-    }
-    *room -= size;
-    let mut inflate = Inflate::new(false, 15);
-    let mut reader = stored.reader()?;
-    let mut input = vec![0; 64 << 10];
-    let mut out = vec![0; size as usize];
-    let (mut from, mut to) = (0, 0);
-    loop {
-        if from == to {
-            from = 0;
-            to = reader.read(&mut input)?;
-        }
-        let (before_in, before_out) = (inflate.total_in(), inflate.total_out());
-        let written = before_out as usize;
-        let status =
-            inflate.decompress(&input[from..to], &mut out[written..], InflateFlush::NoFlush);
-        from += (inflate.total_in() - before_in) as usize;
-        match status {
-            Ok(Status::StreamEnd) if inflate.total_out() == size => return Ok(Blob::of(out)),
-            Ok(_) if inflate.total_in() > before_in || inflate.total_out() > before_out => {}
-            // Damaged, or not of the size that it says: compared as it is.
-            _ => return Ok(stored.clone()),
-        }
+/// The content; `None` where it is compared as it is stored: not compressed, damaged, or too large.
+fn unpacked(entry: &Entry, blob: &Blob, room: &mut u64) -> io::Result<Option<Blob>> {
+    let readable = entry.method() == DEFLATED && entry.can_be_unpacked(MAX_MEMBER);
+    let Some(rest) = room.checked_sub(entry.uncompressed).filter(|_| readable) else {
+        return Ok(None);
+    };
+    *room = rest;
+    match entry.content(blob) {
+        Ok(content) => Ok(Some(Blob::of(content.into_owned()))),
+        Err(Flaw::Malformed { .. }) => Ok(None),
+        Err(Flaw::Io(error)) => Err(error),
     }
 }
 

@@ -22,6 +22,7 @@ use crate::handlers;
 pub(crate) use calendar::{parse as parse_date, Moment};
 use replace::{Folders, Synced, Written};
 pub(crate) use source::Source;
+pub(crate) use verbatim_formats::Flaw;
 
 /// What to set, and whether to write at all.
 #[derive(Debug, Clone, Default)]
@@ -89,28 +90,6 @@ pub enum Error {
         /// What is wrong.
         what: String,
     },
-}
-
-/// Why a handler gave up.
-#[derive(Debug)]
-pub(crate) enum Flaw {
-    Malformed { offset: u64, what: String },
-    Io(std::io::Error),
-}
-
-impl Flaw {
-    pub(crate) fn at(offset: u64, what: impl Into<String>) -> Self {
-        Flaw::Malformed {
-            offset,
-            what: what.into(),
-        }
-    }
-}
-
-impl From<std::io::Error> for Flaw {
-    fn from(error: std::io::Error) -> Self {
-        Flaw::Io(error)
-    }
 }
 
 /// A stretch of the normalised file.
@@ -286,7 +265,7 @@ fn flawed(flaw: Flaw, path: &Path, handler: &'static str) -> Error {
             path: path.to_owned(),
             handler,
             offset,
-            what,
+            what: what.into_owned(),
         },
         Flaw::Io(source) => Error::Io {
             doing: "read",

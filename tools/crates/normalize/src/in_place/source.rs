@@ -5,6 +5,8 @@ use std::fs::File;
 use std::io;
 use std::ops::Range;
 
+use verbatim_formats::ReadAt;
+
 /// Smaller files are read whole: one call instead of many.
 const WHOLE: u64 = 4 << 20;
 
@@ -77,6 +79,16 @@ impl<'a> Source<'a> {
                 Ok(Cow::Owned(data))
             }
         }
+    }
+}
+
+impl ReadAt for Source<'_> {
+    fn size(&self) -> u64 {
+        self.length
+    }
+
+    fn read(&self, range: Range<u64>) -> io::Result<Cow<'_, [u8]>> {
+        Source::read(self, range)
     }
 }
 

@@ -1,0 +1,16 @@
+//! File formats, each read in one place: where the parts of a file are and what stands in them.
+//!
+//! Nothing here judges. What of a file may vary is known to `verbatim-normalize`, why two files
+//! differ to `verbatim-causes` and `verbatim-explain`; they all see the same parts.
+//!
+//! Files come from anywhere. A reader takes a number for a claim until it is checked against the
+//! length of the file, holds no more in memory than it says, follows no offset twice, and names
+//! the place where a file contradicts its format: a [`Flaw`].
+
+mod flaw;
+mod number;
+mod read_at;
+pub mod zip;
+
+pub use flaw::Flaw;
+pub use read_at::ReadAt;
