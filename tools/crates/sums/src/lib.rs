@@ -13,7 +13,6 @@ mod compare;
 mod file_name;
 mod list;
 pub mod record;
-pub mod request;
 pub mod text;
 
 pub use compare::{compare, Change};

@@ -6,7 +6,6 @@
 mod command;
 mod outcome;
 mod progress;
-mod push_request;
 mod registry_options;
 mod sums_file;
 mod workspace;

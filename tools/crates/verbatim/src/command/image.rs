@@ -6,13 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{bail, Context};
-use serde::de::DeserializeOwned;
-use serde::Deserialize;
 use verbatim_oci::layout::{import, Inputs, LayerInput, Layout, Link, Plan};
 use verbatim_oci::{
     build, json, Base, Family, ImageMetadata, LayerMetadata, Named, Platform, Settings,
 };
 use verbatim_output::OutputFile;
+use verbatim_requests::{ImageSpec, LayerFiles};
 
 use crate::outcome::Outcome;
 
@@ -300,7 +299,7 @@ fn settings(options: &ImageOptions) -> anyhow::Result<Settings> {
         all.created = Some(text_file(path)?.trim().to_owned());
     }
     if let Some(spec) = &options.spec {
-        let spec = Settings::parse(spec.as_bytes(), "--spec")?;
+        let spec = ImageSpec::parse(spec.as_bytes(), "--spec")?;
         all.env.extend(spec.env);
         all.labels.extend(spec.labels);
         all.annotations.extend(spec.annotations);
@@ -404,19 +403,11 @@ fn base(
     )?))
 }
 
-/// A layer's blob and metadata, as JSON on the command line.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LayerArgument {
-    blob: PathBuf,
-    metadata: PathBuf,
-}
-
 /// What is known of a layer, and where its blob is if that was said.
 pub(super) fn layer_input(text: &str) -> anyhow::Result<(LayerMetadata, Option<PathBuf>)> {
     if text.starts_with('{') {
-        let layer: LayerArgument = argument(text, "--layer")?;
-        return Ok((LayerMetadata::read(&layer.metadata)?, Some(layer.blob)));
+        let layer = LayerFiles::parse(text, "--layer")?;
+        return Ok((layer.read()?, Some(layer.blob)));
     }
     let path = Path::new(text);
     let mut start = [0; 1];
@@ -429,11 +420,6 @@ pub(super) fn layer_input(text: &str) -> anyhow::Result<(LayerMetadata, Option<P
         return Ok((LayerMetadata::read(path)?, None));
     }
     Ok((LayerMetadata::of_blob(path)?, Some(path.to_owned())))
-}
-
-/// An argument that is a JSON object.
-pub(super) fn argument<T: DeserializeOwned>(text: &str, name: &str) -> anyhow::Result<T> {
-    Ok(json::parse(text.as_bytes(), name)?)
 }
 
 fn text_file(path: &Path) -> anyhow::Result<String> {

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{bail, Context};
-use serde::Deserialize;
 use verbatim_oci::layout::{check, images, Inputs, Layout};
 use verbatim_oci::{build_index, json, Descriptor, ImageMetadata, Manifest, Named};
+use verbatim_requests::Documents;
 
-use super::image::{argument, pair, print, write_files, write_layout, FamilyName, LayoutOutput};
+use super::image::{pair, print, write_files, write_layout, FamilyName, LayoutOutput};
 use crate::outcome::Outcome;
 
 /// Make the index of several images, one a platform.
@@ -57,16 +57,6 @@ pub struct Options {
     layouts: Vec<PathBuf>,
 }
 
-/// The documents of one image.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ImageArgument {
-    manifest: PathBuf,
-    config: PathBuf,
-    #[serde(default)]
-    metadata: Option<PathBuf>,
-}
-
 pub fn run(options: Options) -> anyhow::Result<Outcome> {
     let outputs = [
         &options.index,
@@ -83,20 +73,10 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
     let mut inputs = Inputs::default();
     let mut all = Vec::new();
     for image in &options.images {
-        let image: ImageArgument = argument(image, "--image")?;
-        let manifest = json::read_file(&image.manifest, json::MAX_DOCUMENT)?;
-        let config = json::read_file(&image.config, json::MAX_DOCUMENT)?;
-        let known = match &image.metadata {
-            Some(path) => Some((ImageMetadata::read(path)?, path.display().to_string())),
-            None => None,
-        };
-        all.push(ImageMetadata::describe(
-            Named::new(&manifest, &image.manifest.display().to_string()),
-            Named::new(&config, &image.config.display().to_string()),
-            known.as_ref().map(|(known, file)| (known, file.as_str())),
-        )?);
-        inputs.add_document(manifest);
-        inputs.add_document(config);
+        let read = Documents::parse(image, "--image")?.read()?;
+        all.push(read.image);
+        inputs.add_document(read.manifest);
+        inputs.add_document(read.config);
     }
     for path in &options.layouts {
         let layout = Layout::open(path)?;

@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{anyhow, bail, Context};
-use base64::Engine;
-use serde::Deserialize;
 use verbatim_archive::{
-    ArchiveOptions, Builder, Compression, Defaults, Encoding, Glob, Item, Layer, Links, Mtime,
-    Overrides, Set, Summary, Wish, Xattrs,
+    ArchiveOptions, Builder, Compression, Defaults, Encoding, Glob, Layer, Mtime, Overrides, Set,
+    Summary,
 };
 use verbatim_oci::{Encoder, LayerMetadata, MediaType};
 use verbatim_output::OutputFile;
+pub(super) use verbatim_requests::mode;
+use verbatim_requests::{xattr_value, Entry};
 
 use crate::outcome::Outcome;
 
@@ -151,14 +151,6 @@ pub(super) struct SetOptions {
     set_mtime: Vec<String>,
 }
 
-/// Permissions in octal, as `chmod` takes them.
-pub(super) fn mode(text: &str) -> Result<u32, String> {
-    match u32::from_str_radix(text, 8) {
-        Ok(mode) if mode <= 0o7777 && !text.starts_with('+') => Ok(mode),
-        _ => Err("give permissions in octal, 0755 for example".into()),
-    }
-}
-
 /// `UID:GID` as numbers.
 pub(super) fn owner(text: &str) -> Result<(u64, u64), String> {
     let number = |text: &str| {
@@ -170,16 +162,6 @@ pub(super) fn owner(text: &str) -> Result<(u64, u64), String> {
     text.split_once(':')
         .and_then(|(uid, gid)| Some((number(uid)?, number(gid)?)))
         .ok_or_else(|| "give owner and group as numbers, 1000:1000 for example".into())
-}
-
-/// The value of an extended attribute.
-fn xattr_value(text: &str) -> anyhow::Result<Vec<u8>> {
-    match text.strip_prefix("base64:") {
-        None => Ok(text.as_bytes().to_vec()),
-        Some(encoded) => base64::engine::general_purpose::STANDARD
-            .decode(encoded)
-            .map_err(|e| anyhow!("`{text}` is not base64 ({e})")),
-    }
 }
 
 impl SetOptions {
@@ -216,9 +198,7 @@ impl SetOptions {
                 .ok_or_else(|| {
                     anyhow!("{flag}={text}: write a glob, `=`, a name, `=` and a value")
                 })?;
-            let set = xattr_value(value)
-                .map(|value| Set::Xattr(name.as_bytes().to_vec(), value))
-                .map_err(|e| e.to_string());
+            let set = xattr_value(value).map(|value| Set::Xattr(name.as_bytes().to_vec(), value));
             add(flag, text, glob, set)?;
         }
         for text in &self.set_mtime {
@@ -231,250 +211,6 @@ impl SetOptions {
         }
         Ok(overrides)
     }
-}
-
-/// One `--entry`.
-#[derive(Debug, Deserialize)]
-#[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
-enum Entry {
-    File {
-        path: String,
-        source: PathBuf,
-        /// Where the source is itself a relative symlink, take that and not the file it leads
-        /// to. Bazel's own links are absolute, so that a relative one is what a rule made.
-        #[serde(default)]
-        relative_links: RelativeLinks,
-        mode: Option<String>,
-        uid: Option<u64>,
-        gid: Option<u64>,
-        mtime: Option<i64>,
-        #[serde(default)]
-        xattrs: BTreeMap<String, String>,
-        origin: Option<String>,
-    },
-    Directory {
-        path: String,
-        mode: Option<String>,
-        uid: Option<u64>,
-        gid: Option<u64>,
-        mtime: Option<i64>,
-        #[serde(default)]
-        xattrs: BTreeMap<String, String>,
-        origin: Option<String>,
-    },
-    Symlink {
-        path: String,
-        target: String,
-        uid: Option<u64>,
-        gid: Option<u64>,
-        mtime: Option<i64>,
-        origin: Option<String>,
-    },
-    Hardlink {
-        path: String,
-        target: String,
-        origin: Option<String>,
-    },
-    Tree {
-        path: String,
-        source: PathBuf,
-        mode: Option<String>,
-        executable: Option<Executable>,
-        uid: Option<u64>,
-        gid: Option<u64>,
-        mtime: Option<i64>,
-        origin: Option<String>,
-    },
-    Archive {
-        path: String,
-        source: PathBuf,
-        uid: Option<u64>,
-        gid: Option<u64>,
-        mtime: Option<i64>,
-        origin: Option<String>,
-    },
-}
-
-/// What becomes of a source that is a relative symlink.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum RelativeLinks {
-    #[default]
-    Follow,
-    Keep,
-}
-
-impl RelativeLinks {
-    /// The file, or the link where it is to be kept.
-    fn item(self, source: PathBuf) -> Item {
-        match std::fs::read_link(&source) {
-            Ok(target) if self == Self::Keep && target.is_relative() => {
-                Item::Symlink(target.into_os_string().into_vec())
-            }
-            _ => Item::File(source),
-        }
-    }
-}
-
-/// What becomes of executable bits on disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Executable {
-    Keep,
-    Drop,
-}
-
-/// The attributes of an entry, out of their spelling in JSON.
-fn wish(
-    mode_text: Option<&str>,
-    (uid, gid, mtime): (Option<u64>, Option<u64>, Option<i64>),
-    xattrs: &BTreeMap<String, String>,
-) -> anyhow::Result<Wish> {
-    let mode = mode_text
-        .map(|text| mode(text).map_err(|problem| anyhow!("mode `{text}`: {problem}")))
-        .transpose()?;
-    let xattrs = xattrs
-        .iter()
-        .map(|(name, value)| {
-            let value = xattr_value(value).with_context(|| format!("xattr `{name}`"))?;
-            anyhow::Ok((name.as_bytes().to_vec(), value))
-        })
-        .collect::<anyhow::Result<Xattrs>>()?;
-    Ok(Wish {
-        mode,
-        uid,
-        gid,
-        mtime,
-        xattrs,
-    })
-}
-
-impl Entry {
-    fn parse(text: &str) -> anyhow::Result<Self> {
-        serde_json::from_str(text).map_err(|e| {
-            anyhow!("--entry={text}: {e}; `verbatim layer --help` shows the form of entries")
-        })
-    }
-
-    fn add(self, builder: &mut Builder) -> anyhow::Result<()> {
-        let none = BTreeMap::new();
-        let (path, origin, wish, kind) = match self {
-            Self::File {
-                path,
-                source,
-                relative_links,
-                mode,
-                uid,
-                gid,
-                mtime,
-                xattrs,
-                origin,
-            } => {
-                let origin = origin.unwrap_or_else(|| source.display().to_string());
-                let item = relative_links.item(source);
-                // The permissions of a link mean nothing.
-                let mode = mode.filter(|_| matches!(item, Item::File(_)));
-                let wish = wish(mode.as_deref(), (uid, gid, mtime), &xattrs);
-                (path, origin, wish, What::Item(item))
-            }
-            Self::Directory {
-                path,
-                mode,
-                uid,
-                gid,
-                mtime,
-                xattrs,
-                origin,
-            } => {
-                let wish = wish(mode.as_deref(), (uid, gid, mtime), &xattrs);
-                let origin = origin.unwrap_or_else(|| "--entry".into());
-                (path, origin, wish, What::Item(Item::Directory))
-            }
-            Self::Symlink {
-                path,
-                target,
-                uid,
-                gid,
-                mtime,
-                origin,
-            } => {
-                let wish = wish(None, (uid, gid, mtime), &none);
-                let origin = origin.unwrap_or_else(|| "--entry".into());
-                let item = Item::Symlink(target.into_bytes());
-                (path, origin, wish, What::Item(item))
-            }
-            Self::Hardlink {
-                path,
-                target,
-                origin,
-            } => {
-                let origin = origin.unwrap_or_else(|| "--entry".into());
-                let item = Item::HardLink(target.into_bytes());
-                (path, origin, Ok(Wish::default()), What::Item(item))
-            }
-            Self::Tree {
-                path,
-                source,
-                mode,
-                executable,
-                uid,
-                gid,
-                mtime,
-                origin,
-            } => {
-                let wish = wish(mode.as_deref(), (uid, gid, mtime), &none);
-                let origin = origin.unwrap_or_else(|| source.display().to_string());
-                let keep = executable == Some(Executable::Keep);
-                (path, origin, wish, What::Tree(source, keep))
-            }
-            Self::Archive {
-                path,
-                source,
-                uid,
-                gid,
-                mtime,
-                origin,
-            } => {
-                let wish = wish(None, (uid, gid, mtime), &none);
-                let origin = origin.unwrap_or_else(|| source.display().to_string());
-                (path, origin, wish, What::Archive(source))
-            }
-        };
-        let wish = wish.with_context(|| format!("the entry {path} from {origin}"))?;
-        match kind {
-            What::Item(item) => builder.item(path.as_bytes(), item, &wish, &origin),
-            What::Tree(source, keep) => builder.tree(
-                path.as_bytes(),
-                &source,
-                keep,
-                Links::Resolve,
-                &wish,
-                &origin,
-            ),
-            What::Archive(source) => {
-                let owner = match (wish.uid, wish.gid) {
-                    (None, None) => None,
-                    (Some(uid), Some(gid)) => Some((uid, gid)),
-                    _ => bail!(
-                        "the entry {path} from {origin}: give an archive both \"uid\" and \"gid\", or neither"
-                    ),
-                };
-                let options = ArchiveOptions {
-                    owner,
-                    mtime: wish.mtime.map(Mtime::Set),
-                    ..ArchiveOptions::default()
-                };
-                builder.archive(path.as_bytes(), &source, &options, &origin)
-            }
-        }
-        .with_context(|| format!("the entry {path} from {origin}"))
-    }
-}
-
-enum What {
-    Item(Item),
-    Tree(PathBuf, bool),
-    Archive(PathBuf),
 }
 
 /// Run it.
@@ -749,39 +485,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn modes_and_owners() {
-        assert_eq!(mode("0755").unwrap(), 0o755);
-        assert_eq!(mode("4755").unwrap(), 0o4755);
-        for bad in ["", "9", "10000", "+755", "rwx"] {
-            assert!(mode(bad).is_err(), "{bad}");
-        }
+    fn owners() {
         assert_eq!(owner("1:2").unwrap(), (1, 2));
         for bad in ["", "1", "a:b", "1:", "-1:0", "1:2:3", "+1:2"] {
             assert!(owner(bad).is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn entries_take_known_keys_only() {
-        Entry::parse(r#"{"type":"directory","path":"a","mode":"0700","xattrs":{"user.a":"b"}}"#)
-            .unwrap();
-        for bad in [
-            r#"{"type":"directory","path":"a","source":"b"}"#,
-            r#"{"type":"file","path":"a"}"#,
-            r#"{"type":"device","path":"a"}"#,
-            r#"{"path":"a"}"#,
-            r#"["a"]"#,
-            "",
-        ] {
-            let error = Entry::parse(bad).unwrap_err().to_string();
-            assert!(error.starts_with("--entry="), "{error}");
-        }
-    }
-
-    #[test]
-    fn xattrs_are_text_or_base64() {
-        assert_eq!(xattr_value("abc").unwrap(), b"abc");
-        assert_eq!(xattr_value("base64:AAE=").unwrap(), [0, 1]);
-        assert!(xattr_value("base64:?").is_err());
     }
 }

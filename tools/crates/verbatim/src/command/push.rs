@@ -10,14 +10,13 @@ use verbatim_digest::Digest;
 use verbatim_oci::json;
 use verbatim_oci::Reference;
 use verbatim_registry::{runtime, Count, Image, Inputs, PushOptions, Pushed, Repository, Target};
-use verbatim_sums::request::Values;
+use verbatim_requests::{ImageRequest, Values};
 use verbatim_sums::{text, Subject, Sums};
 
 use super::image::{pair, print};
 use super::layout::{colours, Format};
 use crate::outcome::{Outcome, Unchecked};
 use crate::progress::Bar;
-use crate::push_request::PushRequest;
 use crate::registry_options::{failed, tell_retries, RegistryOptions};
 
 /// Push images to registries, and read back what is served.
@@ -164,7 +163,8 @@ fn images(options: &Options) -> anyhow::Result<Vec<Image>> {
         values.define(key, value);
     }
     for request in &options.requests {
-        images.push(PushRequest::parse(request, "--request")?.image(&values, &options.mount)?);
+        images
+            .push(ImageRequest::parse(request, "--request")?.push_image(&values, &options.mount)?);
     }
     Ok(images)
 }

@@ -5,15 +5,15 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail, Context};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use verbatim_oci::json;
 use verbatim_oci::Reference;
+use verbatim_requests::{FileRecord, ImageRequest, Values};
 use verbatim_sums::collect::{self, Collection, Kind, Place, Wanted};
 use verbatim_sums::record::Image;
-use verbatim_sums::request::{Request, Values};
 use verbatim_sums::{compare, text, Change, Record, Subject, Sums};
 
-use super::image::{argument, pair, print, write_files};
+use super::image::{pair, print, write_files};
 use super::layout::{colours, threads, Format};
 use crate::outcome::{unchecked, Outcome};
 use crate::sums_file::{beside, load, read_record, read_text};
@@ -174,16 +174,6 @@ fn is_plain(path: &Path) -> bool {
     std::fs::metadata(path).map_or(true, |metadata| metadata.is_file())
 }
 
-/// A file under its published name.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FileRecord {
-    name: String,
-    file: PathBuf,
-    #[serde(default)]
-    origin: Option<String>,
-}
-
 /// What records describe, in their order. Each is three small files to read and to hash, so
 /// for a thousand of them all cores are used.
 fn described(
@@ -192,9 +182,9 @@ fn described(
     threads: usize,
 ) -> Vec<anyhow::Result<(Image, String)>> {
     let one = |record: &String| {
-        let request = Request::parse(record.as_bytes(), "--record")?;
-        let entry = request.image(values).map_err(unchecked)?;
-        Ok((entry, request.origin().to_owned()))
+        let request = ImageRequest::parse(record, "--record")?;
+        let entry = request.sums_entry(values).map_err(unchecked)?;
+        Ok((entry, request.origin))
     };
     let size = records.len().div_ceil(threads).max(MIN_RECORDS);
     std::thread::scope(|scope| {
@@ -254,10 +244,8 @@ fn run_create(options: Create) -> anyhow::Result<Outcome> {
         wanted.extend(found);
     }
     for record in &options.file_records {
-        let record: FileRecord = argument(record, "--file-record")?;
-        let origin = record
-            .origin
-            .unwrap_or_else(|| record.file.display().to_string());
+        let record = FileRecord::parse(record, "--file-record")?;
+        let origin = record.origin();
         let name = collect::published_name(&record.name).map_err(|e| anyhow!("{origin}: {e}"))?;
         let place = Place::At(record.file);
         wanted.push(Wanted { name, place });
