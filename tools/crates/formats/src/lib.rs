@@ -7,7 +7,9 @@
 //! length of the file, holds no more in memory than it says, follows no offset twice, and names
 //! the place where a file contradicts its format: a [`Flaw`].
 
+pub mod ar;
 mod flaw;
+pub mod gzip;
 mod number;
 mod read_at;
 pub mod zip;

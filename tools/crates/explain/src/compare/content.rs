@@ -3,6 +3,8 @@
 use std::io::{self, Read};
 
 use verbatim_causes::{Cause, Comparison, Excerpt, Finding, Piece};
+use verbatim_formats::gzip::Header;
+use verbatim_formats::Flaw;
 use verbatim_reader::{decompress, Compression};
 
 use super::Explainer;
@@ -291,24 +293,23 @@ fn inner_name(name: &[u8]) -> &[u8] {
 }
 
 /// What both sides are compressed with.
-struct Wrapper {
+struct Wrapper<'b> {
     left: String,
     right: String,
     /// Whether one side is compressed in another way than the other, or not at all.
     kinds_differ: bool,
     /// Of gzip: header fields that differ, and whether what follows is equal.
-    gzip: Option<(gzip::Header, gzip::Header, bool)>,
+    gzip: Option<(Header<'b>, Header<'b>, bool)>,
 }
 
-impl Wrapper {
-    fn of((left, l): (&Blob, Shape), (right, r): (&Blob, Shape)) -> io::Result<Self> {
+impl<'b> Wrapper<'b> {
+    fn of((left, l): (&'b Blob, Shape), (right, r): (&'b Blob, Shape)) -> io::Result<Self> {
         let gzip = match (l, r) {
             (Shape::Compressed(Compression::Gzip), Shape::Compressed(Compression::Gzip)) => {
-                match (gzip::Header::read(left)?, gzip::Header::read(right)?) {
+                match (gzip_header(left)?, gzip_header(right)?) {
                     (Some(l), Some(r)) => {
-                        let rest =
-                            |blob: &Blob, header: &gzip::Header| blob.part(header.length, u64::MAX);
-                        let same_body = left.size() - l.length == right.size() - r.length
+                        let rest = |blob: &Blob, header: &Header| blob.part(header.len(), u64::MAX);
+                        let same_body = left.size() - l.len() == right.size() - r.len()
                             && rest(left, &l)?
                                 .first_difference(&rest(right, &r)?)?
                                 .is_none();
@@ -330,7 +331,7 @@ impl Wrapper {
     /// Fields of the headers that differ, whatever is inside.
     fn tell(&self, node: &mut Difference) {
         if let Some((l, r, _)) = &self.gzip {
-            l.compare(r, node);
+            gzip::compare(l, r, node);
         }
     }
 
@@ -338,7 +339,7 @@ impl Wrapper {
     fn tell_compression(&self, node: &mut Difference) {
         if let Some((l, r, true)) = &self.gzip {
             // Not the encoder then, but what was written around its work.
-            if l.has_other_marks(r) {
+            if gzip::have_other_marks(l, r) {
                 node.find(
                     Cause::ArchiveHeader,
                     "gzip header",
@@ -362,7 +363,7 @@ impl Wrapper {
     /// The content is another one: the encoder is told only if it left its mark.
     fn tell_encoder(&self, node: &mut Difference) {
         let marked = match &self.gzip {
-            Some((l, r, _)) => l.has_other_marks(r),
+            Some((l, r, _)) => gzip::have_other_marks(l, r),
             None => self.kinds_differ,
         };
         if marked {
@@ -378,13 +379,22 @@ impl Wrapper {
     }
 }
 
+/// The header of a gzip file; `None` if it is none that can be taken apart.
+fn gzip_header(blob: &Blob) -> io::Result<Option<Header<'_>>> {
+    match Header::read(blob) {
+        Ok(header) => Ok(Some(header)),
+        Err(Flaw::Malformed { .. }) => Ok(None),
+        Err(Flaw::Io(error)) => Err(error),
+    }
+}
+
 /// The compression as far as the first bytes tell how it was made.
 fn described(blob: &Blob, shape: Shape) -> io::Result<String> {
     let head = blob.head(32)?;
     let size = blob.size();
     Ok(match shape {
-        Shape::Compressed(Compression::Gzip) => match gzip::Header::read(blob)? {
-            Some(header) => format!("gzip ({}, {size} bytes)", header.encoder()),
+        Shape::Compressed(Compression::Gzip) => match gzip_header(blob)? {
+            Some(header) => format!("gzip ({}, {size} bytes)", gzip::encoder(&header)),
             None => format!("gzip ({size} bytes)"),
         },
         Shape::Compressed(Compression::Zstd) => {

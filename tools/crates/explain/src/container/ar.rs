@@ -3,17 +3,14 @@
 use std::io;
 
 use verbatim_causes::Cause;
+use verbatim_formats::ar::{Field, Members};
 
 use crate::blob::Blob;
 use crate::compare::{inside, Explainer};
 use crate::container::members::Member;
 use crate::date;
-use crate::report::Difference;
+use crate::report::{lossy, Difference};
 
-const MAGIC: u64 = 8;
-const HEADER: usize = 60;
-/// The table of long names; those of the largest libraries stay far below.
-const MAX_NAMES: u64 = 16 << 20;
 const MAX_MEMBERS: usize = 1 << 20;
 
 /// What the header of a member says.
@@ -25,81 +22,37 @@ pub(crate) struct Header {
     mode: String,
 }
 
-fn bad(what: impl Into<String>) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, what.into())
-}
-
 /// The members in their order.
 pub(crate) fn members(blob: &Blob) -> io::Result<Vec<Member<Header>>> {
-    let mut members = Vec::new();
-    let mut names: Vec<u8> = Vec::new();
-    let mut at = MAGIC;
-    while at < blob.size() {
-        if members.len() == MAX_MEMBERS {
-            return Err(bad(format!("it has more than {MAX_MEMBERS} members")));
+    let blob = &blob.opened()?;
+    let mut found = Vec::new();
+    let mut members = Members::of(blob)?;
+    while let Some(member) = members.next()? {
+        if found.len() == MAX_MEMBERS {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("it has more than {MAX_MEMBERS} members"),
+            ));
         }
-        let header = blob.part(at, HEADER as u64)?.load()?;
-        if header.len() < HEADER || &header[58..60] != b"`\n" {
-            return Err(bad(format!("there is no header of a member at byte {at}")));
-        }
-        let text =
-            |from: usize, to: usize| String::from_utf8_lossy(&header[from..to]).trim().to_owned();
-        let mut size: u64 = text(48, 58)
-            .parse()
-            .map_err(|_| bad(format!("the size at byte {at} is no number")))?;
-        let mut content = at + HEADER as u64;
-        let end = content
-            .checked_add(size)
-            .filter(|&end| end <= blob.size())
-            .ok_or_else(|| bad(format!("the member at byte {at} goes beyond the end")))?;
-        let stored = text(0, 16);
-        let mut name = stored.clone().into_bytes();
-        if let Some(length) = stored.strip_prefix("#1/") {
-            // BSD: the name stands before the content.
-            let length: u64 = length
-                .parse()
-                .ok()
-                .filter(|&length| length <= size && length <= 4096)
-                .ok_or_else(|| bad(format!("the name at byte {at} goes beyond its member")))?;
-            name = blob.part(content, length)?.load()?;
-            while name.last() == Some(&0) {
-                name.pop();
-            }
-            content += length;
-            size -= length;
-        } else if stored == "//" && size <= MAX_NAMES {
-            names = blob.part(content, size)?.load()?;
-        } else if let Some(offset) = stored
-            .strip_prefix('/')
-            .and_then(|digits| digits.parse::<usize>().ok())
-        {
-            name = names
-                .get(offset..)
-                .and_then(|rest| rest.split(|&b| b == b'\n').next())
-                .unwrap_or(b"")
-                .to_vec();
-        }
-        if name.len() > 1 && name.last() == Some(&b'/') && name != b"//" {
-            name.pop();
-        }
-        members.push(Member {
+        let (name, content) = members.name(&member)?;
+        let text = |field| lossy(member.field(field).trim_ascii());
+        found.push(Member {
             name,
-            content: blob.part(content, size)?,
+            content: blob.part(content.start, content.end - content.start)?,
             header: Header {
-                mtime: text(16, 28),
-                uid: text(28, 34),
-                gid: text(34, 40),
-                mode: text(40, 48),
+                mtime: text(Field::Date),
+                uid: text(Field::Owner),
+                gid: text(Field::Group),
+                mode: text(Field::Mode),
             },
         });
-        at = end + end % 2;
     }
-    Ok(members)
+    Ok(found)
 }
 
 /// Indexes of symbols and tables of names follow from the members.
 fn follows(name: &[u8]) -> bool {
-    name == b"/" || name == b"//" || name == b"/SYM64" || name.starts_with(b"__.SYMDEF")
+    name == b"/" || name == b"//" || name == b"/SYM64/" || name.starts_with(b"__.SYMDEF")
 }
 
 /// Permissions, or only whether the kind of the file stands in front of them: `644` and `100644`.

@@ -4,14 +4,12 @@
 //! because both are a function of what was put in. Thin archives, whose members lie
 //! elsewhere, have headers like the others.
 
+use verbatim_formats::ar::{Field, Member, Members, MAGIC, THIN_MAGIC};
+
 use super::{has_extension, Handler};
 use crate::in_place::{Context, Flaw, Plan, Source};
 
 pub(super) struct Ar;
-
-const MAGIC: &[u8] = b"!<arch>\n";
-const THIN_MAGIC: &[u8] = b"!<thin>\n";
-const HEADER: u64 = 60;
 
 impl Handler for Ar {
     fn name(&self) -> &'static str {
@@ -24,100 +22,52 @@ impl Handler for Ar {
     }
 
     fn normalize(&self, source: &Source, context: &Context) -> Result<Plan, Flaw> {
-        let length = source.len();
-        let thin = &*source.read(0..8)? == THIN_MAGIC;
+        let mut members = Members::of(source)?;
         let mut plan = Plan::default();
-        plan.copy(0..8);
-        let mut at = 8;
-        while at < length {
-            if length - at < HEADER {
-                return Err(Flaw::at(at, "the last header is cut short"));
-            }
-            let header = source.read(at..at + HEADER)?;
-            if &header[58..] != b"`\n" {
-                return Err(Flaw::at(at + 58, "a header does not end as headers do"));
-            }
-            let name = &header[..16];
-            let new = normal_header(&header, at, context, &mut plan)?;
-            let size = decimal(&header[48..58])
-                .ok_or_else(|| Flaw::at(at + 48, "the size of a member is no number"))?;
-            if *header == new {
-                plan.copy(at..at + HEADER);
+        plan.copy(0..MAGIC.len() as u64);
+        while let Some(member) = members.next()? {
+            let new = normal_header(&member, context, &mut plan)?;
+            if *member.header == new {
+                plan.copy(member.at..member.body.start);
             } else {
                 plan.bytes(new);
             }
-            at += HEADER;
-            // In a thin archive only the tables are here.
-            let table = name.starts_with(b"/ ")
-                || name.starts_with(b"// ")
-                || name.starts_with(b"/SYM64/ ");
-            if thin && !table {
-                continue;
-            }
-            if size > length - at {
-                return Err(Flaw::at(
-                    at - HEADER + 48,
-                    "a member reaches beyond the end of the file",
-                ));
-            }
-            plan.copy(at..at + size);
-            at += size;
-            if size % 2 == 1 && at < length {
-                let padding = source.read(at..at + 1)?[0];
-                if padding == b'\n' {
+            plan.copy(member.body);
+            if let Some(at) = member.padding {
+                if *source.read(at..at + 1)? == *b"\n" {
                     plan.copy(at..at + 1);
                 } else {
                     plan.change("padding");
                     plan.bytes(*b"\n");
                 }
-                at += 1;
             }
         }
         Ok(plan)
     }
 }
 
-fn normal_header(
-    header: &[u8],
-    at: u64,
-    context: &Context,
-    plan: &mut Plan,
-) -> Result<Vec<u8>, Flaw> {
-    let mut new = header.to_vec();
-    let mut set = |from: usize, to: usize, value: &str, what: &str| {
-        let field = &mut new[from..to];
+fn normal_header(member: &Member, context: &Context, plan: &mut Plan) -> Result<Vec<u8>, Flaw> {
+    let mut new = member.header.to_vec();
+    let mut set = |field: Field, value: &str, what: &str| {
+        let field = &mut new[field.range()];
         // A table of names has no date, owner or mode at all.
         if field.iter().all(|byte| *byte == b' ') {
             return;
         }
-        let value = format!("{value:<width$}", width = to - from);
+        let value = format!("{value:<width$}", width = field.len());
         if field != value.as_bytes() {
             field.copy_from_slice(value.as_bytes());
             plan.change(what);
         }
     };
-    let date = &header[16..28];
-    let date = if date.iter().all(|byte| *byte == b' ') {
-        0
-    } else {
-        decimal(date).ok_or_else(|| Flaw::at(at + 16, "the date of a member is no number"))?
-    };
+    let date = member.number(Field::Date)?.unwrap_or(0);
     let date = context.time(date.min(i64::MAX as u64) as i64);
     let date = date.clamp(0, 999_999_999_999);
-    set(16, 28, &date.to_string(), "dates");
-    set(28, 34, "0", "owners");
-    set(34, 40, "0", "owners");
+    set(Field::Date, &date.to_string(), "dates");
+    set(Field::Owner, "0", "owners");
+    set(Field::Group, "0", "owners");
     // Symbol tables of GNU and SysV have mode 0.
-    let symbols = header.starts_with(b"/ ") || header.starts_with(b"/SYM64/ ");
-    set(40, 48, if symbols { "0" } else { "644" }, "modes");
+    let mode = if member.is_symbol_table() { "0" } else { "644" };
+    set(Field::Mode, mode, "modes");
     Ok(new)
-}
-
-/// A number with spaces behind it.
-fn decimal(field: &[u8]) -> Option<u64> {
-    let digits = field.trim_ascii_end();
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    std::str::from_utf8(digits).ok()?.parse().ok()
 }
