@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use verbatim_digest::Digest;
 use verbatim_oci::Reference;
+use verbatim_registry::Repository;
 
 /// More containers than any cluster has.
 const MAX_CONTAINERS: usize = 1_000_000;
@@ -530,19 +531,8 @@ impl Name {
 
     /// The name of a reference.
     pub fn of(reference: &Reference) -> Self {
-        let registry = match reference.registry() {
-            "index.docker.io" | "registry-1.docker.io" => "docker.io",
-            other => other,
-        };
-        let repository = reference.repository();
-        // Docker's own images have two names.
-        let repository = if registry == "docker.io" && !repository.contains('/') {
-            format!("library/{repository}")
-        } else {
-            repository
-        };
         Self {
-            repository: format!("{registry}/{repository}"),
+            repository: Repository::from(reference).to_string(),
             tag: reference.tag().map(str::to_owned),
         }
     }
