@@ -11,6 +11,7 @@
 //!
 //! A message that holds a word of foreign origin shows it through [`printable`],
 //! [`printable_bytes`] or [`printable_path`], and through [`excerpt`] where it may be long.
+//! Beside them stands [`counted`], for numbers in messages.
 //! Documents for machines (JSON) hold the words themselves: escaping is the encoder's there.
 
 use std::borrow::Cow;
@@ -89,6 +90,21 @@ pub fn excerpt(text: &str, limit: usize) -> String {
     }
 }
 
+/// A number with its noun, as people say it: `1 image`, `2 images`, `0 entries`.
+pub fn counted<N: std::fmt::Display + PartialEq + From<u8>>(count: N, noun: &str) -> String {
+    if count == N::from(1) {
+        return format!("{count} {noun}");
+    }
+    let sibilant = ["s", "x", "z", "ch", "sh"]
+        .iter()
+        .any(|end| noun.ends_with(end));
+    match noun.strip_suffix('y') {
+        Some(stem) if !stem.ends_with(['a', 'e', 'o', 'u']) => format!("{count} {stem}ies"),
+        _ if sibilant => format!("{count} {noun}es"),
+        _ => format!("{count} {noun}s"),
+    }
+}
+
 fn push(safe: &mut String, text: &str) {
     for c in text.chars() {
         if is_hidden(c) {
@@ -132,6 +148,22 @@ mod tests {
         assert_eq!(printable_bytes(b"a\x1b[2J\xff"), r"a\u{1b}[2J\xff");
         assert_eq!(printable_bytes("späße".as_bytes()), "späße");
         assert_eq!(printable_path(Path::new("a\nb")), r"a\u{a}b");
+    }
+
+    #[test]
+    fn one_is_not_many() {
+        for (count, noun, said) in [
+            (1, "image", "1 image"),
+            (0, "image", "0 images"),
+            (2, "entry", "2 entries"),
+            (2, "key", "2 keys"),
+            (2, "index", "2 indexes"),
+            (2, "patch", "2 patches"),
+        ] {
+            assert_eq!(counted(count, noun), said);
+        }
+        assert_eq!(counted(1_u64, "byte"), "1 byte");
+        assert_eq!(counted(usize::MAX, "byte"), format!("{} bytes", usize::MAX));
     }
 
     #[test]

@@ -4,11 +4,10 @@
 use http::header;
 use serde::Deserialize;
 use verbatim_digest::Digest;
-use verbatim_foreign::excerpt;
 use verbatim_oci::{Descriptor, Index};
 
 use crate::client::Client;
-use crate::error::{document_error, Error, ErrorKind};
+use crate::error::{document_error, printable, Error, ErrorKind};
 use crate::exchange::{Answer, Call};
 use crate::host::Url;
 use crate::name::{Repository, Which};
@@ -38,7 +37,7 @@ impl Client {
                         url,
                         format!(
                             "`{}` is in the list of tags and is no tag",
-                            excerpt(&tag, 150)
+                            printable(&tag, 150)
                         ),
                     ));
                 }

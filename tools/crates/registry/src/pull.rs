@@ -224,7 +224,7 @@ impl Client {
                         .collect();
                     return Err(Error::Options(format!(
                         "{name}: holds no image for {wanted}, only for {}",
-                        verbatim_foreign::excerpt(&list(&all), 500)
+                        crate::error::printable(&list(&all), 500)
                     )));
                 }
                 [one] => chosen.push(one.clone()),

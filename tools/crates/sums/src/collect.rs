@@ -60,17 +60,6 @@ impl Collection {
         Ok(())
     }
 
-    /// Add all of another document.
-    pub fn add_record(&mut self, record: Record, origin: &str) -> Result<(), Conflict> {
-        for image in record.images {
-            self.add_image(image, origin)?;
-        }
-        for file in record.files {
-            self.add_file(file, origin)?;
-        }
-        Ok(())
-    }
-
     /// What was added.
     pub fn sums(&self) -> &Sums {
         &self.sums

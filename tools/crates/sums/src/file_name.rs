@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use serde::{de, Deserialize, Deserializer, Serialize, Serializer};
 
+use verbatim_foreign::excerpt;
+
 /// The name of a published file, relative to where the sums file is: `verbatim-linux-amd64`, `docs/guide.pdf`.
 ///
 /// It never leaves that folder, because whoever checks the sums opens it. The order is byte order.
@@ -36,7 +38,7 @@ impl FromStr for FileName {
     fn from_str(name: &str) -> Result<Self, FileNameError> {
         let wrong = |reason| {
             Err(FileNameError {
-                name: name.escape_debug().take(300).collect(),
+                name: excerpt(name, 300),
                 reason,
             })
         };
@@ -46,8 +48,9 @@ impl FromStr for FileName {
         if name.starts_with('/') {
             return wrong("it begins with `/`; make it relative to the sums file");
         }
-        if name.contains('\0') {
-            return wrong("it holds a NUL character");
+        // Line feeds and carriage returns have a form of their own in sums files.
+        if name.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\r')) {
+            return wrong("it holds a control character; rename the file");
         }
         if name.split('/').any(|part| part == "..") {
             return wrong("it leaves its folder with `..`");
@@ -100,7 +103,10 @@ mod tests {
             ("a/../b", "leaves"),
             ("a/", "folder"),
             (".", "folder"),
-            ("a\0b", "NUL"),
+            ("a\0b", "control"),
+            ("a\x1b[2Jb", "control"),
+            ("a\tb", "control"),
+            ("a\u{9b}b", "control"),
         ] {
             let error = name.parse::<FileName>().unwrap_err().to_string();
             assert!(error.contains(reason), "{name}: {error}");
@@ -111,6 +117,7 @@ mod tests {
             ("a..b", "a..b"),
             ("...", "..."),
             ("a b", "a b"),
+            ("a\nb\rc", "a\nb\rc"),
         ] {
             assert_eq!(name.parse::<FileName>().unwrap().as_str(), plain);
         }

@@ -13,9 +13,11 @@ mod compare;
 mod file_name;
 mod list;
 pub mod record;
+mod subject;
 pub mod text;
 
 pub use compare::{compare, Change};
 pub use file_name::{FileName, FileNameError};
-pub use list::{Conflict, Subject, Sums};
+pub use list::{Conflict, Sums};
 pub use record::Record;
+pub use subject::{Reading, Subject, SubjectError};

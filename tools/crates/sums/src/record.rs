@@ -3,11 +3,14 @@
 //! With it, a reader can tell another compression (equal diff_ids) from another content.
 //! It never says something else than the text: [`Record::check_against`].
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use verbatim_digest::Digest;
+use verbatim_foreign::printable;
 use verbatim_oci::{json, Descriptor, LayerMetadata, MediaType, Platform, Runtime};
 
-use crate::{text, Conflict, FileName, Subject, Sums};
+use crate::{Conflict, FileName, Subject, Sums};
 use verbatim_oci::Reference;
 
 /// The form of the document; it changes with every change that a reader could notice.
@@ -114,6 +117,19 @@ impl Record {
         }
     }
 
+    /// One document of several.
+    pub fn merge(records: Vec<Self>) -> Self {
+        let mut records = records.into_iter();
+        let Some(mut all) = records.next() else {
+            return Self::new(Vec::new(), Vec::new());
+        };
+        for record in records {
+            all.images.extend(record.images);
+            all.files.extend(record.files);
+        }
+        Self::new(all.images, all.files)
+    }
+
     /// What the text beside it says.
     pub fn sums(&self, origin: &str) -> Result<Sums, Conflict> {
         let mut sums = Sums::new();
@@ -161,7 +177,8 @@ impl Record {
         json::parse(data, file)
     }
 
-    /// Check that the document says what the text says.
+    /// Check that the document says what the text says, which was read beside it
+    /// ([`Reading::Document`](crate::Reading)).
     pub fn check_against(
         &self,
         parsed: &Sums,
@@ -173,35 +190,46 @@ impl Record {
             text: text_file.to_owned(),
             what,
         };
-        let ours = self
-            .sums(json_file)
-            .map_err(|conflict| disagreement(conflict.to_string()))?;
-        // By their text: it does not tell an image with a registry like `registry` from a file.
-        let lines = |sums: &Sums| {
-            let mut lines: Vec<_> = text::render(sums).lines().map(str::to_owned).collect();
-            lines.sort();
-            lines
+        let subjects = || {
+            let images = self
+                .images
+                .iter()
+                .map(|image| (Subject::Image(image.reference.clone()), image.digest));
+            let files = self
+                .files
+                .iter()
+                .map(|file| (Subject::File(file.name.clone()), file.digest));
+            images.chain(files)
         };
-        let (json, text) = (lines(&ours), lines(parsed));
-        for line in &json {
-            if text.binary_search(line).is_err() {
-                return Err(disagreement(format!("the text has no line `{line}`")));
-            }
-        }
-        for line in &text {
-            if json.binary_search(line).is_err() {
+        for (subject, digest) in subjects() {
+            if parsed.get(&subject) != Some(digest) {
                 return Err(disagreement(format!(
-                    "the JSON document has nothing for the line `{line}`"
+                    "the text has no line `{}  {}`",
+                    digest.hex(),
+                    printable(&subject.to_string())
                 )));
             }
         }
-        Ok(())
+        // Everything in it is in the text: as many subjects are the same ones.
+        if self.images.len() + self.files.len() == parsed.len() {
+            return Ok(());
+        }
+        let ours: BTreeSet<Subject> = subjects().map(|(subject, _)| subject).collect();
+        match parsed.iter().find(|(subject, _)| !ours.contains(subject)) {
+            None => Ok(()),
+            Some((subject, digest)) => Err(disagreement(format!(
+                "the JSON document has nothing for the line `{}  {}`",
+                digest.hex(),
+                printable(&subject.to_string())
+            ))),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{text, Reading};
 
     fn image(reference: &str, content: &[u8]) -> Image {
         Image {
@@ -257,7 +285,7 @@ mod tests {
 
     #[test]
     fn files_are_canonical_whatever_their_names() {
-        let names = ["\u{e9}", "\u{7f}", "\u{2028}", "\u{1}\t\u{8}", "\"' \\.txt"];
+        let names = ["\u{e9}", "\u{202e}", "\u{2028}", "a\nb\r", "\"' \\.txt"];
         let record = Record::new(vec![], names.map(file).into());
         assert_eq!(
             record.to_json().unwrap(),
@@ -268,9 +296,11 @@ mod tests {
     #[test]
     fn a_host_without_a_dot_is_an_image_all_the_same() {
         let record = Record::new(vec![image("registry/app", b"1")], vec![]);
-        let sums = text::parse(text::render(&record.sums("j").unwrap()).as_bytes(), "t")
+        let text = text::render(&record.sums("j").unwrap());
+        let sums = text::parse_as(text.as_bytes(), "t", Reading::Document(&record))
             .unwrap()
             .sums;
         record.check_against(&sums, "j", "t").unwrap();
+        assert!(matches!(sums.iter().next(), Some((Subject::Image(_), _))));
     }
 }

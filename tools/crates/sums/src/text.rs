@@ -15,13 +15,20 @@
 //! [`Deviation`]s: text that other tools wrote can be compared, but is not what we would write.
 
 use std::fmt;
+use std::io::{self, Read, Write};
 
 use verbatim_digest::Digest;
+use verbatim_foreign::printable;
 
-use crate::{Conflict, FileNameError, Subject, Sums};
+use crate::list::Line;
+use crate::subject::{begins_with_host, Reader};
+use crate::{Conflict, Reading, Subject, Sums};
 
 /// The largest sums file that is read: a million lines of ordinary length.
 pub const MAX_TEXT: usize = 256 << 20;
+
+/// The longest line that is read: no file system has names of a tenth of that.
+pub const MAX_LINE: usize = 64 << 10;
 
 /// Why a text is not a list of sums.
 #[derive(Debug, thiserror::Error)]
@@ -80,9 +87,20 @@ pub struct Parsed {
 pub fn render(sums: &Sums) -> String {
     let mut text = String::new();
     for (subject, digest) in sums.iter() {
-        push_line(&mut text, digest, &subject.to_string());
+        push_line(&mut text, digest, &subject.in_text());
     }
     text
+}
+
+/// The text form of the sums, written as it is made: it may be as large as the sums.
+pub fn write(sums: &Sums, mut out: impl Write) -> io::Result<()> {
+    let mut line = String::new();
+    for (subject, digest) in sums.iter() {
+        line.clear();
+        push_line(&mut line, digest, &subject.in_text());
+        out.write_all(line.as_bytes())?;
+    }
+    Ok(())
 }
 
 fn push_line(text: &mut String, digest: Digest, subject: &str) {
@@ -107,8 +125,49 @@ fn push_line(text: &mut String, digest: Digest, subject: &str) {
     text.push('\n');
 }
 
-/// Read a text; `file` is its name in messages.
+/// The bytes of a text, as far as it can be one: a line without an end is given up at its limit.
+pub fn read(mut input: impl Read, file: &str) -> io::Result<Result<Vec<u8>, Error>> {
+    let failed = |reason| {
+        Ok(Err(Error::File {
+            file: file.to_owned(),
+            reason,
+        }))
+    };
+    let mut data = Vec::new();
+    let mut line = 0;
+    loop {
+        let before = data.len();
+        let part = input
+            .by_ref()
+            .take(MAX_LINE as u64)
+            .read_to_end(&mut data)?;
+        if part == 0 {
+            return Ok(Ok(data));
+        }
+        if let Some(end) = data[before..].iter().rposition(|&b| b == b'\n') {
+            line = before + end + 1;
+        }
+        if data.len() - line > MAX_LINE {
+            let number = data.iter().filter(|&&b| b == b'\n').count() + 1;
+            return failed(format!(
+                "line {number} has more than {MAX_LINE} bytes; it is no list of sums"
+            ));
+        }
+        if data.len() > MAX_TEXT {
+            return failed(format!(
+                "it has more than {MAX_TEXT} bytes, which is the most that a sums file has"
+            ));
+        }
+    }
+}
+
+/// Read a text by its form alone; `file` is its name in messages.
 pub fn parse(data: &[u8], file: &str) -> Result<Parsed, Error> {
+    parse_as(data, file, Reading::Form)
+}
+
+/// Read a text of which more is known than its form.
+pub fn parse_as(data: &[u8], file: &str, reading: Reading<'_>) -> Result<Parsed, Error> {
     let whole = |reason: String| Error::File {
         file: file.to_owned(),
         reason,
@@ -136,9 +195,10 @@ pub fn parse(data: &[u8], file: &str) -> Result<Parsed, Error> {
         whole(format!("line {line} is not UTF-8 text"))
     })?;
 
-    let mut sums = Sums::new();
+    let reader = Reader::new(reading);
+    let mut lines: Vec<Line> = Vec::new();
     let mut deviations = Vec::new();
-    let mut previous: Option<Subject> = None;
+    let mut plain = String::new();
     for (number, line) in text.split_inclusive('\n').enumerate() {
         let number = number + 1;
         let mut deviates = |what| deviations.push(Deviation { line: number, what });
@@ -149,11 +209,11 @@ pub fn parse(data: &[u8], file: &str) -> Result<Parsed, Error> {
                 line
             }
         };
-        let Line {
+        let Sum {
             digest,
             subject,
             form,
-        } = parse_line(line).map_err(|(column, reason)| Error::Line {
+        } = parse_line(line, &reader).map_err(|(column, reason)| Error::Line {
             file: file.to_owned(),
             line: number,
             column,
@@ -166,35 +226,45 @@ pub fn parse(data: &[u8], file: &str) -> Result<Parsed, Error> {
             }
             Form::Pin => deviates("it is a pin (REFERENCE@DIGEST) and not a sum"),
         }
-        let mut plain = String::new();
-        push_line(&mut plain, digest, &subject.to_string());
-        if form == Form::Plain && plain.trim_end_matches('\n') != line {
-            deviates("the file name is not in its shortest form");
+        if form == Form::Plain {
+            let mut is_written_so = |name: &str| {
+                plain.clear();
+                push_line(&mut plain, digest, name);
+                plain.trim_end_matches('\n') == line
+            };
+            // Without `./` only who knows more than the form takes it for a file.
+            if !is_written_so(&subject.in_text()) && !is_written_so(&subject.to_string()) {
+                deviates("the file name is not in its shortest form");
+            }
         }
-        if let Some(previous) = &previous {
+        if let Some(previous) = lines.last().map(|line| &line.subject) {
             if *previous == subject {
                 deviates("the line stands there twice");
-            } else if *previous > subject && !in_byte_order(previous, &subject) {
+            } else if *previous > subject && !in_other_order(previous, &subject) {
                 deviates("the line is not in order");
             }
         }
-        sums.add(subject.clone(), digest, &format!("{file}, line {number}"))?;
-        previous = Some(subject);
+        lines.push(Line {
+            subject,
+            digest,
+            number: number as u32,
+        });
     }
+    let sums = Sums::of_lines(lines, file)?;
     Ok(Parsed { sums, deviations })
 }
 
-/// Whether two file names that read as something else are in the order of file names.
-///
-/// A file below a folder with a dot in its name reads as an image. Whoever wrote the text knew better.
-fn in_byte_order(a: &Subject, b: &Subject) -> bool {
-    matches!(
-        (a, b),
-        (Subject::Image(_), Subject::File(_)) | (Subject::File(_), Subject::Image(_))
-    ) && a.to_string() < b.to_string()
+/// Whether two names that can be read as something else are in the order of file names, or in
+/// the order of a writer that knew better what they are of.
+fn in_other_order(a: &Subject, b: &Subject) -> bool {
+    match (a, b) {
+        (Subject::Image(_), Subject::Image(_)) => false,
+        (Subject::File(_), Subject::File(_)) => begins_with_host(a) || begins_with_host(b),
+        _ => a.to_string() < b.to_string(),
+    }
 }
 
-struct Line {
+struct Sum {
     digest: Digest,
     subject: Subject,
     form: Form,
@@ -212,9 +282,9 @@ enum Form {
 }
 
 /// A line of the form `REFERENCE@DIGEST`, as many projects publish their images.
-fn parse_pin(line: &str) -> Option<Line> {
+fn parse_pin(line: &str) -> Option<Sum> {
     let (reference, digest) = line.split_once('@')?;
-    Some(Line {
+    Some(Sum {
         digest: digest.parse().ok()?,
         subject: Subject::Image(reference.parse().ok()?),
         form: Form::Pin,
@@ -222,9 +292,15 @@ fn parse_pin(line: &str) -> Option<Line> {
 }
 
 /// One line without its line feed; on failure the column and the reason.
-fn parse_line(line: &str) -> Result<Line, (usize, String)> {
+fn parse_line(line: &str, reader: &Reader<'_>) -> Result<Sum, (usize, String)> {
     if line.is_empty() {
         return Err((1, "the line is empty; remove it".into()));
+    }
+    if line.len() > MAX_LINE {
+        return Err((
+            1,
+            format!("the line has more than {MAX_LINE} bytes; it is no list of sums"),
+        ));
     }
     if line.ends_with('\r') {
         return Err((
@@ -283,13 +359,22 @@ fn parse_line(line: &str) -> Result<Line, (usize, String)> {
             "the name begins or ends with white space; remove it".into(),
         ));
     }
+    if let Some((at, control)) = name.chars().enumerate().find(|(_, c)| c.is_control()) {
+        return Err((
+            after + at,
+            format!(
+                "the name holds the control character {}; rename the file",
+                printable(&control.to_string())
+            ),
+        ));
+    }
     let name = if escaped {
         unescape(name, after)?
     } else {
         name.to_owned()
     };
-    let subject = Subject::from_text(&name).map_err(|e: FileNameError| (after, e.to_string()))?;
-    Ok(Line {
+    let subject = reader.read(&name).map_err(|e| (after, e.to_string()))?;
+    Ok(Sum {
         digest,
         subject,
         form,
@@ -413,6 +498,44 @@ mod tests {
             (format!("{}  /a\n", hex(0)), 1, 67, "relative"),
             (format!("\\{}  a\\x\n", hex(0)), 1, 69, "backslash"),
             (
+                format!("{}  a\x1b[2J\n", hex(0)),
+                1,
+                68,
+                "control character \\u{1b}",
+            ),
+            (format!("{}  a\tb\n", hex(0)), 1, 68, "control"),
+            (format!("{}  a\u{9b}\n", hex(0)), 1, 68, "control"),
+            (
+                format!("{}  r.example.com/x:\n", hex(0)),
+                1,
+                67,
+                "tag is empty",
+            ),
+            (
+                format!("{}  r.example.com/X:v1\n", hex(0)),
+                1,
+                67,
+                "lower case",
+            ),
+            (
+                format!("{}  r.example.com/x:v1 y\n", hex(0)),
+                1,
+                67,
+                "more words",
+            ),
+            (
+                format!("{}  r.example.com/x@sha256:{}\n", hex(0), hex(0)),
+                1,
+                67,
+                "holds a digest",
+            ),
+            (
+                format!("{}  {}\n", hex(0), "a".repeat(MAX_LINE)),
+                1,
+                1,
+                "more than",
+            ),
+            (
                 "sha256:00  a\n".to_owned(),
                 1,
                 1,
@@ -457,6 +580,46 @@ mod tests {
         assert!(said[2].starts_with("line 4: ") && said[2].contains("line feed"));
         assert!(said[3].starts_with("line 4: ") && said[3].contains("binary"));
         assert_eq!(parsed.sums.len(), 3);
+    }
+
+    #[test]
+    fn a_file_that_could_be_an_image_is_written_with_its_folder() {
+        let line = |name: &str| format!("{}  {name}\n", hex(0));
+        let sums = canonical(&line("./v1.2/tool"));
+        assert_eq!(
+            sums.iter().next().unwrap().0,
+            &Subject::File("v1.2/tool".parse().unwrap())
+        );
+        // Who knows that they are files takes them without.
+        let text = line("a") + &line("node.js/LICENSE") + &line("v1.2/tool");
+        let parsed = parse_as(text.as_bytes(), "f", Reading::Files(None)).unwrap();
+        assert_eq!(parsed.deviations, []);
+        assert_eq!(
+            render(&parsed.sums),
+            line("a") + &line("./node.js/LICENSE") + &line("./v1.2/tool")
+        );
+        assert_eq!(canonical(&render(&parsed.sums)), parsed.sums);
+        let parsed = parse(line("./a").as_bytes(), "f").unwrap();
+        assert_eq!(parsed.deviations.len(), 1);
+        let mut written = Vec::new();
+        write(&parsed.sums, &mut written).unwrap();
+        assert_eq!(written, line("a").as_bytes());
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_given_up() {
+        let endless = io::repeat(b'a');
+        let error = read(endless, "f").unwrap().unwrap_err().to_string();
+        assert!(error.starts_with("f: line 1 has more than"), "{error}");
+        let lines = format!("{}  a\n", hex(0)).repeat(10_000);
+        let text = lines.clone() + &"x".repeat(3 * MAX_LINE);
+        let error = read(text.as_bytes(), "f").unwrap().unwrap_err().to_string();
+        assert!(error.contains("line 10001 "), "{error}");
+        assert_eq!(
+            read(lines.as_bytes(), "f").unwrap().unwrap(),
+            lines.as_bytes()
+        );
+        assert_eq!(read(&b""[..], "f").unwrap().unwrap(), b"");
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! Sums files on a disk: the text, and the document beside it.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use verbatim_foreign::printable_path;
 use verbatim_oci::json;
-use verbatim_sums::{text, Record};
+use verbatim_sums::{text, Reading, Record};
 
-use crate::outcome::unchecked;
+use crate::outcome::{unchecked, Unchecked};
 
 /// The largest JSON document beside a text that is read.
 const MAX_RECORD: u64 = 256 << 20;
@@ -38,16 +38,17 @@ pub struct Loaded {
 /// The bytes of a sums file, or of standard input for `-`, and its name in messages.
 pub fn read_text(path: &Path) -> anyhow::Result<(Vec<u8>, String)> {
     if path == Path::new("-") {
-        let mut data = Vec::new();
-        std::io::stdin()
-            .lock()
-            .take(text::MAX_TEXT as u64 + 1)
-            .read_to_end(&mut data)
-            .context("standard input cannot be read")?;
-        return Ok((data, "standard input".into()));
+        let name = "standard input";
+        let data = text::read(std::io::stdin().lock(), name)
+            .context("standard input cannot be read")
+            .map_err(|e| e.context(Unchecked))??;
+        return Ok((data, name.to_owned()));
     }
-    let data = json::read_file(path, text::MAX_TEXT as u64).map_err(unchecked)?;
-    Ok((data, path.display().to_string()))
+    let name = printable_path(path).into_owned();
+    let failed = |e| unchecked(verbatim_oci::Error::io(&name, "cannot be read", e));
+    let file = std::fs::File::open(path).map_err(failed)?;
+    let data = text::read(file, &name).map_err(failed)??;
+    Ok((data, name))
 }
 
 /// The document beside a sums file, if there is one.
@@ -56,17 +57,23 @@ pub fn read_record(path: &Path) -> anyhow::Result<Option<(Record, String)>> {
     if path == Path::new("-") || !json_path.exists() {
         return Ok(None);
     }
-    let name = json_path.display().to_string();
+    let name = printable_path(&json_path).into_owned();
     let data = json::read_file(&json_path, MAX_RECORD).map_err(unchecked)?;
     Ok(Some((Record::parse(&data, &name)?, name)))
 }
 
-/// Read a sums file, and the document beside it.
+/// Read a sums file, and the document beside it, which knows what each line is of.
 pub fn load(path: &Path) -> anyhow::Result<Loaded> {
+    // First the document, whose bytes need not be kept beside those of the text.
+    let record = read_record(path)?;
     let (data, name) = read_text(path)?;
-    let parsed = text::parse(&data, &name)?;
+    let reading = match &record {
+        Some((record, _)) => Reading::Document(record),
+        None => Reading::Form,
+    };
+    let parsed = text::parse_as(&data, &name, reading)?;
     Ok(Loaded {
-        record: read_record(path)?,
+        record,
         parsed,
         name,
     })

@@ -457,7 +457,7 @@ fn images_and_files_are_merged() {
     assert_eq!(document["files"][0]["name"], "tool");
     assert!(folder
         .done(&["sums", "check", "release.sha256"])
-        .contains("1 images, 1 files"));
+        .contains("1 image, 1 file"));
 
     // A text alone has no document to merge.
     fs::remove_file(folder.path().join("files.json")).unwrap();

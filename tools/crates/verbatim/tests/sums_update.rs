@@ -40,7 +40,7 @@ fn it_writes_the_sums_below_the_workspace() {
     let (code, text) = update(Some(&workspace), destination, &actual);
     assert_eq!(
         (code, &*text),
-        (0, "release/golden.sha256: holds 1 sums now")
+        (0, "release/golden.sha256: holds 1 sum now")
     );
     assert_eq!(
         fs::read_to_string(workspace.join(destination)).unwrap(),

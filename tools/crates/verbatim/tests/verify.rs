@@ -434,10 +434,13 @@ fn a_signature_is_checked_before_anything_is_read() {
         "--key=cosign.pub",
         "--signature=cli-v2.0.0.sig",
     ];
+    // The list is signed, and nobody looked at the file that it names.
     let (exit, report, stderr) = verify(dir, &published);
-    assert_eq!(exit, 0, "{stderr}");
+    assert_eq!(exit, 3, "{stderr}");
+    assert_eq!(report["results"][0]["verdict"], "unchecked");
+    assert_eq!(report["results"][1]["verdict"], "identical");
     assert!(
-        report["results"][0]["reasons"]
+        report["results"][1]["reasons"]
             .to_string()
             .contains("cosign"),
         "{report}"
@@ -450,9 +453,9 @@ fn a_signature_is_checked_before_anything_is_read() {
             "--signature=sums.minisig",
         ],
     );
-    assert_eq!(exit, 0);
+    assert_eq!(exit, 3);
     assert!(
-        report["results"][0]["reasons"]
+        report["results"][1]["reasons"]
             .to_string()
             .contains("release v2.0.0"),
         "{report}"
@@ -465,7 +468,7 @@ fn a_signature_is_checked_before_anything_is_read() {
     .unwrap();
     assert_eq!(
         verify(dir, &["cli-v2.0.0.sha256", "--key=minisign.pub"]).0,
-        0
+        3
     );
 
     let sums = fs::read_to_string(dir.join("cli-v2.0.0.sha256")).unwrap();

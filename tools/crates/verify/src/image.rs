@@ -1,6 +1,9 @@
 //! What two images have in common.
 
-use verbatim_oci::{LayerMetadata, Platform};
+use std::collections::BTreeSet;
+
+use verbatim_foreign::{counted, printable};
+use verbatim_oci::LayerMetadata;
 use verbatim_sums::record::{Image, PlatformImage};
 
 use crate::{Judgement, PlatformJudgement, Verdict};
@@ -14,10 +17,7 @@ pub fn judge(expected: &Image, actual: &Image) -> Judgement {
         return Judgement::identical();
     }
     if expected.platforms.is_empty() {
-        return Judgement::because(
-            Verdict::Different,
-            "only the digest of what was released is known: keep the .json file beside the sums to learn more",
-        );
+        return judge_digest(expected, actual);
     }
     if actual.platforms.is_empty() {
         return Judgement::because(
@@ -26,14 +26,22 @@ pub fn judge(expected: &Image, actual: &Image) -> Judgement {
         );
     }
     let mut platforms = Vec::new();
+    let mut paired = BTreeSet::new();
     for image in &expected.platforms {
-        let mut same = named(&actual.platforms, &image.platform);
-        let (verdict, reasons) = match (same.next(), same.next()) {
-            (Some(found), None) => judge_platform(image, found),
+        let found = counterparts(image, &expected.platforms, &actual.platforms);
+        paired.extend(found.iter().map(|(at, _)| *at));
+        // One image that stands there twice is one.
+        let mut seen = BTreeSet::new();
+        let mut distinct = found
+            .iter()
+            .map(|(_, image)| image)
+            .filter(|image| seen.insert(image.manifest.digest));
+        let (verdict, reasons) = match (distinct.next(), distinct.next()) {
             (None, _) => (
                 Verdict::Different,
                 vec!["there is no image for this platform".to_owned()],
             ),
+            (Some(one), None) => judge_platform(image, one),
             // One runtime picks the first and another one the last.
             (Some(_), Some(_)) => (
                 Verdict::Different,
@@ -46,8 +54,8 @@ pub fn judge(expected: &Image, actual: &Image) -> Judgement {
             reasons,
         });
     }
-    for image in &actual.platforms {
-        if named(&expected.platforms, &image.platform).next().is_none() {
+    for (at, image) in actual.platforms.iter().enumerate() {
+        if !paired.contains(&at) {
             platforms.push(PlatformJudgement {
                 platform: image.platform.clone(),
                 verdict: Verdict::Different,
@@ -60,20 +68,31 @@ pub fn judge(expected: &Image, actual: &Image) -> Judgement {
     let mut reasons = Vec::new();
     if verdict == Verdict::Identical {
         // Every image is the one that was released, and what names them is not.
-        verdict = Verdict::SameImageId;
-        reasons.push(
-            match (expected.media_type.is_index(), actual.media_type.is_index()) {
-                (true, false) => "the image stands alone instead of in an index".to_owned(),
-                (false, true) => "the image stands in an index instead of alone".to_owned(),
-                _ if expected.media_type != actual.media_type => {
-                    format!(
-                        "the index is of type {} instead of {}",
-                        actual.media_type, expected.media_type
-                    )
-                }
-                _ => "the index differs in annotations, order or attestations alone".to_owned(),
-            },
-        );
+        let (other, reason) = match (expected.media_type.is_index(), actual.media_type.is_index()) {
+            (true, false) => (
+                Verdict::SameImageId,
+                "the image stands alone instead of in an index".to_owned(),
+            ),
+            (false, true) => (
+                Verdict::SameImageId,
+                "the image stands in an index instead of alone".to_owned(),
+            ),
+            _ if expected.media_type != actual.media_type => (
+                Verdict::SameImageId,
+                format!(
+                    "the index is of type {} instead of {}",
+                    printable(actual.media_type.as_str()),
+                    printable(expected.media_type.as_str())
+                ),
+            ),
+            _ => (
+                Verdict::SamePlatforms,
+                "the index differs in annotations, order or attestations alone, and what runs is equal"
+                    .to_owned(),
+            ),
+        };
+        verdict = other;
+        reasons.push(reason);
     } else if let [only] = &mut platforms[..] {
         reasons.append(&mut only.reasons);
         platforms.clear();
@@ -88,14 +107,63 @@ pub fn judge(expected: &Image, actual: &Image) -> Judgement {
     }
 }
 
-fn named<'a>(
-    images: &'a [PlatformImage],
-    platform: &'a Platform,
-) -> impl Iterator<Item = &'a PlatformImage> {
-    let wanted = platform.normalized();
-    images
-        .iter()
-        .filter(move |image| image.platform.normalized() == wanted)
+/// Nothing but a digest was released, and it is another one: it may be that of an image inside of
+/// what was found, or that of a config, which some tools call the image.
+fn judge_digest(expected: &Image, actual: &Image) -> Judgement {
+    let part = actual.platforms.iter().find_map(|image| {
+        let part = if image.manifest.digest == expected.digest {
+            "the manifest"
+        } else if image.config.digest == expected.digest {
+            "the config"
+        } else {
+            return None;
+        };
+        Some((part, &image.platform))
+    });
+    match (part, &actual.platforms[..]) {
+        (Some((part, platform)), [_]) => Judgement::because(
+            Verdict::SameImageId,
+            format!("what was released is {part} of the one image in it ({})", printable(&platform.to_string())),
+        ),
+        (Some((part, platform)), several) => Judgement::because(
+            Verdict::Different,
+            format!(
+                "what was released is {part} of one of {} images in it ({}), which is equal; the others were not released",
+                several.len(),
+                printable(&platform.to_string())
+            ),
+        ),
+        (None, _) => Judgement::because(
+            Verdict::Different,
+            "only the digest of what was released is known: keep the .json file beside the sums to learn more",
+        ),
+    }
+}
+
+/// The images that are meant for the platform of `image`, with their places in `actual`. What one
+/// side leaves out contradicts nothing (an index says `arm/v6`, and the config `arm`), as long as
+/// the image can be no other's.
+fn counterparts<'a>(
+    image: &PlatformImage,
+    expected: &[PlatformImage],
+    actual: &'a [PlatformImage],
+) -> Vec<(usize, &'a PlatformImage)> {
+    let by = |fits: &dyn Fn(&PlatformImage) -> bool| -> Vec<_> {
+        let all = actual.iter().enumerate();
+        all.filter(|(_, other)| fits(other)).collect()
+    };
+    let exact = by(&|other| same_platform(image, other));
+    if !exact.is_empty() {
+        return exact;
+    }
+    by(&|other| {
+        !other.platform.contradicts(&image.platform)
+            && !expected.iter().any(|e| same_platform(e, other))
+    })
+}
+
+fn same_platform(a: &PlatformImage, b: &PlatformImage) -> bool {
+    a.platform.normalized() == b.platform.normalized()
 }
 
 fn summary(platforms: &[PlatformJudgement], verdict: Verdict) -> String {
@@ -150,7 +218,8 @@ fn other_manifest(expected: &PlatformImage, actual: &PlatformImage) -> Vec<Strin
     if expected.manifest.media_type != actual.manifest.media_type {
         reasons.push(format!(
             "the manifest is of type {} instead of {}",
-            actual.manifest.media_type, expected.manifest.media_type
+            printable(actual.manifest.media_type.as_str()),
+            printable(expected.manifest.media_type.as_str())
         ));
     }
     let pairs = || expected.layers.iter().zip(&actual.layers);
@@ -168,7 +237,7 @@ fn other_manifest(expected: &PlatformImage, actual: &PlatformImage) -> Vec<Strin
         };
         reasons.push(format!(
             "{} compressed otherwise ({how})",
-            counted(other_bytes, expected.layers.len(), "layer")
+            some_of(other_bytes, expected.layers.len(), "layer")
         ));
     }
     let other_type = pairs()
@@ -177,7 +246,7 @@ fn other_manifest(expected: &PlatformImage, actual: &PlatformImage) -> Vec<Strin
     if other_type > 0 {
         reasons.push(format!(
             "{} of another media type",
-            counted(other_type, expected.layers.len(), "layer")
+            some_of(other_type, expected.layers.len(), "layer")
         ));
     }
     if reasons.is_empty() {
@@ -194,7 +263,7 @@ fn compression(layer: &LayerMetadata) -> String {
     }
 }
 
-fn counted(some: usize, all: usize, what: &str) -> String {
+fn some_of(some: usize, all: usize, what: &str) -> String {
     match (some, all) {
         (1, 1) => format!("the {what} is"),
         (1, _) => format!("1 of {all} {what}s is"),
@@ -227,8 +296,8 @@ fn layers(expected: &[LayerMetadata], actual: &[LayerMetadata]) -> Vec<String> {
     }
     if expected.len() != actual.len() {
         reasons.push(format!(
-            "it has {} layers instead of {}",
-            actual.len(),
+            "it has {} instead of {}",
+            counted(actual.len(), "layer"),
             expected.len()
         ));
     }

@@ -179,6 +179,13 @@ impl<'a> Release<'a> {
             }
         }
         let actual = told.first().copied();
+        if actual.is_none() && container.names.is_empty() {
+            let judgement = Judgement::because(
+                Verdict::Unchecked,
+                "the runtime tells neither a name nor a digest",
+            );
+            return (None, None, judgement);
+        }
         let Some(&number) = candidates.first() else {
             let judgement = Judgement::because(Verdict::Extra, "it is no part of the release");
             return (None, actual, judgement);
@@ -190,20 +197,16 @@ impl<'a> Release<'a> {
             );
             return (Some(number), None, judgement);
         }
-        if container.digests.is_empty() && self.expected[number].image.is_none() {
+        if self.expected[number].image.is_none() {
+            // It may be that of a platform's manifest or of a config as well.
             let judgement = Judgement::because(
                 Verdict::Unchecked,
-                "the runtime tells the image ID alone, and without the .json file beside the sums nobody knows what it should be",
+                "the runtime tells another digest, and only the digest of what was released is known: the registry could not be asked for more, so keep the .json file beside the sums",
             );
             return (Some(number), actual, judgement);
         }
-        let mut judgement =
+        let judgement =
             Judgement::because(Verdict::Different, "another image runs under this name");
-        if self.expected[number].image.is_none() {
-            judgement.reasons.push(
-                "only the digest of what was released is known, and the registry could not be asked for more: if it is an index, keep the .json file beside the sums".to_owned(),
-            );
-        }
         (Some(number), actual, judgement)
     }
 

@@ -121,13 +121,13 @@ async fn check_one(client: &Client, expected: &Expected) -> Finding {
     };
     match found.await {
         Ok((image, known)) => {
-            let known = known.unwrap_or_else(|| digest_alone(expected));
+            let known = known.unwrap_or_else(|| expected.known());
             finding(actual, judge(&known, &image))
         }
-        // The digest is another one, whatever else could be learned.
+        // Another digest is no proof yet of other contents.
         Err(trouble) => finding(
             actual,
-            Judgement::because(Verdict::Different, trouble.sentence()),
+            Judgement::because(trouble.verdict(), trouble.sentence()),
         ),
     }
 }
@@ -141,14 +141,17 @@ fn unavailable(error: &Error) -> Judgement {
     }
 }
 
-fn digest_alone(expected: &Expected) -> Image {
-    Image {
-        reference: expected.reference.clone(),
-        digest: expected.digest,
-        media_type: MediaType::OCI_MANIFEST,
-        size: 0,
-        image_id: None,
-        platforms: Vec::new(),
+impl Expected {
+    /// All that is known of it, which may be its digest alone.
+    pub fn known(&self) -> Image {
+        self.image.clone().unwrap_or_else(|| Image {
+            reference: self.reference.clone(),
+            digest: self.digest,
+            media_type: MediaType::OCI_MANIFEST,
+            size: 0,
+            image_id: None,
+            platforms: Vec::new(),
+        })
     }
 }
 
@@ -164,7 +167,18 @@ impl Trouble {
             Self::Registry(error) => error.to_string(),
             Self::Document(error) => error.to_string(),
         };
-        format!("and no more could be learned: {reason}")
+        format!("its digest is another one, and no more could be learned: {reason}")
+    }
+
+    /// Nobody who did not answer has shown that something else is there.
+    fn verdict(&self) -> Verdict {
+        match self {
+            Self::Registry(error) => match error.kind() {
+                ErrorKind::NotFound | ErrorKind::Broken | ErrorKind::TooLarge => Verdict::Different,
+                _ => Verdict::Unchecked,
+            },
+            Self::Document(_) => Verdict::Different,
+        }
     }
 }
 
@@ -259,9 +273,7 @@ async fn describe_child(
     let mut image = describe_image(client, repository, &manifest, &served.bytes).await?;
     if let Some(platform) = &descriptor.platform {
         // A runtime chooses by what the index says, whatever the config says.
-        if !platform.matches(&image.platform)
-            && platform.normalized() != image.platform.normalized()
-        {
+        if platform.contradicts(&image.platform) {
             return Err(Wrong::new(
                 WrongKind::Mismatch,
                 repository,

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
+use verbatim_foreign::excerpt;
 use verbatim_oci::Platform;
 
 /// What was found about one thing, from best to worst.
@@ -11,6 +12,8 @@ use verbatim_oci::Platform;
 pub enum Verdict {
     /// The bytes that were released.
     Identical,
+    /// Another index of the very manifests that were released: other attestations, annotations or order.
+    SamePlatforms,
     /// Another manifest or index, but of the same config: another compression, other annotations or media types.
     SameImageId,
     /// Another config that differs in `created`, `author` or `history` alone: the same layers, run in the same way.
@@ -26,8 +29,9 @@ pub enum Verdict {
 }
 
 /// All of them, best first.
-pub(crate) const ALL: [Verdict; 7] = [
+pub(crate) const ALL: [Verdict; 8] = [
     Verdict::Identical,
+    Verdict::SamePlatforms,
     Verdict::SameImageId,
     Verdict::SameContent,
     Verdict::Unchecked,
@@ -41,6 +45,7 @@ impl Verdict {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Identical => "identical",
+            Self::SamePlatforms => "same-platforms",
             Self::SameImageId => "same-image-id",
             Self::SameContent => "same-content",
             Self::Unchecked => "unchecked",
@@ -65,7 +70,11 @@ impl FromStr for Verdict {
             .find(|verdict| verdict.as_str() == text)
             .ok_or_else(|| {
                 let names: Vec<_> = ALL.iter().map(|v| v.as_str()).collect();
-                format!("`{text}` is no verdict; there are {}", names.join(", "))
+                format!(
+                    "`{}` is no verdict; there are {}",
+                    excerpt(text, 60),
+                    names.join(", ")
+                )
             })
     }
 }

@@ -39,7 +39,7 @@ fn expected(name: &str) -> Expected {
 }
 
 fn compare(json: &str) -> Vec<Finding> {
-    let containers = container::read(json.as_bytes(), "pods").unwrap();
+    let containers = container::read(json.as_bytes(), "pods").unwrap().containers;
     let mut findings = running::compare(&[expected("server"), expected("agent")], containers, &[]);
     // What does not run is another test.
     findings.retain(|f| f.verdict != Verdict::Missing);
@@ -138,7 +138,8 @@ fn names_lead_to_references() {
         .as_bytes(),
         "pods",
     )
-    .unwrap();
+    .unwrap()
+    .containers;
     let mirror = "registry.example.com=cache.example.com/q".parse().unwrap();
     let findings = running::compare(&[expected("server")], containers, &[mirror]);
     assert_eq!(findings[0].verdict, Verdict::Different);
@@ -219,11 +220,224 @@ fn engines_have_shapes_of_their_own() {
     }
 }
 
+/// A pod with this phase; `more` stands in its spec and `status` in its status.
+fn phased(phase: &str, more: &str, status: &str) -> String {
+    format!(
+        r#"{{"kind":"Pod","metadata":{{"namespace":"a","name":"p"}},"spec":{{"containers":[{{"name":"c","image":"registry.example.com/acme/server:v1"}}]{more}}},"status":{{"phase":"{phase}"{status}}}}}"#
+    )
+}
+
+#[test]
+fn pods_that_are_over_run_nothing() {
+    let read = |json: &str| container::read(json.as_bytes(), "p").unwrap();
+    let none = r#","containerStatuses":[{"name":"c","image":"x","imageID":""}]"#;
+    for phase in ["Failed", "Succeeded"] {
+        for status in ["", none, r#","containerStatuses":null"#] {
+            let told = read(&phased(phase, "", status));
+            assert_eq!(told.containers, [], "{phase} {status}");
+            assert!(
+                told.notes[0].starts_with("1 container of pods"),
+                "{:?}",
+                told.notes
+            );
+            assert!(told.notes[0].ends_with("a/p/c"), "{:?}", told.notes);
+        }
+        // What it did run counts.
+        let id = format!(
+            r#","containerStatuses":[{{"name":"c","image":"x","imageID":"{}"}}]"#,
+            digest("other")
+        );
+        assert_eq!(one(&phased(phase, "", &id)).verdict, Verdict::Different);
+    }
+    // What may still start is not over.
+    for phase in ["Pending", "Running", "Unknown", ""] {
+        assert_eq!(
+            one(&phased(phase, "", "")).verdict,
+            Verdict::Unchecked,
+            "{phase}"
+        );
+    }
+    let many: Vec<_> = (0..9).map(|_| phased("Failed", "", "")).collect();
+    let told = read(&format!("[{}]", many.join(",")));
+    assert!(told.notes[0].ends_with(" and 6 more"), "{:?}", told.notes);
+}
+
+#[test]
+fn images_that_are_volumes_run() {
+    let volume = r#","volumes":[{"name":"e","emptyDir":{}},{"name":"v","image":{"reference":"registry.example.com/acme/agent:v1","pullPolicy":"Always"}}]"#;
+    let server = format!(
+        "registry.example.com/acme/server@{}",
+        digest("server index")
+    );
+    let mounted = |references: &[String]| {
+        let mounts: Vec<_> = references
+            .iter()
+            .map(|r| format!(r#"{{"name":"v","mountPath":"/v","volumeStatus":{{"image":{{"imageRef":"{r}"}}}}}}"#))
+            .collect();
+        format!(
+            r#","containerStatuses":[{{"name":"c","image":"registry.example.com/acme/server:v1","imageID":"{server}","volumeMounts":[{{"name":"e"}},{}]}}]"#,
+            mounts.join(",")
+        )
+    };
+    let agent = |of: &str| format!("registry.example.com/acme/agent@{}", digest(of));
+    let found = |status: &str| {
+        let findings = compare(&phased("Running", volume, status));
+        let agent = findings.iter().find(|f| f.reference.contains("agent"));
+        agent.map(|f| (f.verdict, f.places.clone()))
+    };
+    let place = vec!["a/p/volume v".to_owned()];
+    for (references, verdict) in [
+        (vec![agent("agent index")], Verdict::Identical),
+        (vec![agent("agent manifest")], Verdict::Identical),
+        (
+            vec![digest("agent config").to_string()],
+            Verdict::SameImageId,
+        ),
+        (vec![agent("other")], Verdict::Different),
+        // Two containers mount one volume.
+        (
+            vec![agent("agent index"), agent("agent index")],
+            Verdict::Identical,
+        ),
+    ] {
+        let status = mounted(&references);
+        assert_eq!(
+            found(&status),
+            Some((verdict, place.clone())),
+            "{references:?}"
+        );
+    }
+    // A kubelet that does not tell.
+    let silent =
+        format!(r#","containerStatuses":[{{"name":"c","image":"x","imageID":"{server}"}}]"#);
+    assert_eq!(found(&silent), Some((Verdict::Unchecked, place)));
+    let told = container::read(phased("Failed", volume, "").as_bytes(), "p").unwrap();
+    assert_eq!(told.containers, []);
+    // Engines mount images too, and tell the name alone.
+    let config = digest("server config").hex();
+    for json in [
+        format!(
+            r#"[{{"Name":"/web","Image":"sha256:{config}","Config":{{"Image":"registry.example.com/acme/server:v1"}},"HostConfig":{{"Mounts":[{{"Type":"image","Source":"registry.example.com/acme/agent:v1","Target":"/v"}}]}},"Mounts":[{{"Type":"image","Source":"/var/lib/x","Destination":"/v"}},{{"Type":"bind","Source":"/x","Destination":"/y"}}]}}]"#
+        ),
+        format!(
+            r#"[{{"Name":"web","Image":"{config}","ImageName":"registry.example.com/acme/server:v1","Mounts":[{{"Type":"image","Source":"registry.example.com/acme/agent:v1","Destination":"/v"}}]}}]"#
+        ),
+    ] {
+        let findings = compare(&json);
+        let agent = findings
+            .iter()
+            .find(|f| f.reference.contains("agent"))
+            .unwrap();
+        assert_eq!(
+            (agent.verdict, &agent.places[0][..]),
+            (Verdict::Unchecked, "web volume /v")
+        );
+    }
+}
+
+#[test]
+fn a_list_of_other_things_is_refused() {
+    for (json, kinds) in [
+        (
+            r#"{"kind":"List","items":[{"kind":"Deployment","spec":{"template":{"spec":{"containers":[]}}},"status":{}},{"kind":"Deployment"},{"kind":"Service"}]}"#,
+            "Deployment (2), Service (1)",
+        ),
+        (
+            r#"{"items":[{"kind":"Node","status":{"images":[]}}],"kind":"NodeList"}"#,
+            "Node (1), NodeList (1)",
+        ),
+        (
+            r#"{"kind":"DeploymentList","items":[]}"#,
+            "DeploymentList (1)",
+        ),
+        (
+            r#"{"kind":"DeploymentList","items":[{"metadata":{},"spec":{"replicas":1},"status":{}}]}"#,
+            "DeploymentList (1), an object with the members metadata, spec, status (1)",
+        ),
+        (
+            r#"[{"ID":"x","Spec":{"Name":"web"}}]"#,
+            "an object with the members ID, Spec",
+        ),
+        (
+            r#"[{"ID":"x","ContainerName":"web","Repository":"r","Tag":"v","Size":1}]"#,
+            "members ID, ContainerName, Repository, Tag (1)",
+        ),
+        (r#"{"kind":"Status","message":"forbidden"}"#, "but Status"),
+        (
+            r#"{"kind":"Deployment","spec":{"containers":[{"name":"c","image":"x"}]},"status":{}}"#,
+            "but Deployment",
+        ),
+        (
+            r#"[{"kind":"Pod","metadata":{"name":"p"}}]"#,
+            "Pod without containers",
+        ),
+        (r#"[{"kind":"\u001b[2J"}]"#, r"\u{1b}[2J (1)"),
+    ] {
+        let error = container::read(json.as_bytes(), "p")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains(kinds) && error.contains("kubectl get pods"),
+            "{error}"
+        );
+    }
+    // Many kinds are not all told.
+    let many: Vec<_> = (0..1000).map(|n| format!(r#"{{"kind":"K{n}"}}"#)).collect();
+    let error = container::read(format!("[{}]", many.join(",")).as_bytes(), "p").unwrap_err();
+    assert!(error.to_string().len() < 1000, "{error}");
+    // Nothing is an answer where nothing runs.
+    for json in [
+        "[]",
+        r#"{"items":[]}"#,
+        r#"{"kind":"PodList","items":null}"#,
+        r#"{"containers":[]}"#,
+    ] {
+        let told = container::read(json.as_bytes(), "p").unwrap();
+        assert!(
+            told.containers.is_empty() && told.notes.is_empty(),
+            "{json}"
+        );
+    }
+    // `kubectl get all` has pods among the rest.
+    let all = format!("[{},{{\"kind\":\"Service\"}}]", phased("Running", "", ""));
+    let told = container::read(all.as_bytes(), "p").unwrap();
+    assert_eq!(told.containers.len(), 1);
+    assert!(told.notes[0].ends_with("Service (1)"), "{:?}", told.notes);
+}
+
+#[test]
+fn only_a_digest_is_known_of_what_was_released() {
+    let mut expected = expected("server");
+    expected.image = None;
+    let verdict = |id: &str| {
+        let json = pod("registry.example.com/acme/server:v1", id);
+        let told = container::read(json.as_bytes(), "p").unwrap();
+        running::compare(&[expected.clone()], told.containers, &[])[0].verdict
+    };
+    let name = "registry.example.com/acme/server";
+    assert_eq!(
+        verdict(&format!("{name}@{}", digest("server index"))),
+        Verdict::Identical
+    );
+    // It may be that of a platform, of a config, or of something else.
+    assert_eq!(
+        verdict(&format!("{name}@{}", digest("server manifest"))),
+        Verdict::Unchecked
+    );
+    assert_eq!(
+        verdict(&format!("docker://{}", digest("server config"))),
+        Verdict::Unchecked
+    );
+    assert_eq!(verdict(&digest("x").to_string()), Verdict::Unchecked);
+}
+
 #[test]
 fn what_does_not_run_is_missing() {
     let findings = running::compare(
         &[expected("server")],
-        container::read(&b"{\"items\":[]}"[..], "p").unwrap(),
+        container::read(&b"{\"items\":[]}"[..], "p")
+            .unwrap()
+            .containers,
         &[],
     );
     assert_eq!(findings[0].verdict, Verdict::Missing);

@@ -142,7 +142,7 @@ fn images_of_one_platform() {
     let (found, reason) = verdict(&expected, &single(more));
     assert_eq!(found, Verdict::Different);
     assert!(
-        reason.contains("1 layers instead of 2") && reason.contains("Entrypoint"),
+        reason.contains("1 layer instead of 2") && reason.contains("Entrypoint"),
         "{reason}"
     );
 }

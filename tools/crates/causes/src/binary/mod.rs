@@ -9,6 +9,7 @@
 //! follows no offset twice, and gives up (`None`) where a file contradicts itself.
 
 mod class;
+mod cpio;
 mod elf;
 mod font;
 mod gettext;
@@ -26,7 +27,6 @@ mod sqlite;
 mod stamps;
 mod strings;
 
-pub use self::rpm::compare_heads as compare_rpm_heads;
 use self::seen::Seen;
 use crate::{Cause, Comparison};
 
@@ -36,6 +36,7 @@ type Format = fn(name: &str, left: &[u8], right: &[u8]) -> Option<Comparison>;
 /// Each looks at the first bytes and leaves at once if they are not its own.
 const FORMATS: &[Format] = &[
     |_, left, right| elf::compare(left, right),
+    |_, left, right| cpio::compare(left, right),
     |_, left, right| python::compare(left, right),
     sqlite::compare,
     |_, left, right| rpm::compare(left, right),

@@ -10,14 +10,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 use http::header::HeaderName;
 use serde::Deserialize;
-use serde_json::{Map, Value};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 use tokio::time::timeout;
-use verbatim_foreign::printable_path;
 use zeroize::Zeroizing;
 
-use super::file::member;
 use super::Credential;
 use crate::error::Error;
 use crate::host::Url;
@@ -37,10 +34,7 @@ struct Printed {
 /// Run `PROGRAM get`.
 async fn ask(program: &Path, question: &str, patience: Duration) -> Result<Printed, Error> {
     let failed = |why: String| {
-        Error::Credentials(format!(
-            "the credential helper {} {why}",
-            printable_path(program)
-        ))
+        Error::Credentials(format!("the credential helper {} {why}", program.display()))
     };
     let run = async {
         let mut child = Command::new(program)
@@ -120,6 +114,13 @@ async fn docker(
     server: &str,
     patience: Duration,
 ) -> Result<Option<Credential>, Error> {
+    #[derive(Deserialize)]
+    struct Answer {
+        #[serde(rename = "Username")]
+        user: String,
+        #[serde(rename = "Secret")]
+        secret: String,
+    }
     let printed = ask(program, &format!("{server}\n"), patience).await?;
     let said = String::from_utf8_lossy(&printed.output);
     if !printed.success {
@@ -129,30 +130,22 @@ async fn docker(
         }
         return Err(Error::Credentials(format!(
             "the credential helper {} failed for {server}; run `echo {server} | {} get` to see why",
-            printable_path(program),
-            printable_path(program)
+            program.display(),
+            program.display()
         )));
     }
-    let wrong = || {
+    let answer: Answer = serde_json::from_slice(&printed.output).map_err(|_| {
         Error::Credentials(format!(
             "the credential helper {} prints no JSON with Username and Secret",
-            printable_path(program)
+            program.display()
         ))
-    };
-    let answer: Map<String, Value> =
-        serde_json::from_slice(&printed.output).map_err(|_| wrong())?;
-    // `null`, or nothing, is what some say of a registry that they do not know.
-    let text = |name: &str| match member(&answer, name) {
-        None => Ok(""),
-        Some(Value::String(text)) => Ok(text.as_str()),
-        Some(_) => Err(wrong()),
-    };
-    let (user, secret) = (text("Username")?, Secret::new(text("Secret")?));
-    Ok(match user {
+    })?;
+    let secret = Secret::new(answer.secret);
+    Ok(match answer.user.as_str() {
         _ if secret.expose().is_empty() => None,
         "<token>" => Some(Credential::Identity(secret)),
-        user => Some(Credential::Basic {
-            user: user.to_owned(),
+        _ => Some(Credential::Basic {
+            user: answer.user,
             password: secret,
         }),
     })
@@ -175,7 +168,7 @@ pub(super) async fn bazel(
     let wrong = |what: &str| {
         Error::Credentials(format!(
             "the credential helper {} {what}",
-            printable_path(program)
+            program.display()
         ))
     };
     let uri = Url::new(

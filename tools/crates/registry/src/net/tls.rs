@@ -13,7 +13,6 @@ use std::sync::{Arc, Mutex, OnceLock};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
-use verbatim_foreign::printable_path;
 
 use crate::error::Error;
 use crate::host::HostPort;
@@ -127,7 +126,7 @@ impl Tls {
                     let key = PrivateKeyDer::from_pem_slice(&data).map_err(|_| {
                         Error::Options(format!(
                             "{}: holds no private key in PEM form",
-                            printable_path(&key)
+                            key.display()
                         ))
                     })?;
                     client = Some((chain, key));
@@ -173,7 +172,7 @@ fn system_bundle() -> Result<Option<Vec<u8>>, Error> {
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Error {
-    Error::Options(format!("{} cannot be read: {error}", printable_path(path)))
+    Error::Options(format!("{} cannot be read: {error}", path.display()))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
@@ -187,7 +186,7 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
         Ok(all) if !all.is_empty() => Ok(all),
         _ => Err(Error::Options(format!(
             "{}: holds no certificate in PEM form",
-            printable_path(path)
+            path.display()
         ))),
     }
 }
@@ -197,7 +196,7 @@ fn add(roots: &mut RootCertStore, path: &Path) -> Result<(), Error> {
         roots.add(certificate).map_err(|e| {
             Error::Options(format!(
                 "{}: holds a certificate that cannot be trusted: {e}",
-                printable_path(path)
+                path.display()
             ))
         })?;
     }

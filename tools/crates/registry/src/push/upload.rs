@@ -6,13 +6,12 @@ use std::time::{Duration, Instant};
 use http::header::{self, HeaderValue};
 use http::{Method, StatusCode};
 use verbatim_digest::Digest;
-use verbatim_foreign::excerpt;
 
 use super::feed::{nowhere, Feed};
 use super::image::Blob;
 use super::Push;
 use crate::auth::Scope;
-use crate::error::{Error, ErrorKind};
+use crate::error::{printable, Error, ErrorKind};
 use crate::exchange::{Answer, Call, Payload};
 use crate::host::{Scheme, Url};
 use crate::name::Repository;
@@ -160,7 +159,7 @@ impl Push {
             }
             attempt += 1;
             self.client
-                .pause(&url, &error, attempt, retries.attempts)
+                .pause(&url, &error, None, attempt, retries.attempts)
                 .await;
         }
     }
@@ -294,7 +293,7 @@ impl Push {
                 &session.location,
                 format!(
                     "it says that it has the bytes {} after {end} were sent",
-                    excerpt(answer.header(header::RANGE).unwrap_or_default(), 60)
+                    printable(answer.header(header::RANGE).unwrap_or_default(), 60)
                 ),
             ));
         }
@@ -328,7 +327,7 @@ impl Push {
                 url,
                 format!(
                     "it sends uploads to `{}`, which is no address of http or https",
-                    excerpt(location.split('?').next().unwrap_or_default(), 200)
+                    printable(location.split('?').next().unwrap_or_default(), 200)
                 ),
             )
         })?;

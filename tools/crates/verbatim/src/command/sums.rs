@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail, Context};
 use serde::Serialize;
+use verbatim_foreign::{counted, printable, printable_path};
 use verbatim_oci::json;
 use verbatim_oci::Reference;
 use verbatim_requests::{FileRecord, ImageRequest, Values};
 use verbatim_sums::collect::{self, Collection, Kind, Place, Wanted};
 use verbatim_sums::record::Image;
-use verbatim_sums::{compare, text, Change, Record, Subject, Sums};
+use verbatim_sums::{compare, text, Change, Reading, Record, Subject, Sums};
 
 use super::image::{pair, print, write_files};
 use super::layout::{colours, threads, Format};
@@ -240,7 +241,7 @@ fn run_create(options: Create) -> anyhow::Result<Outcome> {
     let threads = threads(options.threads);
     for path in &options.files {
         let found = collect::files_at(path, &outputs, threads).map_err(unchecked)?;
-        origins.push((found.len(), path.display().to_string()));
+        origins.push((found.len(), printable_path(path).into_owned()));
         wanted.extend(found);
     }
     for record in &options.file_records {
@@ -306,21 +307,22 @@ struct Merge {
 
 fn run_merge(options: Merge) -> anyhow::Result<Outcome> {
     let mut sums = Sums::new();
-    let mut documents = Collection::new();
+    let mut documents = Vec::new();
     let mut without = None;
     for input in &options.inputs {
         let loaded = load(input)?;
-        sums.merge(&loaded.parsed.sums)?;
         match loaded.record {
             Some((record, json_name)) => {
                 record.check_against(&loaded.parsed.sums, &json_name, &loaded.name)?;
-                documents.add_record(record, &loaded.name)?;
+                documents.push(record);
             }
             None => without = without.or(Some(loaded.name)),
         }
+        sums.merge(loaded.parsed.sums)?;
     }
     let record = match without {
-        None => Some(documents.into_record()),
+        // Each says what its text says, so they conflict in nothing that the texts do not.
+        None => Some(Record::merge(documents)),
         Some(name) => {
             if options.output.json.is_some() || options.output.format == Format::Json {
                 bail!("{name}: has no JSON document beside it, so there is none to merge; leave out --json");
@@ -333,11 +335,14 @@ fn run_merge(options: Merge) -> anyhow::Result<Outcome> {
         if stale.exists() {
             bail!(
                 "{}: would not belong to the new text; remove it, or give every input its JSON document",
-                stale.display()
+                printable_path(&stale)
             );
         }
     }
-    options.output.write(text::render(&sums), record)?;
+    let text = text::render(&sums);
+    // The lists may be large, and what was written need not be kept.
+    drop(sums);
+    options.output.write(text, record)?;
     Ok(Outcome::Done)
 }
 
@@ -384,6 +389,8 @@ struct LineProblem {
 }
 
 fn run_check(options: Check) -> anyhow::Result<Outcome> {
+    // First the document, which knows what each line is of.
+    let record = read_record(&options.sums);
     let (data, name) = read_text(&options.sums)?;
     let mut report = CheckReport {
         schema: "verbatim.sums-check/1",
@@ -395,7 +402,11 @@ fn run_check(options: Check) -> anyhow::Result<Outcome> {
         problems: Vec::new(),
     };
     let mut sentence = None;
-    match text::parse(&data, &name) {
+    let reading = match &record {
+        Ok(Some((record, _))) => Reading::Document(record),
+        _ => Reading::Form,
+    };
+    match text::parse_as(&data, &name, reading) {
         Ok(parsed) => {
             report.images = count_images(&parsed.sums);
             report.files = parsed.sums.len() - report.images;
@@ -416,7 +427,7 @@ fn run_check(options: Check) -> anyhow::Result<Outcome> {
                     "{name}, {first}{more}; write it again with `verbatim sums merge`"
                 ));
             } else {
-                match read_record(&options.sums) {
+                match &record {
                     Ok(None) => {}
                     Ok(Some((record, json_name))) => {
                         report.json = Some(json_name.clone());
@@ -465,8 +476,10 @@ fn run_check(options: Check) -> anyhow::Result<Outcome> {
                 bad
             };
             let mut text = format!(
-                "{name}: {colour}{}{colour:#}, {} images, {} files\n",
-                report.verdict, report.images, report.files
+                "{name}: {colour}{}{colour:#}, {}, {}\n",
+                report.verdict,
+                counted(report.images, "image"),
+                counted(report.files, "file")
             );
             for problem in &report.problems {
                 match problem.line {
@@ -549,10 +562,10 @@ fn run_compare(options: Compare) -> anyhow::Result<Outcome> {
             let report = compare_report(&expected, &actual, &changes);
             print(&String::from_utf8(json::to_canonical_line(&report)?)?)?;
         }
-        Format::Text if changes.is_empty() => print(&format!(
-            "{actual_name}: the {} sums are those of {expected_name}\n",
-            actual.len()
-        ))?,
+        Format::Text if changes.is_empty() => print(&match actual.len() {
+            1 => format!("{actual_name}: the one sum is that of {expected_name}\n"),
+            many => format!("{actual_name}: the {many} sums are those of {expected_name}\n"),
+        })?,
         Format::Text => {
             let mut text = difference(&expected_name, &actual_name, &changes);
             if let Some(command) = &options.update_command {
@@ -614,7 +627,8 @@ fn difference(expected_name: &str, actual_name: &str, changes: &[Change]) -> Str
     let mut counts = [0; 3];
     // Writing to a string cannot fail.
     for change in changes {
-        let subject = change.subject();
+        let subject = change.subject().in_text();
+        let subject = printable(&subject);
         let (kind, expected, actual) = match change {
             Change::Different {
                 expected, actual, ..
@@ -624,10 +638,10 @@ fn difference(expected_name: &str, actual_name: &str, changes: &[Change]) -> Str
         };
         counts[kind] += 1;
         if let Some(digest) = expected {
-            let _ = writeln!(text, "{bad}-{}  {subject}{bad:#}", digest.hex());
+            let _ = writeln!(text, "{bad}-{}  {}{bad:#}", digest.hex(), subject);
         }
         if let Some(digest) = actual {
-            let _ = writeln!(text, "{good}+{}  {subject}{good:#}", digest.hex());
+            let _ = writeln!(text, "{good}+{}  {}{good:#}", digest.hex(), subject);
         }
     }
     let _ = writeln!(
@@ -658,13 +672,13 @@ struct Update {
 fn run_update(options: Update) -> anyhow::Result<Outcome> {
     let path = workspace_file(&options.destination)?;
     let (data, name) = read_text(&options.actual)?;
-    let count = text::parse(&data, &name)?.sums.len();
-    let shown = options.destination.display();
+    let count = counted(text::parse(&data, &name)?.sums.len(), "sum");
+    let shown = printable_path(&options.destination);
     if std::fs::read(&path).is_ok_and(|old| old == data) {
-        print(&format!("{shown}: holds these {count} sums already\n"))?;
+        print(&format!("{shown}: holds {count} already\n"))?;
         return Ok(Outcome::Done);
     }
     write_files(vec![(Some(path.as_path()), data)])?;
-    print(&format!("{shown}: holds {count} sums now\n"))?;
+    print(&format!("{shown}: holds {count} now\n"))?;
     Ok(Outcome::Done)
 }

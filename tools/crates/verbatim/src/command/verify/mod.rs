@@ -4,11 +4,15 @@ mod release;
 mod show;
 mod sides;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use anyhow::{anyhow, bail};
+use verbatim_digest::Digest;
+use verbatim_foreign::counted;
+use verbatim_oci::Reference;
 use verbatim_verify::signature;
-use verbatim_verify::{Report, Verdict};
+use verbatim_verify::{Finding, Judgement, Report, Verdict};
 
 use self::release::Release;
 use self::show::show;
@@ -16,26 +20,42 @@ use super::layout::Format;
 use crate::outcome::{Outcome, Unchecked};
 use crate::registry_options::RegistryOptions;
 
+/// Which part of a list is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// The images.
+    Images,
+    /// The files.
+    Files,
+}
+
 /// Check what was published, what runs, or what lies on a disk against the sums of a release.
 ///
-/// Without further options every image of SUMS is looked up in its registry, and its digest is
-/// recomputed from the bytes that are served. One line is printed for each image:
+/// Without further options every image of SUMS is looked up in its registry, and its digest
+/// is recomputed from the bytes that are served. Each image and each file of SUMS has one of
+/// these verdicts:
 ///
-///   identical      the bytes that were released
-///   same-image-id  another manifest of the same config: compression, annotations or media types differ
-///   same-content   another config with the same layers that runs the same way
-///   different      something else, and in what
-///   missing        it was released and is not there
-///   extra          it is there and was not released
-///   unchecked      it could not be checked, and why
+///   identical       the bytes that were released
+///   same-platforms  another index of the very images that were released: its attestations,
+///                   annotations or order differ, and what runs is equal
+///   same-image-id   another manifest of the same config: compression, annotations or media
+///                   types differ
+///   same-content    another config with the same layers that runs the same way
+///   different       something else, and in what
+///   missing         it was released and is not there
+///   extra           it is there and was not released
+///   unchecked       it was not looked at, or could not be checked, and why
 ///
-/// With `x.json` beside `x.sha256` (as `verbatim sums create` writes it) all of these can be told
-/// apart; without it, what was released is fetched by its digest if the registry still has it.
+/// With `x.json` beside `x.sha256` (as `verbatim sums create` writes it) all of these can be
+/// told apart; without it, what was released is fetched by its digest if the registry still
+/// has it. The document also says which lines are of images and which of files; without it
+/// their form decides, and with --files every line is of a file.
 ///
-/// Exit codes: 0 all is identical (or has a verdict that --accept names); 1 something differs,
-/// is missing or is extra; 2 the input is wrong; 3 something could not be checked, and nothing
-/// that was checked differs.
+/// Exit codes: 0 all is identical (or has a verdict that --accept names); 1 something
+/// differs, is missing or is extra; 2 the input is wrong; 3 something was not checked, and
+/// nothing that was checked differs.
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 #[command(after_help = "EXAMPLES
   Does the registry serve what was released?
     verbatim verify container_sums.sha256
@@ -53,6 +73,10 @@ use crate::registry_options::RegistryOptions;
     verbatim verify file_sums.sha256 --files dist
     verbatim verify file_sums.sha256 --files https://example.com/releases/v1
 
+  The images of a list that holds files too, and then its files?
+    verbatim verify release.sha256 --only images
+    verbatim verify release.sha256 --only files --files dist
+
   What changed from one release to the next?
     verbatim verify v1.sha256 --against v2.sha256")]
 pub struct Options {
@@ -66,6 +90,10 @@ pub struct Options {
     /// Check files: those of SUMS, in this folder or below this address.
     #[arg(long, value_name = "DIR|URL")]
     files: Option<PathBuf>,
+    /// Look at this part of SUMS alone. Without it, what the other options do not look at is
+    /// `unchecked`.
+    #[arg(long, value_name = "PART")]
+    only: Option<Part>,
     /// Compare with another sums file: what differs there from SUMS.
     #[arg(long, value_name = "SUMS")]
     against: Option<PathBuf>,
@@ -80,13 +108,15 @@ pub struct Options {
     /// itself. Of cosign (PEM), minisign, or SSH (a public key or an allowed_signers file).
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
-    /// The signature; by default SUMS with .sig, .minisig or .sign after it.
+    /// The signature; by default SUMS with .sig, .minisig, .sign, .bundle or .sigstore.json
+    /// after it.
     #[arg(long, value_name = "FILE", requires = "key")]
     signature: Option<PathBuf>,
     /// The namespace of an SSH signature.
     #[arg(long, value_name = "NAME", default_value = signature::SSH_NAMESPACE)]
     ssh_namespace: String,
-    /// Let this verdict do no harm; can be given several times.
+    /// Let this verdict do no harm; can be given several times. What is `unchecked` cannot be
+    /// accepted: see --only.
     #[arg(long, value_name = "VERDICT")]
     accept: Vec<Verdict>,
     /// How many files are hashed at a time; by default as many as there are cores.
@@ -111,6 +141,10 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
     {
         bail!("the sums and --pods cannot both be standard input; name a file for one of them");
     }
+    if options.accept.contains(&Verdict::Unchecked) {
+        bail!("--accept=unchecked: what was not looked at is never all right; name the part to look at with --only=images or --only=files");
+    }
+    contradictions(&options)?;
     let mut release = match Release::read(&options)? {
         Ok(release) => release,
         // Nothing of a list is believed that somebody else wrote.
@@ -120,50 +154,7 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
             return Ok(Outcome::Different);
         }
     };
-    let (images, files) = release.split();
-    let mut findings: Vec<_> = release.signed.take().into_iter().collect();
-    let asked = options.pods.is_some()
-        || options.files.is_some()
-        || options.against.is_some()
-        || !options.layout.is_empty();
-    if let Some(path) = &options.against {
-        findings.extend(sides::against(&release, path)?);
-    }
-    if let Some(path) = &options.pods {
-        findings.extend(sides::pods(&options, &images, path)?);
-    }
-    if !options.layout.is_empty() {
-        findings.extend(sides::layouts(&images, &options.layout)?);
-    }
-    if let Some(place) = &options.files {
-        if files.is_empty() {
-            bail!(
-                "{} holds no sum of a file, and --files asks for them",
-                release.name
-            );
-        }
-        findings.extend(sides::files(&options, place, &files)?);
-    }
-    if !asked {
-        // A good signature is an answer of its own, with or without the files.
-        if images.is_empty() && findings.is_empty() {
-            bail!(
-                "{} holds sums of files only; say where the files are with --files=DIR",
-                release.name
-            );
-        }
-        if !images.is_empty() {
-            let (found, note) = sides::registry(&options, images)?;
-            findings.extend(found);
-            release.notes.extend(note);
-        }
-        if !files.is_empty() {
-            release.notes.push(format!(
-                "{} sums of files were not looked at: say where the files are with --files=DIR",
-                files.len()
-            ));
-        }
-    }
+    let findings = look(&options, &mut release)?;
     let report = Report::new(findings, &options.accept, release.notes);
     show(&report, &options)?;
     // A difference that was found is one, whatever could not be checked besides.
@@ -174,4 +165,126 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
         Verdict::Identical => Ok(Outcome::Done),
         _ => Ok(Outcome::Different),
     }
+}
+
+/// Options that name one part of the list and look at the other one.
+fn contradictions(options: &Options) -> anyhow::Result<()> {
+    let of_images = [
+        ("--pods", options.pods.is_some()),
+        ("--layout", !options.layout.is_empty()),
+        ("--deep", options.deep),
+    ];
+    let of_files = [("--files", options.files.is_some())];
+    let (only, others) = match options.only {
+        None => return Ok(()),
+        Some(Part::Images) => ("images", &of_files[..]),
+        Some(Part::Files) => ("files", &of_images[..]),
+    };
+    match others.iter().find(|(_, given)| *given) {
+        None => Ok(()),
+        Some((option, _)) => {
+            bail!("--only={only}: does not go with {option}; leave one of them out")
+        }
+    }
+}
+
+/// Look at what was asked for. Each subject of the list has a finding then, or was left out by
+/// name: what nobody looked at is `unchecked`.
+fn look(options: &Options, release: &mut Release) -> anyhow::Result<Vec<Finding>> {
+    let (mut images, mut files) = release.split();
+    let mut left_out = |part: &str, count: usize, what: &str| {
+        if count > 0 {
+            let what = counted(count, what);
+            release
+                .notes
+                .push(format!("--only={part} leaves out {what}"));
+        }
+    };
+    match options.only {
+        None => {}
+        Some(Part::Images) => {
+            left_out("images", files.len(), "file");
+            files.clear();
+        }
+        Some(Part::Files) => {
+            left_out("files", images.len(), "image");
+            images.clear();
+        }
+    }
+    let name = &release.name;
+    let asked = options.pods.is_some()
+        || options.files.is_some()
+        || options.against.is_some()
+        || !options.layout.is_empty();
+    let of_images = options.pods.is_some()
+        || !options.layout.is_empty()
+        || (!asked && options.only == Some(Part::Images));
+    if images.is_empty() && of_images {
+        bail!("{name} holds no sum of an image, and the options ask for images");
+    }
+    if files.is_empty() && options.files.is_some() {
+        bail!("{name} holds no sum of a file, and --files asks for them");
+    }
+    // Where the list is signed, that is told, though nothing that it names was looked at.
+    if !asked && images.is_empty() && release.signed.is_none() {
+        bail!("{name} holds sums of files only; say where the files are with --files=DIR");
+    }
+    let mut findings: Vec<_> = release.signed.take().into_iter().collect();
+    if let Some(path) = &options.against {
+        findings.extend(sides::against(release, path, options.only)?);
+    }
+    if let Some(path) = &options.pods {
+        let (found, notes) = sides::pods(options, &images, path)?;
+        findings.extend(found);
+        release.notes.extend(notes);
+    }
+    let mut looked_at: BTreeSet<Reference> = BTreeSet::new();
+    if !options.layout.is_empty() {
+        for (reference, finding) in sides::layouts(&images, &options.layout)? {
+            looked_at.insert(reference);
+            findings.push(finding);
+        }
+    }
+    if let Some(place) = &options.files {
+        findings.extend(sides::files(options, place, &files)?);
+    }
+    let unchecked_images = match (asked, &options.pods, &options.against) {
+        (true, None, None) => {
+            images.retain(|image| !looked_at.contains(&image.reference));
+            std::mem::take(&mut images)
+        }
+        _ => Vec::new(),
+    };
+    if !asked && !images.is_empty() {
+        let (found, note) = sides::registry(options, images)?;
+        findings.extend(found);
+        release.notes.extend(note);
+    }
+    let unchecked_files = match (&options.files, &options.against) {
+        (None, None) => files,
+        _ => Vec::new(),
+    };
+    findings.extend(unchecked_images.into_iter().map(|image| {
+        let why = if options.layout.is_empty() {
+            "it was not looked at: leave --files out to ask its registry, or name the part with --only=files"
+        } else {
+            "it was not looked at: name its layout too with --layout=REFERENCE=LAYOUT"
+        };
+        let name = image.reference.to_string();
+        not_looked_at(name, image.digest, why)
+    }));
+    findings.extend(unchecked_files.into_iter().map(|(name, digest)| {
+        let why = "it was not looked at: say where the files are with --files=DIR, or name the part with --only=images";
+        not_looked_at(name.to_string(), digest, why)
+    }));
+    Ok(findings)
+}
+
+fn not_looked_at(name: String, digest: Digest, why: &str) -> Finding {
+    Finding::new(
+        name,
+        Some(digest),
+        None,
+        Judgement::because(Verdict::Unchecked, why),
+    )
 }

@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use verbatim_digest::Digest;
+use verbatim_foreign::{printable, printable_path};
 use verbatim_oci::json;
 use verbatim_oci::Reference;
 use verbatim_sums::record::Image;
-use verbatim_sums::{text, FileName, Record, Subject, Sums};
+use verbatim_sums::text::{self, Parsed};
+use verbatim_sums::{FileName, Reading, Record, Subject, Sums};
 use verbatim_verify::served::Expected;
 use verbatim_verify::signature::{self, Input, Signed};
 use verbatim_verify::{Finding, Judgement, Verdict};
@@ -30,7 +32,6 @@ impl Release {
     /// The release, or what is wrong with its signature.
     pub(super) fn read(options: &Options) -> anyhow::Result<Result<Self, Finding>> {
         let (data, name) = read_text(&options.sums)?;
-        let mut notes = Vec::new();
         let mut signed = None;
         if let Some(key) = &options.key {
             match check_signature(options, key, &data, &name)? {
@@ -46,26 +47,15 @@ impl Release {
                 }
             }
         }
-        let parsed = text::parse(&data, &name)?;
+        let mut notes = Vec::new();
+        let (parsed, record) = parse(options, &data, &name, signed.is_some(), &mut notes)?;
         for deviation in parsed.deviations.iter().take(3) {
             notes.push(format!("{name}, {deviation}"));
         }
-        if parsed.deviations.len() > 3 {
-            notes.push(format!(
-                "{name}: and {} more lines like these",
-                parsed.deviations.len() - 3
-            ));
-        }
-        let mut record = None;
-        if let Some((found, json)) = read_record(&options.sums)? {
-            match (found.check_against(&parsed.sums, &json, &name), &signed) {
-                // It names digests that the text does not, and nobody signed them.
-                (Ok(()), Some(_)) => notes.push(format!(
-                    "{json} is not used: the signature does not cover it"
-                )),
-                (Ok(()), None) => record = Some(found),
-                (Err(disagreement), _) => notes.push(format!("it is not used: {disagreement}")),
-            }
+        match parsed.deviations.len().saturating_sub(3) {
+            0 => {}
+            1 => notes.push(format!("{name}: and 1 more line like these")),
+            more => notes.push(format!("{name}: and {more} more lines like these")),
         }
         let signed = signed.map(|signed| {
             let what = match signed.subject {
@@ -89,6 +79,7 @@ impl Release {
         }))
     }
 
+    /// The images and the files.
     pub(super) fn split(&self) -> (Vec<Expected>, Vec<(FileName, Digest)>) {
         let (mut images, mut files) = (Vec::new(), Vec::new());
         for (subject, digest) in self.sums.iter() {
@@ -103,6 +94,43 @@ impl Release {
         }
         (images, files)
     }
+}
+
+/// The list, and the document beside it where that may be used.
+fn parse(
+    options: &Options,
+    data: &[u8],
+    name: &str,
+    signed: bool,
+    notes: &mut Vec<String>,
+) -> anyhow::Result<(Parsed, Option<Record>)> {
+    fn reading<'a>(options: &Options, record: Option<&'a Record>) -> Reading<'a> {
+        match (options.files.is_some(), record) {
+            (true, record) => Reading::Files(record),
+            (false, Some(record)) => Reading::Document(record),
+            (false, None) => Reading::Form,
+        }
+    }
+    let mut tagged = None;
+    if let Some((record, json)) = read_record(&options.sums)? {
+        if signed {
+            // It names digests that the text does not, and nobody signed them. But a name with
+            // a tag is that of no file, and without the document nothing would say so.
+            notes.push(format!(
+                "{json} is not used: the signature does not cover it"
+            ));
+            let mut images = record.images;
+            images.retain(|image| image.reference.tag().is_some());
+            tagged = Some(Record::new(images, Vec::new()));
+        } else if let Ok(parsed) = text::parse_as(data, name, reading(options, Some(&record))) {
+            match record.check_against(&parsed.sums, &json, name) {
+                Ok(()) => return Ok((parsed, Some(record))),
+                Err(disagreement) => notes.push(format!("it is not used: {disagreement}")),
+            }
+        }
+    }
+    let tagged = tagged.as_ref().filter(|_| options.files.is_some());
+    Ok((text::parse_as(data, name, reading(options, tagged))?, None))
 }
 
 pub(super) fn image_of(record: Option<&Record>, reference: &Reference) -> Option<Image> {
@@ -141,7 +169,7 @@ fn check_signature(
     } else {
         (
             json::read_file(key_path, signature::MAX_FILE).map_err(unchecked)?,
-            key.to_owned(),
+            printable(key).into_owned(),
         )
     };
     let signed = signature::check(
@@ -153,7 +181,7 @@ fn check_signature(
         },
         Input {
             data: &signature_data,
-            file: &path.display().to_string(),
+            file: &printable_path(&path),
         },
         &options.ssh_namespace,
     );
@@ -166,7 +194,7 @@ fn check_signature(
 
 fn beside_signature(sums: &Path) -> anyhow::Result<PathBuf> {
     if sums != Path::new("-") {
-        for ending in [".sig", ".minisig", ".sign"] {
+        for ending in [".sig", ".minisig", ".sign", ".bundle", ".sigstore.json"] {
             let mut name = sums.as_os_str().to_owned();
             name.push(ending);
             let path = PathBuf::from(name);
@@ -177,7 +205,7 @@ fn beside_signature(sums: &Path) -> anyhow::Result<PathBuf> {
     }
     Err(anyhow!(
         "there is no signature beside {}; name it with --signature=FILE",
-        sums.display()
+        printable_path(sums)
     )
     .context(Unchecked))
 }

@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 
 use clap::builder::styling::Style;
 use indicatif::{ProgressBar, ProgressStyle};
+use verbatim_foreign::printable;
 use verbatim_oci::json;
 use verbatim_verify::{Finding, Report, Verdict};
 
@@ -129,21 +130,4 @@ fn first_line(finding: &Finding, colour: Style, verdicts: usize, names: usize) -
         let _ = write!(line, "  {count}×");
     }
     line
-}
-
-/// Text of others, fit for a terminal.
-fn printable(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| {
-            if c.is_control()
-                || ('\u{202a}'..='\u{202e}').contains(&c)
-                || ('\u{2066}'..='\u{2069}').contains(&c)
-                || matches!(c, '\u{200e}' | '\u{200f}' | '\u{061c}')
-            {
-                c.escape_unicode().collect::<Vec<_>>()
-            } else {
-                vec![c]
-            }
-        })
-        .collect()
 }

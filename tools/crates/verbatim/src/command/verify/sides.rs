@@ -4,11 +4,13 @@ use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{anyhow, Context};
+use anyhow::{anyhow, bail, Context};
 use verbatim_digest::Digest;
+use verbatim_foreign::{counted, printable, printable_path};
 use verbatim_oci::Reference;
 use verbatim_registry::{Assets, Repository};
-use verbatim_sums::{collect, FileName, Subject};
+use verbatim_sums::{collect, FileName, Subject, Sums};
+use verbatim_verify::container::Told;
 use verbatim_verify::served::Expected;
 use verbatim_verify::{
     assets, container, deep, files as local, image, running, served, Finding, Judgement, Verdict,
@@ -17,7 +19,7 @@ use verbatim_verify::{
 use super::super::layout::threads;
 use super::release::{image_of, Release};
 use super::show::progress;
-use super::Options;
+use super::{Options, Part};
 use crate::outcome::{unchecked, Unchecked};
 use crate::progress::Bar;
 use crate::registry_options::tell_retries;
@@ -34,24 +36,24 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     })
 }
 
-/// What runs.
+/// What runs, and remarks about what does not.
 pub(super) fn pods(
     options: &Options,
     images: &[Expected],
     path: &Path,
-) -> anyhow::Result<Vec<Finding>> {
-    let containers = read_containers(path)?;
+) -> anyhow::Result<(Vec<Finding>, Vec<String>)> {
+    let Told { containers, notes } = read_containers(path)?;
     let mirrors = options.registry.mirrors();
     let unknown = running::undecided(images, &containers, mirrors);
     if unknown.is_empty() {
-        return Ok(running::compare(images, containers, mirrors));
+        return Ok((running::compare(images, containers, mirrors), notes));
     }
     // A runtime may tell the manifest of a platform, or a config: which belong to an index
     // that is known by its digest alone, its bytes say.
     let mut images = images.to_vec();
     let client = options.registry.client(None)?;
     runtime()?.block_on(served::look_up(&client, &mut images, &unknown, LOOK_UP));
-    Ok(running::compare(&images, containers, mirrors))
+    Ok((running::compare(&images, containers, mirrors), notes))
 }
 
 /// Files in a folder, or below an address.
@@ -71,7 +73,7 @@ pub(super) fn files(
             Ok(findings)
         }
         None => local::check(place, files, threads(options.threads))
-            .with_context(|| format!("--files={} cannot be read", place.display()))
+            .with_context(|| format!("--files={} cannot be read", printable_path(place)))
             .map_err(|e| e.context(Unchecked)),
     }
 }
@@ -103,25 +105,30 @@ pub(super) fn registry(
     );
     bar.finish();
     let note = format!(
-        "everything below was read: {} blobs, {} bytes",
-        amount.blobs, amount.bytes
+        "everything below was read: {}, {}",
+        counted(amount.blobs, "blob"),
+        counted(amount.bytes, "byte")
     );
     Ok((findings, Some(note)))
 }
 
-fn read_containers(path: &Path) -> anyhow::Result<Vec<container::Container>> {
+fn read_containers(path: &Path) -> anyhow::Result<Told> {
     if path == Path::new("-") {
         return Ok(container::read(std::io::stdin().lock(), "standard input")?);
     }
     let file = std::fs::File::open(path)
-        .with_context(|| format!("{} cannot be read", path.display()))
+        .with_context(|| format!("{} cannot be read", printable_path(path)))
         .map_err(|e| e.context(Unchecked))?;
     let limited = file.take(4 << 30);
-    Ok(container::read(limited, &path.display().to_string())?)
+    Ok(container::read(limited, &printable_path(path))?)
 }
 
 /// Another list.
-pub(super) fn against(release: &Release, path: &Path) -> anyhow::Result<Vec<Finding>> {
+pub(super) fn against(
+    release: &Release,
+    path: &Path,
+    only: Option<Part>,
+) -> anyhow::Result<Vec<Finding>> {
     let loaded = sums_file::load(path)?;
     if let Some((record, json)) = &loaded.record {
         record.check_against(&loaded.parsed.sums, json, &loaded.name)?;
@@ -129,8 +136,8 @@ pub(super) fn against(release: &Release, path: &Path) -> anyhow::Result<Vec<Find
     let other = loaded.parsed.sums;
     let record = loaded.record.map(|(record, _)| record);
     let mut findings = Vec::new();
-    for (subject, digest) in release.sums.iter() {
-        let actual = other.get(subject);
+    for (subject, digest) in release.sums.iter().filter(|(s, _)| is_asked(s, only)) {
+        let actual = get(&other, subject);
         let judgement = match actual {
             None => Judgement::because(
                 Verdict::Missing,
@@ -159,8 +166,8 @@ pub(super) fn against(release: &Release, path: &Path) -> anyhow::Result<Vec<Find
             judgement,
         ));
     }
-    for (subject, digest) in other.iter() {
-        if release.sums.get(subject).is_none() {
+    for (subject, digest) in other.iter().filter(|(s, _)| is_asked(s, only)) {
+        if get(&release.sums, subject).is_none() {
             let judgement =
                 Judgement::because(Verdict::Extra, format!("{} does not have it", release.name));
             findings.push(Finding::new(
@@ -171,21 +178,51 @@ pub(super) fn against(release: &Release, path: &Path) -> anyhow::Result<Vec<Find
             ));
         }
     }
+    if findings.is_empty() {
+        bail!(
+            "neither {} nor {} holds what --only asks for",
+            release.name,
+            loaded.name
+        );
+    }
     Ok(findings)
 }
 
-/// Layouts in place of a registry.
-pub(super) fn layouts(images: &[Expected], options: &[String]) -> anyhow::Result<Vec<Finding>> {
+fn is_asked(subject: &Subject, only: Option<Part>) -> bool {
+    match only {
+        None => true,
+        Some(Part::Images) => matches!(subject, Subject::Image(_)),
+        Some(Part::Files) => matches!(subject, Subject::File(_)),
+    }
+}
+
+/// The digest of a name. Of two lists, one may know better of what kind it is.
+fn get(sums: &Sums, subject: &Subject) -> Option<Digest> {
+    sums.get(subject).or_else(|| {
+        let other = match subject {
+            Subject::Image(reference) => Subject::File(reference.to_string().parse().ok()?),
+            Subject::File(name) => Subject::Image(name.as_str().parse().ok()?),
+        };
+        sums.get(&other)
+    })
+}
+
+/// Layouts in place of a registry, each with the reference that it stands for.
+pub(super) fn layouts(
+    images: &[Expected],
+    options: &[String],
+) -> anyhow::Result<Vec<(Reference, Finding)>> {
     options
         .iter()
         .map(|option| {
             let (reference, layout) = option
                 .split_once('=')
-                .ok_or_else(|| anyhow!("--layout={option}: write REFERENCE=LAYOUT"))?;
+                .ok_or_else(|| anyhow!("--layout={}: write REFERENCE=LAYOUT", printable(option)))?;
             let reference: Reference = reference.parse().context("--layout")?;
-            let found = collect::of_path(reference.clone(), Path::new(layout), None).map_err(unchecked)?;
+            let found =
+                collect::of_path(reference.clone(), Path::new(layout), None).map_err(unchecked)?;
             let name = reference.to_string();
-            Ok(match images.iter().find(|e| e.reference == reference) {
+            let finding = match images.iter().find(|e| e.reference == reference) {
                 None => Finding::new(
                     name,
                     None,
@@ -193,17 +230,11 @@ pub(super) fn layouts(images: &[Expected], options: &[String]) -> anyhow::Result
                     Judgement::because(Verdict::Extra, "it is no part of the release"),
                 ),
                 Some(expected) => {
-                    let judgement = match &expected.image {
-                        Some(known) => image::judge(known, &found),
-                        None if expected.digest == found.digest => Judgement::identical(),
-                        None => Judgement::because(
-                            Verdict::Different,
-                            "only the digest of what was released is known: keep the .json file beside the sums to learn more",
-                        ),
-                    };
+                    let judgement = image::judge(&expected.known(), &found);
                     Finding::new(name, Some(expected.digest), Some(found.digest), judgement)
                 }
-            })
+            };
+            Ok((reference, finding))
         })
         .collect()
 }

@@ -4,42 +4,30 @@
 //! `podman ps --format json`, `podman inspect`, `docker inspect`, the same for images, and
 //! `crictl`. Only the few members that matter are kept, so the size of the input hardly matters.
 
+mod pod;
+mod told;
+
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Read;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::Deserialize;
 use serde_json::Value;
-use verbatim_digest::Digest;
-use verbatim_oci::Reference;
-use verbatim_registry::Repository;
+use verbatim_foreign::{counted, excerpt, printable};
+
+use pod::{Metadata, Running, Spec, Status};
+use told::short;
+pub use told::{Container, Name};
 
 /// More containers than any cluster has.
 const MAX_CONTAINERS: usize = 1_000_000;
 
-/// A container, or an image that an engine holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Container {
-    /// `namespace/pod/container`, or the engine's own name.
-    pub place: String,
-    /// Under which names the image is known.
-    pub names: Vec<Name>,
-    /// Digests of a manifest or an index; a bare digest may be that of a config too.
-    pub digests: Vec<Digest>,
-    /// The digest of the config, where the runtime says that it is one.
-    pub image_id: Option<Digest>,
-    /// What it calls the image, for people.
-    pub shown: String,
-}
+/// So many members of an object are named that is nothing known.
+const MAX_MEMBERS: usize = 4;
 
-/// The name of an image, as far as a runtime tells it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Name {
-    /// With its registry.
-    pub repository: String,
-    /// The tag.
-    pub tag: Option<String>,
-}
+/// So many places of pods that are over are named.
+const MAX_PLACES: usize = 3;
 
 /// The input is none of the shapes that are known.
 #[derive(Debug, thiserror::Error)]
@@ -49,43 +37,121 @@ pub struct Error {
     reason: String,
 }
 
+/// What an input tells.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// The containers, and the images that run in other ways.
+    pub containers: Vec<Container>,
+    /// What was passed over, and why.
+    pub notes: Vec<String>,
+}
+
 /// Read all containers; `file` is the input's name in messages.
 ///
 /// Several documents may follow each other, as `docker ps --format json` writes them.
-pub fn read(input: impl Read, file: &str) -> Result<Vec<Container>, Error> {
-    let failed = |reason: String| Error {
+pub fn read(input: impl Read, file: &str) -> Result<Told, Error> {
+    let failed = |reason: String| {
+        Error {
         file: file.to_owned(),
-        reason,
+        reason: format!("{reason}; give the output of `kubectl get pods -A -o json`, `podman ps --format json`, `podman inspect` or `docker inspect`"),
+    }
     };
-    let mut containers = Vec::new();
+    let mut seen = Seen::default();
     let mut documents = 0;
     let mut deserializer =
         serde_json::Deserializer::from_reader(std::io::BufReader::with_capacity(1 << 16, input));
     loop {
         match deserializer.end() {
             Ok(()) => break,
-            Err(e) if e.is_io() => return Err(failed(format!("it cannot be read: {e}"))),
+            Err(e) if e.is_io() => {
+                return Err(Error {
+                    file: file.to_owned(),
+                    reason: format!("it cannot be read: {e}"),
+                })
+            }
             Err(_) => {}
         }
         documents += 1;
-        Nodes(&mut containers, true)
+        Nodes(&mut seen, true)
             .deserialize(&mut deserializer)
-            .map_err(|e| {
-                failed(format!(
-                    "{e}; give the output of `kubectl get pods -A -o json`, `podman ps --format json`, `podman inspect` or `docker inspect`"
-                ))
-            })?;
+            .map_err(|e| failed(printable(&e.to_string()).into_owned()))?;
     }
     if documents == 0 {
-        return Err(failed(
-            "it is empty; is the command before the pipe right?".to_owned(),
-        ));
+        return Err(Error {
+            file: file.to_owned(),
+            reason: "it is empty; is the command before the pipe right?".to_owned(),
+        });
     }
-    Ok(containers)
+    // An empty list is an answer; a list of other things is not.
+    if !seen.known && !seen.others.is_empty() {
+        return Err(failed(format!(
+            "it tells of neither a pod, nor a container, nor an image, but of {}",
+            seen.others()
+        )));
+    }
+    Ok(seen.told())
+}
+
+/// So many kinds of other things are named.
+const MAX_KINDS: usize = 8;
+
+/// What was seen so far.
+#[derive(Debug, Default)]
+struct Seen {
+    containers: Vec<Container>,
+    /// Whether anything was what it should be.
+    known: bool,
+    /// What else there was, and how often.
+    others: BTreeMap<String, usize>,
+    /// What belongs to pods that are over: how many, and some places.
+    over: usize,
+    over_at: Vec<String>,
+}
+
+impl Seen {
+    fn other(&mut self, kind: String) {
+        if self.others.len() < MAX_KINDS || self.others.contains_key(&kind) {
+            *self.others.entry(kind).or_default() += 1;
+        }
+    }
+
+    fn others(&self) -> String {
+        let kinds: Vec<_> = self
+            .others
+            .iter()
+            .map(|(kind, count)| format!("{kind} ({count})"))
+            .collect();
+        kinds.join(", ")
+    }
+
+    fn told(self) -> Told {
+        let mut notes = Vec::new();
+        if self.over > 0 {
+            let more = match self.over - self.over_at.len() {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            notes.push(format!(
+                "{} of pods that are over told no image, and nothing runs there: {}{more}",
+                counted(self.over, "container"),
+                self.over_at.join(", ")
+            ));
+        }
+        if !self.others.is_empty() {
+            notes.push(format!(
+                "passed over, as nothing runs in it: {}",
+                self.others()
+            ));
+        }
+        Told {
+            containers: self.containers,
+            notes,
+        }
+    }
 }
 
 /// One object, a list of them, or an object with a list of them.
-struct Nodes<'a>(&'a mut Vec<Container>, bool);
+struct Nodes<'a>(&'a mut Seen, bool);
 
 impl<'de> DeserializeSeed<'de> for Nodes<'_> {
     type Value = ();
@@ -111,6 +177,9 @@ impl<'de> Visitor<'de> for Nodes<'_> {
         let mut node = Node::default();
         let mut list = false;
         while let Some(key) = members.next_key::<String>()? {
+            if node.members.len() < MAX_MEMBERS {
+                node.members.push(excerpt(&key, 40));
+            }
             match key.as_str() {
                 // `null` where there are none.
                 "items" | "containers" | "images" => {
@@ -134,6 +203,12 @@ impl<'de> Visitor<'de> for Nodes<'_> {
                 "Id" | "ID" | "id" => node.id = text(members.next_value()?),
                 "RepoTags" | "repoTags" => node.repo_tags = texts(members.next_value()?),
                 "RepoDigests" | "repoDigests" => node.repo_digests = texts(members.next_value()?),
+                "Mounts" => node.mount_images(members.next_value()?),
+                "HostConfig" => {
+                    if let Value::Object(mut host) = members.next_value()? {
+                        node.mount_images(host.remove("Mounts").unwrap_or_default());
+                    }
+                }
                 "RootFS" => {
                     node.is_image = true;
                     members.next_value::<serde::de::IgnoredAny>()?;
@@ -146,16 +221,29 @@ impl<'de> Visitor<'de> for Nodes<'_> {
             }
         }
         if list {
+            // A list that is empty says by its name alone of what.
+            if !matches!(node.kind.as_str(), "" | "List" | "PodList") {
+                self.0.other(excerpt(&node.kind, 40));
+            }
             return Ok(());
         }
-        let found = node.containers();
-        if found.is_none() && self.1 {
-            return Err(serde::de::Error::custom(
-                "it is neither a pod, nor a container, nor an image, nor a list of them",
-            ));
+        let kind = node.description();
+        match node.containers() {
+            Some(found) => {
+                self.0.known = true;
+                self.0.containers.extend(found.containers);
+                self.0.over += found.over.len();
+                let room = MAX_PLACES.saturating_sub(self.0.over_at.len());
+                self.0.over_at.extend(found.over.into_iter().take(room));
+            }
+            None if self.1 => {
+                return Err(serde::de::Error::custom(format_args!(
+                    "it is neither a pod, nor a container, nor an image, nor a list of them, but {kind}"
+                )));
+            }
+            None => self.0.other(kind),
         }
-        self.0.extend(found.into_iter().flatten());
-        if self.0.len() > MAX_CONTAINERS {
+        if self.0.containers.len() > MAX_CONTAINERS {
             return Err(serde::de::Error::custom(format_args!(
                 "it tells of more than {MAX_CONTAINERS} containers"
             )));
@@ -164,7 +252,7 @@ impl<'de> Visitor<'de> for Nodes<'_> {
     }
 }
 
-struct MaybeNodes<'a>(&'a mut Vec<Container>);
+struct MaybeNodes<'a>(&'a mut Seen);
 
 impl<'de> DeserializeSeed<'de> for MaybeNodes<'_> {
     type Value = ();
@@ -197,6 +285,8 @@ impl<'de> Visitor<'de> for MaybeNodes<'_> {
 /// The members that matter, of all shapes.
 #[derive(Debug, Default)]
 struct Node {
+    /// The names of its first members.
+    members: Vec<String>,
     kind: String,
     metadata: Metadata,
     spec: Spec,
@@ -215,45 +305,8 @@ struct Node {
     is_image: bool,
     cri_image: Option<Value>,
     image_ref: String,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Metadata {
-    namespace: Option<String>,
-    name: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Spec {
-    containers: Option<Vec<Specified>>,
-    init_containers: Option<Vec<Specified>>,
-    ephemeral_containers: Option<Vec<Specified>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Specified {
-    name: String,
-    image: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Status {
-    container_statuses: Option<Vec<ContainerStatus>>,
-    init_container_statuses: Option<Vec<ContainerStatus>>,
-    ephemeral_container_statuses: Option<Vec<ContainerStatus>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct ContainerStatus {
-    name: String,
-    image: Option<String>,
-    #[serde(rename = "imageID")]
-    image_id: Option<String>,
+    /// Images that are mounted, by where.
+    mounted: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -299,18 +352,57 @@ fn config(value: Value) -> String {
 }
 
 impl Node {
-    /// What it tells of; `None` if it is nothing that is known.
-    fn containers(self) -> Option<Vec<Container>> {
-        if self.kind == "Pod" || self.status.is_some() && self.spec.containers.is_some() {
-            return Some(self.pod());
+    /// What it is, for people who piped the wrong thing.
+    fn description(&self) -> String {
+        match self.kind.as_str() {
+            "" => format!("an object with the members {}", self.members.join(", ")),
+            "Pod" => "Pod without containers".to_owned(),
+            kind => excerpt(kind, 40),
         }
+    }
+
+    /// What it tells of; `None` if it is nothing that is known.
+    fn containers(self) -> Option<Running> {
+        let is_pod = match self.kind.as_str() {
+            "Pod" => true,
+            // The items of a list need not say their kind.
+            "" => self.status.is_some() && self.spec.containers.is_some(),
+            // A deployment, a node, a service: what it says of images is a wish.
+            _ => return None,
+        };
+        if is_pod {
+            let status = self.status.unwrap_or_default();
+            let running = pod::read(self.metadata, self.spec, status);
+            return (!running.is_empty()).then_some(running);
+        }
+        let containers = self.told()?;
+        Some(Running {
+            containers,
+            over: Vec::new(),
+        })
+    }
+
+    /// What an engine or a runtime tells.
+    fn told(mut self) -> Option<Vec<Container>> {
         if self.cri_image.is_some() || !self.image_ref.is_empty() {
             return Some(vec![self.cri()]);
         }
         let container =
             !self.image.is_empty() || !self.image_name.is_empty() || !self.config.is_empty();
         if container && !self.is_image {
-            return Some(vec![self.engine_container()]);
+            let mounted = std::mem::take(&mut self.mounted);
+            let container = self.engine_container();
+            let mut containers: Vec<_> = mounted
+                .into_iter()
+                .map(|(target, image)| {
+                    let place = format!("{} volume {target}", container.place);
+                    let mut mounted = Container::new(place);
+                    mounted.tell_name(&image);
+                    mounted
+                })
+                .collect();
+            containers.push(container);
+            return Some(containers);
         }
         if self.is_image || !self.repo_digests.is_empty() || !self.repo_tags.is_empty() {
             return Some(vec![self.engine_image()]);
@@ -318,55 +410,29 @@ impl Node {
         None
     }
 
-    fn pod(self) -> Vec<Container> {
-        let pod = format!(
-            "{}/{}",
-            self.metadata.namespace.as_deref().unwrap_or("default"),
-            self.metadata.name.as_deref().unwrap_or("?")
-        );
-        let status = self.status.unwrap_or_default();
-        let mut statuses: Vec<_> = [
-            status.init_container_statuses,
-            status.container_statuses,
-            status.ephemeral_container_statuses,
-        ]
-        .into_iter()
-        .flatten()
-        .flatten()
-        .collect();
-        let specified = [
-            self.spec.init_containers,
-            self.spec.containers,
-            self.spec.ephemeral_containers,
-        ]
-        .into_iter()
-        .flatten()
-        .flatten();
-        let mut images = Vec::new();
-        for container in specified {
-            match statuses.iter().position(|s| s.name == container.name) {
-                Some(_) => images.push((container.name, container.image.unwrap_or_default())),
-                // It has not been started, and nobody knows what will be.
-                None => statuses.push(ContainerStatus {
-                    name: container.name,
-                    image: container.image,
-                    image_id: None,
-                }),
+    /// Keep the images among the mounts of a container. One list names the image, another one
+    /// perhaps only the folder where it lies.
+    fn mount_images(&mut self, mounts: Value) {
+        let Value::Array(mounts) = mounts else {
+            return;
+        };
+        for mount in mounts {
+            let Value::Object(mut mount) = mount else {
+                continue;
+            };
+            let mut member = |name: &str| mount.remove(name).map(text).unwrap_or_default();
+            if !member("Type").eq_ignore_ascii_case("image") {
+                continue;
+            }
+            let target = [member("Destination"), member("Target")].concat();
+            let image = self.mounted.entry(target).or_default();
+            let named = [member("Name"), member("Source")]
+                .into_iter()
+                .find(|name| !name.is_empty() && !name.starts_with('/'));
+            if let (true, Some(named)) = (image.is_empty(), named) {
+                *image = named;
             }
         }
-        statuses
-            .into_iter()
-            .map(|status| {
-                let mut container = Container::new(format!("{pod}/{}", status.name));
-                // What was asked for has the tag; what the runtime tells has the digest, and perhaps another name.
-                if let Some((_, image)) = images.iter().find(|(name, _)| *name == status.name) {
-                    container.tell_name(image);
-                }
-                container.tell_name(&status.image.unwrap_or_default());
-                container.tell_id(&status.image_id.unwrap_or_default());
-                container
-            })
-            .collect()
     }
 
     fn engine_container(self) -> Container {
@@ -423,117 +489,5 @@ impl Node {
         }
         container.tell_id(&self.image_ref);
         container
-    }
-}
-
-fn short(id: &str) -> String {
-    let id = id.strip_prefix("sha256:").unwrap_or(id);
-    id.chars().take(12).collect()
-}
-
-impl Container {
-    fn new(place: String) -> Self {
-        Self {
-            place,
-            names: Vec::new(),
-            digests: Vec::new(),
-            image_id: None,
-            shown: String::new(),
-        }
-    }
-
-    /// `name`, `name:tag`, `name@digest`, `name:tag@digest`, or an ID instead of a name.
-    fn tell_name(&mut self, text: &str) {
-        if text.is_empty() || self.tell_image_id(text) {
-            return;
-        }
-        if self.shown.is_empty() {
-            self.shown = text.to_owned();
-        }
-        let (name, digest) = match text.split_once('@') {
-            Some((name, digest)) => (name, digest.parse().ok()),
-            None => (text, None),
-        };
-        self.add_name(name);
-        // Asked for by digest: what runs is told by the runtime, this is only a wish.
-        let _: Option<Digest> = digest;
-    }
-
-    /// `docker-pullable://name@digest`, `name@digest`, `docker://ID`, or a bare digest.
-    fn tell_id(&mut self, text: &str) {
-        let (scheme, rest) = match text.split_once("://") {
-            Some((scheme, rest)) => (Some(scheme), rest),
-            None => (None, text),
-        };
-        if let Some((name, digest)) = rest.split_once('@') {
-            if let Ok(digest) = digest.parse() {
-                self.add_digest(digest);
-                self.add_name(name);
-                if self.shown.is_empty() {
-                    self.shown = name.to_owned();
-                }
-            }
-            return;
-        }
-        match (scheme, digest_of(rest)) {
-            // Docker without a registry's digest: the image ID.
-            (Some("docker"), Some(digest)) => self.image_id = Some(digest),
-            (_, Some(digest)) => self.add_digest(digest),
-            _ => {}
-        }
-    }
-
-    /// Whether the text is an image ID, which is then kept.
-    fn tell_image_id(&mut self, text: &str) -> bool {
-        match digest_of(text) {
-            Some(digest) => {
-                self.image_id = Some(digest);
-                true
-            }
-            None => false,
-        }
-    }
-
-    fn add_digest(&mut self, digest: Digest) {
-        if !self.digests.contains(&digest) {
-            self.digests.push(digest);
-        }
-    }
-
-    fn add_name(&mut self, text: &str) {
-        if let Some(name) = Name::parse(text) {
-            if !self.names.contains(&name) {
-                self.names.push(name);
-            }
-        }
-    }
-}
-
-/// A digest with or without its algorithm.
-fn digest_of(text: &str) -> Option<Digest> {
-    text.parse().ok().or_else(|| Digest::from_hex(text).ok())
-}
-
-impl Name {
-    /// The name that a runtime tells, in full: `nginx` is `docker.io/library/nginx`.
-    pub fn parse(text: &str) -> Option<Self> {
-        let first = text.split_once('/').map(|(first, _)| first);
-        let has_registry = first.is_some_and(|f| f.contains(['.', ':']) || f == "localhost");
-        let full = match (has_registry, first) {
-            (true, _) => text.to_owned(),
-            (false, Some(_)) => format!("docker.io/{text}"),
-            (false, None) => format!("docker.io/library/{text}"),
-        };
-        full.parse::<Reference>()
-            .ok()
-            .map(|reference| Self::of(&reference))
-    }
-
-    /// The name of a reference.
-    pub fn of(reference: &Reference) -> Self {
-        Self {
-            repository: Repository::from(reference).to_string(),
-            tag: reference.tag().map(str::to_owned),
-        }
     }
 }

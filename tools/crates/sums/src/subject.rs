@@ -1,0 +1,410 @@
+//! What a sum is of, and how a line of a text says so.
+
+use std::fmt;
+
+use verbatim_foreign::excerpt;
+use verbatim_oci::Reference;
+
+use crate::record::{File, Image, Record};
+use crate::{FileName, FileNameError};
+
+/// What a sum is of. Images come before files, each in their own order.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Subject {
+    /// An image, as a registry serves it.
+    Image(Reference),
+    /// A file, under its published name.
+    File(FileName),
+}
+
+/// The name alone. In a sums file a file whose name could be taken for a reference is written
+/// otherwise: [`Subject::in_text`].
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Image(reference) => reference.fmt(f),
+            Self::File(name) => name.fmt(f),
+        }
+    }
+}
+
+/// Why a text in a sums file is no subject.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SubjectError {
+    /// It is no name of a file, and no reference.
+    #[error(transparent)]
+    Name(#[from] FileNameError),
+    /// It looks like a reference and is none: nobody would find what it is about.
+    #[error("`{text}` looks like an image reference and is none: {reason}")]
+    Reference {
+        /// The text, fit to be shown.
+        text: String,
+        /// What is wrong, and the fix.
+        reason: String,
+    },
+}
+
+/// What decides whether a line is of an image or of a file. The form of a line alone cannot:
+/// `v1.2/tool` may be a file in a folder, and an image of the registry `v1.2`.
+#[derive(Debug, Clone, Copy)]
+pub enum Reading<'a> {
+    /// The form: what is a reference with a host is an image.
+    Form,
+    /// The document beside the text, and the form where it says nothing.
+    Document(&'a Record),
+    /// Somebody says where the files are: a file, unless the document names an image.
+    Files(Option<&'a Record>),
+}
+
+impl Subject {
+    /// What a text in a sums file means by its form: an image where it is a reference with a registry that
+    /// can be nothing else (`registry.example.com/a`, `localhost:5000/a`), else a file. What
+    /// begins with `./` is a file.
+    pub fn from_text(text: &str) -> Result<Self, SubjectError> {
+        Reader::new(Reading::Form).read(text)
+    }
+
+    /// How a sums file names it. A file that would be read as something else begins with `./`,
+    /// which `sha256sum -c` takes as well.
+    pub fn in_text(&self) -> String {
+        match self {
+            Self::Image(reference) => reference.to_string(),
+            Self::File(name) if is_plain(name.as_str()) => name.to_string(),
+            Self::File(name) => format!("./{name}"),
+        }
+    }
+}
+
+/// Whether the name of a file can be read as nothing else.
+fn is_plain(name: &str) -> bool {
+    match Suspect::of(name) {
+        None => !is_reference(name),
+        Some(_) => false,
+    }
+}
+
+/// Whether a text is a reference whose registry has a dot or a port, or is `localhost`.
+fn is_reference(text: &str) -> bool {
+    host(text).is_some() && text.parse::<Reference>().is_ok()
+}
+
+/// Whether a name begins as a reference does: a list that was written with images in it has an
+/// order of its own for those.
+pub(crate) fn begins_with_host(subject: &Subject) -> bool {
+    match subject {
+        Subject::Image(_) => true,
+        Subject::File(name) => host(name.as_str()).is_some(),
+    }
+}
+
+/// The first part of a path, where it is written as a host and not as a folder usually is.
+fn host(text: &str) -> Option<&str> {
+    // Most names are files, and a name without a host need not be looked at closer.
+    let (host, _) = text.split_once('/')?;
+    (host.contains(['.', ':']) || host == "localhost").then_some(host)
+}
+
+/// Tells images from files, line by line.
+pub(crate) struct Reader<'a> {
+    files: bool,
+    known: Option<Known<'a>>,
+}
+
+/// What the document beside a text names, sorted.
+struct Known<'a> {
+    images: Vec<&'a Image>,
+    files: Vec<&'a File>,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(reading: Reading<'a>) -> Self {
+        let (files, record) = match reading {
+            Reading::Form => (false, None),
+            Reading::Document(record) => (false, Some(record)),
+            Reading::Files(record) => (true, record),
+        };
+        let known = record.map(|record| {
+            // Sorted already, unless somebody else wrote it.
+            let mut images: Vec<_> = record.images.iter().collect();
+            images.sort_by(|a, b| a.reference.cmp(&b.reference));
+            let mut files: Vec<_> = record.files.iter().collect();
+            files.sort_by(|a, b| a.name.cmp(&b.name));
+            Known { images, files }
+        });
+        Self { files, known }
+    }
+
+    pub(crate) fn read(&self, text: &str) -> Result<Subject, SubjectError> {
+        // Without a slash there is no registry, and with one that begins so, no host.
+        if !text.contains(['/', '@']) || text.starts_with("./") {
+            return Ok(Subject::File(text.parse()?));
+        }
+        let has_host = host(text).is_some();
+        let reference = match &self.known {
+            Some(known) if has_host || !known.images.is_empty() => text.parse().ok(),
+            None if has_host => text.parse::<Reference>().ok(),
+            _ => None,
+        };
+        if let Some(known) = &self.known {
+            if let Some(reference) = &reference {
+                let named = known
+                    .images
+                    .binary_search_by(|image| image.reference.cmp(reference));
+                if named.is_ok() {
+                    return Ok(Subject::Image(reference.clone()));
+                }
+            }
+            if has_host || text.contains('@') {
+                if let Ok(name) = text.parse::<FileName>() {
+                    let named = known.files.binary_search_by(|file| file.name.cmp(&name));
+                    if named.is_ok() {
+                        return Ok(Subject::File(name));
+                    }
+                }
+            }
+        }
+        if let (false, true, Some(reference)) = (self.files, has_host, reference) {
+            return Ok(Subject::Image(reference));
+        }
+        match Suspect::of(text) {
+            Some(suspect) if suspect.certain || !self.files => Err(SubjectError::Reference {
+                text: excerpt(text, 300),
+                reason: suspect.reason,
+            }),
+            _ => Ok(Subject::File(text.parse()?)),
+        }
+    }
+}
+
+/// A text that somebody meant as a reference.
+struct Suspect {
+    /// Whether no file is called so, wherever it lies.
+    certain: bool,
+    reason: String,
+}
+
+impl Suspect {
+    /// What is wrong with a text that looks like a reference and is none; nothing if it is
+    /// one, or looks like the name of a file.
+    fn of(text: &str) -> Option<Self> {
+        if holds_digest(text) {
+            return Some(Self::certain("it holds a digest after `@`, and the digest stands at the beginning of the line; leave that out"));
+        }
+        let host = host(text)?;
+        if matches!(host, "." | "..") {
+            return None;
+        }
+        let (first, words) = match text.split_once(char::is_whitespace) {
+            Some((first, _)) => (first, true),
+            None => (text, false),
+        };
+        let path = first.strip_prefix(host)?.trim_start_matches('/');
+        if matches!(host, "http:" | "https:" | "docker:" | "oci:") {
+            return Some(Self::certain("it is an address; write REGISTRY/NAME:TAG, or the name of the file relative to the sums"));
+        }
+        let last = path.rsplit('/').next().unwrap_or(path);
+        let tagged = last.contains(':');
+        if last.ends_with(':') {
+            return Some(Self::certain(
+                "its tag is empty; write a tag after the colon, or leave the colon out",
+            ));
+        }
+        let lower = first.to_lowercase();
+        let reason = match (
+            words,
+            first.parse::<Reference>(),
+            lower.parse::<Reference>(),
+        ) {
+            (false, Ok(_), _) => return None,
+            (true, Ok(_), _) => "more words follow after it; leave them out".to_owned(),
+            (_, Err(_), Ok(_)) => {
+                format!(
+                    "registries take lower case only; write `{}`",
+                    excerpt(&lower, 300)
+                )
+            }
+            (_, Err(error), Err(_)) if tagged => error.to_string(),
+            // Hidden files, `@scope`, signs: a path.
+            _ => return None,
+        };
+        // A folder such as `v1.2` is no host, and a colon is rare in the name of a file.
+        let certain = tagged && may_be_host(host);
+        (certain || tagged || may_be_host(host)).then(|| Self {
+            certain,
+            reason: format!("{reason}; a file of this name is written with `./` before it"),
+        })
+    }
+
+    fn certain(reason: &str) -> Self {
+        Self {
+            certain: true,
+            reason: reason.to_owned(),
+        }
+    }
+}
+
+/// Whether a digest stands after an `@`.
+fn holds_digest(text: &str) -> bool {
+    ["@sha256:", "@sha512:", "@sha384:"].iter().any(|sign| {
+        text.split_once(sign).is_some_and(|(name, rest)| {
+            let digits = rest.bytes().take_while(u8::is_ascii_hexdigit).count();
+            !name.is_empty() && (digits >= 32 || host(text).is_some())
+        })
+    })
+}
+
+/// Whether a name could stand in the domain name system, or is an address: top-level domains
+/// are of letters.
+fn may_be_host(host: &str) -> bool {
+    let (name, port) = host.split_once(':').unwrap_or((host, ""));
+    let labels: Vec<_> = name.split('.').collect();
+    let last = labels.last().copied().unwrap_or_default();
+    let top = last.len() >= 2 && last.bytes().all(|b| b.is_ascii_alphabetic());
+    !port.is_empty()
+        || name == "localhost"
+        || host.starts_with('[')
+        || name.parse::<std::net::Ipv4Addr>().is_ok()
+        || (labels.len() >= 2 && (top || last.starts_with("xn--")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use verbatim_digest::Digest;
+
+    const IMAGE: &str = "image";
+    const FILE: &str = "file";
+    const WRONG: &str = "wrong";
+
+    fn kind(reading: Reading<'_>, text: &str) -> &'static str {
+        match Reader::new(reading).read(text) {
+            Ok(Subject::Image(_)) => IMAGE,
+            Ok(Subject::File(_)) => FILE,
+            Err(_) => WRONG,
+        }
+    }
+
+    #[test]
+    fn a_line_is_read_by_its_form_and_by_who_knows_more() {
+        // The text, by its form, and where somebody says where the files are.
+        for (text, form, files) in [
+            ("ghcr.io/a/b:c", IMAGE, FILE),
+            ("localhost/a", IMAGE, FILE),
+            ("localhost:5000/a", IMAGE, FILE),
+            ("[::1]:5000/a:1", IMAGE, FILE),
+            ("tool-v7.6.0.linux-amd64/tool", IMAGE, FILE),
+            ("v1.2.3/tool-linux-amd64", IMAGE, FILE),
+            ("verbatim-linux-amd64", FILE, FILE),
+            ("bin/tool", FILE, FILE),
+            ("WALinuxAgent-udev-2.9.0.4-1.fc38.noarch.rpm", FILE, FILE),
+            ("./ghcr.io/a/b:c", FILE, FILE),
+            ("./ghcr.io/a/b:", FILE, FILE),
+            // Paths that no registry would take.
+            ("v1.2/Tool", FILE, FILE),
+            ("v1.2/release notes.txt", FILE, FILE),
+            ("jdk-21.0.2/bin/javac", IMAGE, FILE),
+            ("jdk-21.0.2/README.md", FILE, FILE),
+            ("conf.d/10-Foo.conf", FILE, FILE),
+            ("node_modules/@types/node", FILE, FILE),
+            ("a.b/.hidden", FILE, FILE),
+            ("package.app/@scope/x", FILE, FILE),
+            // It could be either, and is neither of both for sure.
+            ("node.js/README.md", WRONG, FILE),
+            ("registry.example.com/acme/Server", WRONG, FILE),
+            ("registry.example.com/acme/server for arm", WRONG, FILE),
+            ("v1.2/Tool:1", WRONG, FILE),
+            // References that somebody got wrong.
+            ("registry.example.com/x/y:", WRONG, WRONG),
+            ("registry.example.com:5000/y:", WRONG, WRONG),
+            ("localhost/y:", WRONG, WRONG),
+            ("registry.example.com/Acme/y:v1", WRONG, WRONG),
+            ("Registry.example.com/y:v1", WRONG, WRONG),
+            ("127.0.0.1:5000/Y:v1", WRONG, WRONG),
+            ("registry.example.com/y:v1 (amd64)", WRONG, WRONG),
+            ("registry.example.com/y:v1\u{a0}x", WRONG, WRONG),
+            ("registry.example.com/y:v1+meta", WRONG, WRONG),
+            ("registry.example.com/y:-v1", WRONG, WRONG),
+            ("registry.example.com/x//y:v1", WRONG, WRONG),
+            ("registry.example.com:99999/y:v1", WRONG, WRONG),
+            ("https://registry.example.com/x", WRONG, WRONG),
+            ("docker://registry.example.com/x:1", WRONG, WRONG),
+        ] {
+            assert_eq!(kind(Reading::Form, text), form, "{text}");
+            assert_eq!(kind(Reading::Files(None), text), files, "{text}");
+        }
+        let hex = Digest::of(b"").to_string();
+        for text in [
+            "registry.example.com/y",
+            "registry.example.com/y:v1",
+            "y",
+            "x/y:1",
+        ] {
+            let text = format!("{text}@{hex}");
+            assert_eq!(kind(Reading::Form, &text), WRONG, "{text}");
+            assert_eq!(kind(Reading::Files(None), &text), WRONG, "{text}");
+        }
+        assert_eq!(kind(Reading::Form, "registry.example.com/y@sha256:"), WRONG);
+        assert!(Subject::from_text("../x").is_err());
+    }
+
+    #[test]
+    fn the_document_knows_which_is_which() {
+        let image = |reference: &str| Image {
+            reference: reference.parse().unwrap(),
+            digest: Digest::of(b""),
+            media_type: verbatim_oci::MediaType::OCI_MANIFEST,
+            size: 1,
+            image_id: None,
+            platforms: vec![],
+        };
+        let file = |name: &str| File {
+            name: name.parse().unwrap(),
+            digest: Digest::of(b""),
+            size: None,
+        };
+        let record = Record::new(
+            vec![image("v1.2/image"), image("registry/app")],
+            vec![
+                file("v1.2/tool"),
+                file("node.js/README.md"),
+                file("a.io/x:"),
+            ],
+        );
+        for (text, document, files) in [
+            ("v1.2/image", IMAGE, IMAGE),
+            ("registry/app", IMAGE, IMAGE),
+            ("v1.2/tool", FILE, FILE),
+            ("node.js/README.md", FILE, FILE),
+            ("a.io/x:", FILE, FILE),
+            ("v1.2/other", IMAGE, FILE),
+            ("registry/other", FILE, FILE),
+            ("b.io/x:", WRONG, WRONG),
+        ] {
+            assert_eq!(kind(Reading::Document(&record), text), document, "{text}");
+            assert_eq!(kind(Reading::Files(Some(&record)), text), files, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        for name in [
+            "a",
+            "a/b",
+            "v1.2/tool",
+            "ghcr.io/a/b:c",
+            "node.js/README.md",
+            "a.io/x:",
+            "v1.2/Tool",
+            "https:/x",
+            "x@sha256:00112233445566778899aabbccddeeff",
+        ] {
+            let file = Subject::File(name.parse().unwrap());
+            assert_eq!(Subject::from_text(&file.in_text()), Ok(file), "{name}");
+        }
+        assert_eq!(Subject::File("a/b".parse().unwrap()).in_text(), "a/b");
+        assert_eq!(
+            Subject::File("v1.2/tool".parse().unwrap()).in_text(),
+            "./v1.2/tool"
+        );
+    }
+}
