@@ -168,6 +168,8 @@ struct Place {
     signed: bool,
     /// The user in the config of an image, whom somebody chose: not the one who built.
     chosen: bool,
+    /// Whether it speaks of a repository, so that a digest is the name of a commit.
+    repository: bool,
     depth: usize,
 }
 
@@ -187,6 +189,7 @@ impl Place {
                     "signatures" | "signature" | "sig" | "base64signature"
                 ),
             chosen: self.key == "config" && key == "User",
+            repository: self.repository || matches!(word.as_str(), "git" | "vcs" | "scm" | "hg"),
             key: key.to_owned(),
             depth: self.depth + 1,
         }
@@ -219,6 +222,21 @@ impl Walk {
     }
 
     fn objects(&mut self, at: &str, l: &Map<String, Value>, r: &Map<String, Value>, place: &Place) {
+        let mut place = place.clone();
+        // `{"uri": "git+https://…", "digest": {"sha1": …}}`, as attestations name what was built.
+        place.repository |= [l, r].iter().all(|object| {
+            object.iter().any(|(key, value)| {
+                let text = value.as_str().unwrap_or("");
+                match key.as_str() {
+                    "uri" | "url" | "repository" => {
+                        text.starts_with("git") || text.ends_with(".git")
+                    }
+                    "type" | "vcs" => matches!(text, "git" | "hg"),
+                    _ => false,
+                }
+            })
+        });
+        let place = &place;
         for (key, a) in l {
             let at = format!("{at}/{}", escape(key));
             match r.get(key) {
@@ -355,6 +373,10 @@ impl Walk {
                 self.found(cause, at, l, r);
                 return;
             }
+        }
+        if place.repository && crate::words::is_commit(&a, &b) {
+            self.found(Cause::SourceChange, at, l, r);
+            return;
         }
         let before = format!("{}: ", place.key);
         let context = Context {
@@ -546,6 +568,24 @@ mod tests {
                 "/version",
             ),
             (r#"{"a":1}"#, r#"{"a":1,"b":2}"#, Cause::SourceChange, "/b"),
+            (
+                r#"{"git":{"sha1":"4f1c7a9e2b3d5f60718293a4b5c6d7e8f9012345"}}"#,
+                r#"{"git":{"sha1":"a9e2b3d5f60718293a4b5c6d7e8f90123454f1c7"}}"#,
+                Cause::SourceChange,
+                "/git/sha1",
+            ),
+            (
+                r#"{"uri":"git+https://example.com/r","digest":{"sha1":"4f1c7a9e2b3d5f60718293a4b5c6d7e8f9012345"}}"#,
+                r#"{"uri":"git+https://example.com/r","digest":{"sha1":"a9e2b3d5f60718293a4b5c6d7e8f90123454f1c7"}}"#,
+                Cause::SourceChange,
+                "/digest/sha1",
+            ),
+            (
+                r#"{"sha1":"4f1c7a9e2b3d5f60718293a4b5c6d7e8f9012345"}"#,
+                r#"{"sha1":"a9e2b3d5f60718293a4b5c6d7e8f90123454f1c7"}"#,
+                Cause::Unexplained,
+                "/sha1",
+            ),
             (r#"{"a":1}"#, r#"{"a":"1"}"#, Cause::SourceChange, "/a"),
             ("{\"a\":1}\n", r#"{"a":1}"#, Cause::LineEndings, ""),
             ("{\"a\": 1}", r#"{"a":1}"#, Cause::ToolchainVersion, ""),

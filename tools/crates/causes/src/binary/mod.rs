@@ -13,6 +13,7 @@ mod cpio;
 mod elf;
 mod font;
 mod gettext;
+mod go;
 #[cfg(test)]
 mod hostile;
 mod inflate;
@@ -35,6 +36,8 @@ type Format = fn(name: &str, left: &[u8], right: &[u8]) -> Option<Comparison>;
 
 /// Each looks at the first bytes and leaves at once if they are not its own.
 const FORMATS: &[Format] = &[
+    // Before the formats of programs, of which it explains all.
+    |_, left, right| go::compare(left, right),
     |_, left, right| elf::compare(left, right),
     |_, left, right| cpio::compare(left, right),
     |_, left, right| python::compare(left, right),

@@ -1,10 +1,10 @@
 //! The rules, most certain first: what a piece is by its shape, then what its key says.
 
 use super::context::{Context, Key};
-use super::drawn::drawn;
+use super::drawn::{drawn, message};
 use super::moment::is_zone;
 use super::token::{Kind, Token};
-use super::{cpu, environment, locale, month, path, random, version};
+use super::{cpu, environment, locale, month, path, random, revision, version};
 use crate::Cause;
 
 /// A rule: the cause of two pieces at a place, if the rule speaks of such pieces.
@@ -37,6 +37,7 @@ pub(super) fn cause(
         return one_sided(context, &key, &[left, right].concat());
     }
     let rules: &[Rule] = &[
+        revision::cause,
         uuid,
         owner,
         of_variable,
@@ -44,6 +45,7 @@ pub(super) fn cause(
         zone,
         modules,
         |_, _, a, b| path::cause(a, b),
+        message,
         digest,
         seconds,
         jobs,
@@ -161,6 +163,17 @@ fn digest(context: &Context<'_>, key: &Key, left: &str, right: &str) -> Option<C
         "head",
         "ref",
         "changeset",
+        "gitcommit",
+        "githash",
+        "gitsha",
+        "gitrev",
+        "githead",
+        "commitid",
+        "commithash",
+        "commitsha",
+        "commitish",
+        "srcrev",
+        "scmrev",
     ];
     const SUMS: &[&str] = &[
         "sha1",

@@ -25,7 +25,41 @@ pub(super) fn drawn(context: &Context<'_>, key: &Key, left: &str, right: &str) -
         "entropy",
         "challenge",
         "iv",
-        "password",
+        "ulid",
+        "nanoid",
+        "cuid",
+        "ksuid",
+        "csrf",
+        "xsrf",
+        "correlation",
+        "trace",
+        "span",
+    ];
+    // In front of an identifier, joined to it: `req_8Fk2Lm`.
+    const KINDS: &[&str] = &[
+        "req",
+        "request",
+        "sess",
+        "session",
+        "txn",
+        "tx",
+        "run",
+        "job",
+        "task",
+        "evt",
+        "event",
+        "id",
+        "msg",
+        "trace",
+        "span",
+        "op",
+        "inv",
+        "invocation",
+        "corr",
+        "token",
+        "tok",
+        "key",
+        "nonce",
     ];
     let hex_or_number = |text: &str| {
         text.len() >= 2
@@ -44,6 +78,36 @@ pub(super) fn drawn(context: &Context<'_>, key: &Key, left: &str, right: &str) -
     if process || (port(context, left) && port(context, right)) {
         return Some(Cause::RandomId);
     }
+    // What nobody reads as a word, where the words before it say what it is.
+    let code = |text: &str| random::is_code(text) && !version::is_version(text);
+    let mixed = |text: &str| {
+        let inner = text.get(1..).unwrap_or("");
+        text.len() >= 6
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"+/_-".contains(&b))
+            && inner.bytes().any(|b| b.is_ascii_uppercase())
+            && text.bytes().any(|b| b.is_ascii_lowercase())
+    };
+    let number = |text: &str| text.len() >= 15 && text.bytes().all(|b| b.is_ascii_digit());
+    let said = (key.has(IDS) && !key.loose) || key.near(IDS, 1);
+    let secret = key.has(&["nonce", "salt", "csrf", "xsrf", "token"]) || key.near(&["nonce"], 1);
+    let hex = left.len() == right.len()
+        && both(|text| text.len() >= 8 && text.bytes().all(|b| b.is_ascii_hexdigit()));
+    let joined = |text: &'_ str| -> bool {
+        text.split_once(['-', '_']).is_some_and(|(kind, rest)| {
+            KINDS.contains(&kind.to_ascii_lowercase().as_str()) && random::is_code(rest)
+        })
+    };
+    if both(random::is_ulid)
+        || random::is_salted(left, right)
+        || random::hold_hex(left, right)
+        || (said && (both(code) || both(number) || hex))
+        || (secret && both(mixed))
+        || both(joined)
+    {
+        return Some(Cause::RandomId);
+    }
     let seeded = key.has(&["seed", "nonce", "salt", "random", "rand", "pid", "rnd"]);
     if both(random::is_opaque) && left.len().abs_diff(right.len()) <= 8
         || both(random::is_address)
@@ -57,8 +121,10 @@ pub(super) fn drawn(context: &Context<'_>, key: &Key, left: &str, right: &str) -
     let refers = ["url(", "href=\"", "href='"]
         .iter()
         .any(|start| context.before.ends_with(start));
-    if let (true, Some(a), Some(b)) = (refers, left.strip_prefix('#'), right.strip_prefix('#')) {
-        if long(a) && long(b) && a.len() == b.len() && !a.contains(['.', '/']) {
+    if let (true, Some((page, a)), Some((other, b))) =
+        (refers, left.split_once('#'), right.split_once('#'))
+    {
+        if page == other && long(a) && long(b) && a.len() == b.len() && !a.contains(['.', '/']) {
             return Some(Cause::RandomId);
         }
     }
@@ -81,6 +147,21 @@ pub(super) fn drawn(context: &Context<'_>, key: &Key, left: &str, right: &str) -
         }
     }
     None
+}
+
+/// `Message-ID: <…@example.com>`, and the borders of a message's parts as Python writes them.
+pub(super) fn message(context: &Context<'_>, key: &Key, left: &str, right: &str) -> Option<Cause> {
+    let both = |length: usize| {
+        [left, right].iter().all(|text| {
+            text.len() >= length
+                && text
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b))
+        })
+    };
+    let named = key.has(&["message"]) && key.has(&["id"]);
+    let border = context.before.ends_with("==========");
+    ((named && both(8)) || (border && both(15))).then_some(Cause::RandomId)
 }
 
 /// The number of a process: `pid 4711`, and `sshd[4711]:` as the system log has it.

@@ -18,6 +18,7 @@ mod month;
 mod order;
 mod path;
 mod random;
+mod revision;
 mod token;
 mod version;
 
@@ -39,6 +40,11 @@ pub(crate) fn cause_of(left: &str, right: &str) -> Cause {
 /// Whether a text is a date or a time and nothing else.
 pub(crate) fn is_moment(text: &str) -> bool {
     moment::Moment::read(text).is_some_and(|(_, length)| length == text.len())
+}
+
+/// Whether both texts can be the names that a repository gives its commits.
+pub(crate) fn is_commit(left: &str, right: &str) -> bool {
+    revision::is_commit(left) && revision::is_commit(right)
 }
 
 /// Whether a text is a version.

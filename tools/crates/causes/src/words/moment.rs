@@ -6,14 +6,16 @@
 use super::month::{month, weekday, Language};
 use crate::Cause;
 
+/// Hours, minutes, and seconds if they are written.
+type Clock = (u8, u8, Option<u8>);
+
 /// A date, a time, or both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Moment {
     year: Option<i32>,
     month: Option<u8>,
     day: Option<u8>,
-    /// Hours, minutes, and seconds if they are written.
-    time: Option<(u8, u8, Option<u8>)>,
+    time: Option<Clock>,
     /// Digits of the second's fraction are written.
     fraction: bool,
     /// Minutes east of Greenwich.
@@ -171,7 +173,7 @@ impl Moment {
         let (Some((h1, m1, Some(s1))), Some((h2, m2, Some(s2)))) = (self.time, other.time) else {
             return false;
         };
-        if self.fraction || other.fraction || s1 != s2 || (m1 == 0 && s1 == 0) || s1 == 0 {
+        if self.fraction || other.fraction || s1 != s2 || s1 == 0 {
             return false;
         }
         match (self.local_seconds(), other.local_seconds()) {
@@ -225,6 +227,18 @@ impl<'a> Reader<'a> {
             self.at += length;
             return;
         }
+        // `20261125.1011`, `2026-11-25@10:11`, `2026-11-25--10-11-12`: only between a date and a time.
+        if self.moment.date().is_some() && self.moment.time.is_none() {
+            let length = match rest {
+                [b'-', b'-', ..] | [b'_', b'_', ..] => 2,
+                [b'.' | b'@' | b'+', ..] => 1,
+                _ => 0,
+            };
+            if length > 0 && is_time(&self.rest()[length..]) {
+                self.at += length;
+                return;
+            }
+        }
         let length = match rest {
             [b',', b' ', ..] | [b'.', b' ', ..] | [b' ', b' ', ..] => 2,
             [b' ' | b'-' | b'_' | b'T' | b'/' | b',' | b':' | b'(', ..] => 1,
@@ -269,15 +283,22 @@ impl<'a> Reader<'a> {
             return self.zone();
         }
         let follows = bytes.get(digits).copied();
+        if self.joined_time() {
+            return true;
+        }
         match digits {
             8 | 12 | 14 => self.compact(digits),
             4 if follows == Some(b'-') && self.day_of_year() => true,
-            4 if matches!(follows, Some(b'-' | b'/')) => self.year_first(),
+            4 if self.moment.month.is_none()
+                && matches!(follows, Some(b'-' | b'/' | b'.' | b'_' | b':')) =>
+            {
+                self.year_first()
+            }
             4 | 1 | 2 if rest[digits..].starts_with('年') || rest[digits..].starts_with('月') => {
                 self.chinese()
             }
             1 | 2 if follows == Some(b':') => self.time(),
-            1 | 2 if matches!(follows, Some(b'.' | b'/')) && self.day_first() => true,
+            1 | 2 if matches!(follows, Some(b'.' | b'/' | b'-' | b'_')) && self.day_first() => true,
             1 | 2 => {
                 let value: u8 = rest[..digits].parse().unwrap_or(0);
                 if self.moment.day.is_some() || !(1..=31).contains(&value) {
@@ -311,21 +332,26 @@ impl<'a> Reader<'a> {
                 self.moment.year = Some(year);
                 self.note(2, 4)
             }
-            4 | 6
-                if self.moment.date().is_some()
-                    && self.moment.time.is_none()
-                    && self.at > self.end
-                    && (digits == 6 || self.text.as_bytes()[self.at - 1] == b'T') =>
-            {
-                // 20261125T101112, 20261125-101112, 20261125T1011Z.
-                let Some(time) = clock(&rest[..digits]) else {
-                    return false;
-                };
-                self.moment.time = Some(time);
-                self.note(3, digits)
-            }
             _ => false,
         }
+    }
+
+    /// A time that is joined to the date before it: 20261125T101112, 2026-11-25_10-11-12,
+    /// 20261125-1011, 2026-11-25T10h11.
+    fn joined_time(&mut self) -> bool {
+        if self.moment.date().is_none() || self.moment.time.is_some() || self.at == self.end {
+            return false;
+        }
+        let spaced = self.text.as_bytes()[self.at - 1] == b' ';
+        let Some((time, length)) = joined(self.rest()) else {
+            return false;
+        };
+        // `2026-11-25 10.11.12` is a date and a version, `2026-11-25 1011` one and a number.
+        if spaced && self.rest().as_bytes().get(2) != Some(&b'-') {
+            return false;
+        }
+        self.moment.time = Some(time);
+        self.note(3, length)
     }
 
     /// 20261125, 202611251011, 20261125101112.
@@ -363,7 +389,10 @@ impl<'a> Reader<'a> {
             return false;
         };
         let bytes = piece.as_bytes();
+        // Dots, colons and underscores also stand in versions and addresses: a time has to follow.
+        let sure = matches!(bytes[4], b'-' | b'/') || is_time_behind(&rest[10..]);
         if bytes[4] != bytes[7]
+            || !sure
             || rest.as_bytes().get(10).is_some_and(u8::is_ascii_digit)
             || !piece.is_ascii()
         {
@@ -407,10 +436,11 @@ impl<'a> Reader<'a> {
     /// 25.11.2026, 11/25/2026, 25/11/2026.
     fn day_first(&mut self) -> bool {
         let rest = self.rest();
-        let border = if rest.bytes().find(|b| !b.is_ascii_digit()) == Some(b'.') {
-            '.'
-        } else {
-            '/'
+        let border = match rest.bytes().find(|b| !b.is_ascii_digit()) {
+            Some(b'.') => '.',
+            Some(b'-') => '-',
+            Some(b'_') => '_',
+            _ => '/',
         };
         let mut parts = rest.splitn(3, border);
         let (Some(a), Some(b), Some(c)) = (parts.next(), parts.next(), parts.next()) else {
@@ -421,6 +451,9 @@ impl<'a> Reader<'a> {
             return false;
         }
         let length = a.len() + b.len() + 6;
+        if matches!(border, '-' | '_') && !is_time_behind(&rest[length..]) {
+            return false;
+        }
         let year = &c[..4];
         if border == '/' {
             if let Some((year, month, day)) = date(year, a, b) {
@@ -504,9 +537,10 @@ impl<'a> Reader<'a> {
                 at2 += 1 + digits;
             }
         }
-        // A colon goes on: an address, not a time.
+        // A colon goes on: an address, not a time, but where a date follows.
         if bytes.get(at2) == Some(&b':')
             && bytes.get(at2 + 1).is_some_and(u8::is_ascii_alphanumeric)
+            && !(second.is_some() && is_year(&rest[at2 + 1..]))
         {
             return false;
         }
@@ -627,8 +661,80 @@ fn date(year: &str, month: &str, day: &str) -> Option<(i32, u8, u8)> {
     Some((year, month, day))
 }
 
+/// `2026-` or `2026/`.
+fn is_year(text: &str) -> bool {
+    let (year, rest) = text.split_at_checked(4).unwrap_or_default();
+    plausible_year(year).is_some() && rest.starts_with(['-', '/'])
+}
+
+/// Whether a border and a time follow a date.
+fn is_time_behind(text: &str) -> bool {
+    text.strip_prefix([' ', '_', '-', 'T', ':', '.', '@', '+'])
+        .is_some_and(is_time)
+}
+
+/// Whether a text begins with a time, of any of the forms that stand behind dates.
+fn is_time(text: &str) -> bool {
+    let two = |at: usize| text.get(at..at + 2).and_then(|two| two.parse::<u8>().ok());
+    let colons = text.as_bytes().get(2) == Some(&b':')
+        && two(0).is_some_and(|h| h < 24)
+        && two(3).is_some_and(|m| m < 60);
+    // `10:11:12:13` is a part of an address.
+    let more = text.get(5..).is_some_and(|rest| {
+        rest.matches(':').count() > 1
+            && rest
+                .bytes()
+                .take(12)
+                .all(|b| b == b':' || b.is_ascii_hexdigit())
+    });
+    (colons && !more) || joined(text).is_some()
+}
+
+/// A time as it is joined to a date, and its length: `10-11-12`, `10.11.12`, `10_11`, `10h11m12s`,
+/// `101112`, `1011`.
+fn joined(text: &str) -> Option<(Clock, usize)> {
+    let bytes = text.as_bytes();
+    let two = |at: usize| -> Option<u8> {
+        let digits = bytes.get(at..at + 2)?.iter().all(u8::is_ascii_digit);
+        digits.then(|| text[at..at + 2].parse().ok())?
+    };
+    let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
+    let hour = two(0)?;
+    let (minute, second, length) = match *bytes.get(2)? {
+        mark @ (b'-' | b'.' | b'_') => {
+            let minute = two(3)?;
+            match (bytes.get(5), two(6)) {
+                (Some(next), Some(second)) if *next == mark && !digit(8) => {
+                    (minute, Some(second), 8)
+                }
+                _ if digit(5) || bytes.get(5) == Some(&mark) || mark == b'.' => return None,
+                _ => (minute, None, 5),
+            }
+        }
+        b'h' => {
+            let minute = two(3)?;
+            match (bytes.get(5), two(6)) {
+                (Some(b'm'), Some(second)) => {
+                    let unit = usize::from(bytes.get(8) == Some(&b's'));
+                    (minute, Some(second), 8 + unit)
+                }
+                (Some(b'm'), None) => (minute, None, 6),
+                _ => (minute, None, 5),
+            }
+        }
+        b'0'..=b'9' => match bytes.iter().take_while(|b| b.is_ascii_digit()).count() {
+            4 => (two(2)?, None, 4),
+            6 => (two(2)?, two(4), 6),
+            _ => return None,
+        },
+        _ => return None,
+    };
+    let plausible = hour < 24 && minute < 60 && second.is_none_or(|s| s <= 60);
+    plausible.then_some(((hour, minute, second), length))
+}
+
 /// HHMM or HHMMSS.
-fn clock(digits: &str) -> Option<(u8, u8, Option<u8>)> {
+fn clock(digits: &str) -> Option<Clock> {
     let part = |at: usize| digits.get(at..at + 2)?.parse::<u8>().ok();
     let (h, m) = (part(0)?, part(2)?);
     let s = part(4);

@@ -113,9 +113,8 @@ fn is_reordered(left: &str, right: &str, l: &[Token<'_>], r: &[Token<'_>]) -> bo
     let named = l[..start]
         .iter()
         .any(|t| t.kind == Kind::Mark && matches!(t.text, ":" | "=" | "(" | "["));
-    let spaced = middle.iter().any(Token::is_space);
     let marks = middle.iter().any(|t| t.kind == Kind::Mark);
-    (named && spaced && !marks && words >= 2) || (named && !spaced && !marks && words >= 2)
+    named && !marks && words >= 2
 }
 
 /// What stands between commas, sorted. Brackets at the borders belong to the list.

@@ -151,6 +151,67 @@ pub(super) fn is_name_with_pid(left: &str, right: &str) -> bool {
     split(left).is_some_and(|parts| Some(parts) == split(right))
 }
 
+/// A ULID: 26 digits of Crockford's base 32, of which the first ten are a time.
+pub(super) fn is_ulid(text: &str) -> bool {
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    let of_case = |lower: bool| {
+        text.bytes().all(|b| {
+            b.is_ascii_digit()
+                || (b.is_ascii_alphabetic()
+                    && b.is_ascii_lowercase() == lower
+                    && !b"ILOU".contains(&b.to_ascii_uppercase()))
+        })
+    };
+    text.len() == 26 && text.starts_with('0') && digits >= 3 && (of_case(true) || of_case(false))
+}
+
+/// Letters and digits in turn, as nobody writes them: `8f3k2l`. A word with a number behind it is none.
+pub(super) fn is_code(text: &str) -> bool {
+    let plain = text
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+    let turns = text
+        .as_bytes()
+        .windows(2)
+        .filter(|pair| pair[0].is_ascii_digit() != pair[1].is_ascii_digit())
+        .count();
+    let cases = text
+        .as_bytes()
+        .windows(2)
+        .filter(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase())
+        .count();
+    (6..=64).contains(&text.len()) && plain && turns + cases >= 2 && turns >= 1
+}
+
+/// A password as `crypt(3)` and its relatives write it: `$scheme$salt and sum`.
+pub(super) fn is_salted(left: &str, right: &str) -> bool {
+    let scheme = |text: &'_ str| -> Option<String> {
+        let (scheme, rest) = text.strip_prefix('$')?.split_once('$')?;
+        let named = !scheme.is_empty()
+            && scheme
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        (named && rest.len() >= 8).then(|| scheme.to_owned())
+    };
+    scheme(left).is_some() && scheme(left) == scheme(right)
+}
+
+/// Words of several pieces of which those that differ are hexadecimal, and long together:
+/// `1-5759e988-bd862e3fe1be46a994272793`.
+pub(super) fn hold_hex(left: &str, right: &str) -> bool {
+    const BORDERS: [char; 4] = ['-', '_', '.', ':'];
+    let (l, r): (Vec<&str>, Vec<&str>) = (
+        left.split(BORDERS).collect(),
+        right.split(BORDERS).collect(),
+    );
+    let pairs = || l.iter().zip(&r).filter(|(a, b)| a != b);
+    let hex = |text: &str| text.len() >= 6 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    l.len() == r.len()
+        && l.len() > 1
+        && pairs().all(|(a, b)| a.len() == b.len() && hex(a) && hex(b))
+        && pairs().any(|(a, b)| is_opaque(a) && is_opaque(b))
+}
+
 /// `0x7f3c2a1b4d50`: where something lay in memory.
 pub(super) fn is_address(text: &str) -> bool {
     text.strip_prefix("0x").is_some_and(|digits| {

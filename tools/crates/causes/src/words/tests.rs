@@ -304,3 +304,311 @@ fn sums_follow_from_something_else() {
         &[Cause::Unexplained],
     );
 }
+
+#[test]
+fn revisions_are_sources() {
+    const A: &str = "4f1c7a9e2b3d5f60718293a4b5c6d7e8f9012345";
+    const B: &str = "a9e2b3d5f60718293a4b5c6d7e8f90123454f1c7";
+    let lines = [
+        "pkg @ git+https://git.example.com/o/r@%",
+        "pkg @ git+https://git.example.com/o/r.git@%#subdirectory=x",
+        "git+ssh://git@git.example.com/o/r@%",
+        "git+file:///srv/r@%",
+        "hg+https://hg.example.com/o/r@%",
+        "      - uses: actions/checkout@%",
+        "source = \"git+https://git.example.com/o/r?branch=main#%\"",
+        "source = { git = \"https://github.com/o/r?rev=main#%\" }",
+        "\"r@git+ssh://git@github.com/o/r.git#%\":",
+        "resolved \"https://codeload.github.com/o/r/tar.gz/%\"",
+        "  version: github.com/o/r/%",
+        "\"github:o/r#%\"",
+        "\"o/r#%\"",
+        "git@github.com:o/r.git#%",
+        "git@github.com:o/r.git@%",
+        "<a href=\"https://git.example.com/o/r/blob/%/x.c\">source</a>",
+        "https://gitlab.example.com/o/r/-/blob/%/x.c",
+        "https://git.example.com/o/r/tree/%",
+        "https://git.example.com/o/r/commit/%",
+        "https://git.example.com/o/r/raw/%/x.c",
+        "https://git.example.com/o/r/archive/%.tar.gz",
+        "https://codeberg.org/o/r/src/commit/%/x.c",
+        "https://raw.githubusercontent.com/o/r/%/x.c",
+        "https://cdn.example.com/gh/o/r@%/x.js",
+        "source = \"git::https://example.com/r.git//m?ref=%\"",
+        "https://git.kernel.org/x/linux.git/commit/?id=%",
+        "https://git.example.com/?p=r.git;a=commit;h=%",
+        "commit: %",
+        "git_sha = %",
+        "GIT_COMMIT=%",
+        "revision: %",
+        "\"gitHead\": \"%\"",
+        "resolved_reference = \"%\"",
+        "resolved-ref: \"%\"",
+        "tag: %",
+        "  commit = \"%\",",
+        "SRCREV = \"%\"",
+        "#define GIT_HASH \"%\"",
+        "strip_prefix = \"r-%\",",
+    ];
+    let all = lines
+        .iter()
+        .map(|line| (line.replace('%', A), line.replace('%', B)));
+    let branches = lines[..8].iter().chain(&lines[15..18]);
+    let all = all.chain(
+        branches
+            .clone()
+            .map(|line| (line.replace('%', "main"), line.replace('%', "develop"))),
+    );
+    let all =
+        all.chain(branches.map(|line| (line.replace('%', "v1.2.3"), line.replace('%', "v1.2.4"))));
+    let short = lines
+        .iter()
+        .filter(|line| !line.contains("\"o/r#") && !line.contains("strip"));
+    let all = all.chain(short.map(|line| (line.replace('%', &A[..7]), line.replace('%', &B[..7]))));
+    let all: Vec<(String, String)> = all.collect();
+    let pairs: Vec<(&str, &str)> = all.iter().map(|(a, b)| (&**a, &**b)).collect();
+    check(&pairs, &[Cause::SourceChange]);
+    check(
+        &[
+            (
+                "require example.com/d v0.0.0-20261125101112-4f1c7a9e2b3d",
+                "require example.com/d v0.0.0-20261126081102-a9e2b3d5f607",
+            ),
+            (
+                "go: example.com/d@v0.0.0-20261125101112-4f1c7a9e2b3d",
+                "go: example.com/d@v0.0.0-20261126081102-a9e2b3d5f607",
+            ),
+            ("version v1.2.3-14-g4f1c7a9", "version v1.2.3-15-ga9e2b3d"),
+            ("version 1.2.3+4f1c7a9", "version 1.2.3+a9e2b3d"),
+            ("1.2.3-SNAPSHOT-4f1c7a9e2b", "1.2.3-SNAPSHOT-a9e2b3d5f6"),
+            (
+                "git+https://github.com/o/r@refs/heads/main",
+                "git+https://github.com/o/r@refs/tags/v1.2",
+            ),
+            (
+                "https://github.com/o/r/compare/v1.2.3...v1.2.4",
+                "https://github.com/o/r/compare/v1.2.3...v1.2.5",
+            ),
+        ],
+        &[Cause::SourceChange],
+    );
+}
+
+#[test]
+fn what_is_behind_an_at_elsewhere_stays_what_it_is() {
+    check(
+        &[
+            ("built by ci/runner@node1", "built by ci/runner@node2"),
+            ("ssh git@node1", "ssh git@node2"),
+        ],
+        &[Cause::Hostname],
+    );
+    check(
+        &[(
+            "<a href=\"x.html#p3f2a9c1b7d\">",
+            "<a href=\"x.html#p9be01c22aa\">",
+        )],
+        &[Cause::RandomId],
+    );
+}
+
+#[test]
+fn a_date_and_a_time_are_one_word() {
+    check(
+        &[
+            ("at 2026-11-25:10:11:12", "at 2026-11-26:08:01:55"),
+            ("at 2026-11-25_10:11:12", "at 2026-11-26_08:01:55"),
+            ("at 2026-11-25-10:11:12", "at 2026-11-26-08:01:55"),
+            ("at 2026-11-25:10:11", "at 2026-11-26:08:01"),
+            ("at 2026-11-25_10:11", "at 2026-11-26_08:01"),
+            ("at 2026-11-25-10:11", "at 2026-11-26-08:01"),
+            ("at 2026/11/25:10:11:12", "at 2026/11/26:08:01:55"),
+            ("at 2026/11/25-10:11:12", "at 2026/11/26-08:01:55"),
+            ("at 20261125:101112", "at 20261126:080155"),
+            ("at 20261125_101112", "at 20261126_080155"),
+            ("at 20261125-101112", "at 20261126-080155"),
+            ("at 20261125_1011", "at 20261126_0801"),
+            ("at 20261125-1011", "at 20261126-0801"),
+            ("at 20261125:1011", "at 20261126:0801"),
+            ("at 20261125_10:11:12", "at 20261126_08:01:55"),
+            ("at 20261125-10:11:12", "at 20261126-08:01:55"),
+            ("at 2026-11-25_10-11-12", "at 2026-11-26_08-01-55"),
+            ("at 2026-11-25-10-11-12", "at 2026-11-26-08-01-55"),
+            ("at 2026-11-25T10-11-12", "at 2026-11-26T08-01-55"),
+            ("at 2026-11-25T10-11-12Z", "at 2026-11-26T08-01-55Z"),
+            ("at 2026-11-25 10-11-12", "at 2026-11-26 08-01-55"),
+            ("at 2026-11-25_10.11.12", "at 2026-11-26_08.01.55"),
+            ("at 2026-11-25-10.11.12", "at 2026-11-26-08.01.55"),
+            ("at 2026-11-25_101112", "at 2026-11-26_080155"),
+            ("at 2026-11-25-101112", "at 2026-11-26-080155"),
+            ("at 2026-11-25T101112Z", "at 2026-11-26T080155Z"),
+            ("at 2026-11-25-1011", "at 2026-11-26-0801"),
+            ("at 2026:11:25 10:11:12", "at 2026:11:26 08:01:55"),
+            ("at 2026:11:25:10:11:12", "at 2026:11:26:08:01:55"),
+            ("at 2026_11_25_10_11_12", "at 2026_11_26_08_01_55"),
+            ("at 2026_11_25-10_11_12", "at 2026_11_26-08_01_55"),
+            ("at 2026.11.25-10.11.12", "at 2026.11.26-08.01.55"),
+            ("at 2026.11.25_10:11:12", "at 2026.11.26_08:01:55"),
+            ("at 2026.11.25 10:11:12", "at 2026.11.26 08:01:55"),
+            (
+                "at 25/Nov/2026:10:11:12 +0000",
+                "at 26/Nov/2026:08:01:55 +0000",
+            ),
+            ("at 25-Nov-2026-10:11:12", "at 26-Nov-2026-08:01:55"),
+            ("at 25-Nov-2026_10:11:12", "at 26-Nov-2026_08:01:55"),
+            ("at Nov-25-2026-10:11:12", "at Nov-26-2026-08:01:55"),
+            ("at Nov_25_2026_10:11:12", "at Nov_26_2026_08:01:55"),
+            ("at 25.11.2026-10:11:12", "at 26.11.2026-08:01:55"),
+            ("at 25.11.2026_10.11.12", "at 26.11.2026_08.01.55"),
+            ("at 25-11-2026_10:11:12", "at 26-11-2026_08:01:55"),
+            ("at 10:11:12_2026-11-25", "at 08:01:55_2026-11-26"),
+            ("at 10:11:12-2026-11-25", "at 08:01:55-2026-11-26"),
+            ("at 10:11:12:2026-11-25", "at 08:01:55:2026-11-26"),
+            ("at 2026-11-25_10h11m12s", "at 2026-11-26_08h01m55s"),
+            (
+                "backup_2026-11-25_10-11-12.tar",
+                "backup_2026-11-26_08-01-55.tar",
+            ),
+            ("backup-20261125_101112.tar", "backup-20261126_080155.tar"),
+            ("x.2026-11-25:10:11:12.log", "x.2026-11-26:08:01:55.log"),
+            ("build_20261125.1011", "build_20261126.0801"),
+            ("1.0.0-20261125.101112-1", "1.0.0-20261126.080155-1"),
+            ("2026-11-25--10-11-12", "2026-11-26--08-01-55"),
+            ("2026-11-25@10:11:12", "2026-11-26@08:01:55"),
+            ("2026-11-25+10:11:12", "2026-11-26+08:01:55"),
+            ("Wed_Nov_25_10:11:12_2026", "Thu_Nov_26_08:01:55_2026"),
+            (
+                "Wed-Nov-25-10:11:12-UTC-2026",
+                "Thu-Nov-26-08:01:55-UTC-2026",
+            ),
+            ("2026-11-25_10:11:12_UTC", "2026-11-26_08:01:55_UTC"),
+            ("2026-11-25_10:11:12+0000", "2026-11-26_08:01:55+0000"),
+            ("2026-11-25_10:11:12.123456", "2026-11-26_08:01:55.654321"),
+        ],
+        &[Cause::Timestamp],
+    );
+    // Two that are shifted by a zone, as one word.
+    check(
+        &[
+            ("at 2026-11-25_10:11:12", "at 2026-11-25_12:11:12"),
+            ("at 2026-11-25:22:11:12", "at 2026-11-26:07:11:12"),
+            ("at 20261125-101112", "at 20261125-121112"),
+        ],
+        &[Cause::Timezone],
+    );
+    check(
+        &[
+            ("range 10-11-12", "range 10-11-13"),
+            ("1.2.3-10-11-12", "1.2.3-10-11-13"),
+            (
+                "addr 2026:11:25:10:11:12:13:14",
+                "addr 2026:11:25:10:11:12:13:15",
+            ),
+            ("version 2026.11.25", "version 2026.11.26"),
+            ("tel 030-1234-5678", "tel 030-1234-5679"),
+        ],
+        &[Cause::SourceChange],
+    );
+}
+
+#[test]
+fn identifiers_that_are_generated() {
+    check(
+        &[
+            ("request-id: 4f1c7a9e", "request-id: a9e2b3d5"),
+            (
+                "X-Request-Id: 4f1c7a9e2b3d5f60",
+                "X-Request-Id: a9e2b3d5f6071829",
+            ),
+            ("requestId=req_8Fk2LmZ3aB", "requestId=req_Qk3vX9aPz1"),
+            ("request id 8f3k2l", "request id q9z1x7"),
+            ("trace_id=4bf92f3577b34da6", "trace_id=00f067aa0ba902b7"),
+            ("nonce=Zx81kQ", "nonce=p0Lm3v"),
+            ("nonce: dGhpcw==", "nonce: aGVscA=="),
+            (
+                "script-src 'nonce-dGhpcyBpcw=='",
+                "script-src 'nonce-aGVscCBtZQ=='",
+            ),
+            ("<script nonce=\"r4nd0m\">", "<script nonce=\"x9Lk2Q\">"),
+            (
+                "id 01ARZ3NDEKTSV4RRFFQ69G5FAV",
+                "id 01BX5ZZKBKACTAV9WEVGEMMVRZ",
+            ),
+            (
+                "ulid: 01arz3ndektsv4rrffq69g5fav",
+                "ulid: 01bx5zzkbkactav9wevgemmvrz",
+            ),
+            ("key V1StGXR8_Z5jdHi6B-myT", "key Qk3vX9aPz1LmT0sWb7_x-"),
+            (
+                "cuid cjld2cjxh0000qzrmn831i7rn",
+                "cuid cjld2cyuq0000t3rmniod1foy",
+            ),
+            (
+                "cuid2 tz4a98xxat96iws9zmbrgj3a",
+                "cuid2 pfh0haxfpzowht3oi213cqos",
+            ),
+            (
+                "ksuid 0ujtsYcgvSTl8PAuAdqWYSMnLOv",
+                "ksuid 0ujzPyRiIAffKhBux4PvQdDqMHY",
+            ),
+            ("xid 9m4e2mr0ui3e8a215n4g", "xid c0h2rjc30njvq7tvjh60"),
+            (
+                "_id: 507f1f77bcf86cd799439011",
+                "_id: 507f191e810c19729de860ea",
+            ),
+            ("session 8Fk2LmZ3aB9q", "session Qk3vX9aPz1Lm"),
+            ("job id: a8f3k2", "job id: q9z1x7"),
+            ("using out.Xa3f9Q8b1z", "using out.pQ81zBc7Yk"),
+            ("using work-XkTzQa", "using work-BpLwRd"),
+            ("tmpfile tmpx8k2m1q_", "tmpfile tmp0zq71abc"),
+            (
+                "boundary=\"===============1234567890123456789==\"",
+                "boundary=\"===============9876543210987654321==\"",
+            ),
+            (
+                "Message-ID: <4f1c7a9e2b3d@example.com>",
+                "Message-ID: <a9e2b3d5f607@example.com>",
+            ),
+            (
+                "trace: Root=1-5759e988-bd862e3fe1be46a994272793",
+                "trace: Root=1-67891233-abcdef012345678912345678",
+            ),
+            (
+                "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+                "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            ),
+            ("correlation-id 8f3k2l9m", "correlation-id q9z1x7p4"),
+            ("invocation_id=8f3k2l9m", "invocation_id=q9z1x7p4"),
+            ("<div id=\"radix-4f1c7a\">", "<div id=\"radix-a9e2b3\">"),
+            ("transaction txn_1Fk2LmZ3aB", "transaction txn_9k3vX9aPz1"),
+            (
+                "snowflake id 175928847299117063",
+                "snowflake id 175928847299117999",
+            ),
+            ("salt: $2b$12$abcdefghijkl", "salt: $2b$12$zyxwvutsrqpo"),
+        ],
+        &[Cause::RandomId],
+    );
+    check(
+        &[
+            ("id = main-panel", "id = side-panel"),
+            ("id: user1", "id: user2"),
+            ("request id is required", "request id is optional"),
+            (
+                "key internationalization12345",
+                "key internationalisation12345",
+            ),
+            ("class=\"css-grid\"", "class=\"css-flex\""),
+            ("nonce = none", "nonce = required"),
+            ("session timeout 30", "session timeout 60"),
+            ("use AES256GCM", "use CHACHA20"),
+            ("using out.release1", "using out.release2"),
+            ("work-items", "work-order"),
+            ("THE QUICK BROWN FOX 12", "THE QUICK GREEN FOX 12"),
+            ("build 20 started", "build 21 started"),
+            ("part A1B2C3", "part A1B2C4"),
+            ("SN74HC595N", "SN74HC138N"),
+        ],
+        &[Cause::SourceChange],
+    );
+}

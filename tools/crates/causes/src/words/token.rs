@@ -124,8 +124,12 @@ fn finish<'a>(line: &'a str, word: &mut Option<usize>, end: usize, tokens: &mut 
     }
 }
 
-/// The length of the UUID or long hexadecimal run at the start of a text.
+/// The length of the UUID, the long hexadecimal run or the version with a commit in it at the start
+/// of a text.
 fn opaque(rest: &str) -> usize {
+    if let Some(length) = super::revision::pseudo_version(rest) {
+        return length;
+    }
     let bytes = rest.as_bytes();
     let length = bytes
         .iter()
