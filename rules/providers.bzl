@@ -3,6 +3,7 @@
 load("//rules/private/providers:oci_image_info.bzl", _OciImageInfo = "OciImageInfo")
 load("//rules/private/providers:oci_index_info.bzl", _OciIndexInfo = "OciIndexInfo")
 load("//rules/private/providers:oci_layer_info.bzl", _OciLayerInfo = "OciLayerInfo")
+load("//rules/private/providers:published_images_info.bzl", _PublishedImageInfo = "PublishedImageInfo", _PublishedImagesInfo = "PublishedImagesInfo")
 load("//rules/private/providers:release_file_info.bzl", _ReleaseFileInfo = "ReleaseFileInfo", _ReleaseFilesInfo = "ReleaseFilesInfo")
 load("//rules/private/providers:sums_info.bzl", _SumsInfo = "SumsInfo")
 load("//rules/private/providers:verbatim_toolchain_info.bzl", _VerbatimToolchainInfo = "VerbatimToolchainInfo")
@@ -10,6 +11,8 @@ load("//rules/private/providers:verbatim_toolchain_info.bzl", _VerbatimToolchain
 OciImageInfo = _OciImageInfo
 OciIndexInfo = _OciIndexInfo
 OciLayerInfo = _OciLayerInfo
+PublishedImageInfo = _PublishedImageInfo
+PublishedImagesInfo = _PublishedImagesInfo
 ReleaseFileInfo = _ReleaseFileInfo
 ReleaseFilesInfo = _ReleaseFilesInfo
 SumsInfo = _SumsInfo

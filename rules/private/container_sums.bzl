@@ -1,28 +1,13 @@
 """`container_sums`: the digests of a release's images."""
 
 load(":checks.bzl", "fail_at")
-load(":references.bzl", "REFERENCE_ATTRS", "add_values", "published_images")
+load(":references.bzl", "REFERENCE_ATTRS", "published_images", "record_inputs")
+load(":requests.bzl", "exec_path", "image_record_request")
 load(":sums_output.bzl", "SUMS_ATTRS", "make_sums")
 load(":toolchain.bzl", "TOOLCHAIN_TYPE")
 
-def _paths(image):
-    return {"config": image.config.path, "manifest": image.manifest.path, "metadata": image.metadata.path}
-
-def _record_arg(record):
-    fields = dict(record.fields)
-    reference = dict(fields["reference"])
-    for part, file in record.reference_files.items():
-        reference[part] = {"file": file.path}
-    fields["reference"] = reference
-    if record.kind == "image":
-        fields.update(_paths(record.image))
-    elif record.kind == "index":
-        fields["index"] = record.index.index.path
-        fields["images"] = [_paths(image) for image in record.index.images]
-    else:
-        for key, file in record.files.items():
-            fields[key] = file.path
-    return "--record=" + json.encode(fields)
+def _record_arg(published):
+    return "--record=" + json.encode(image_record_request(published, exec_path))
 
 def _container_sums_impl(ctx):
     if not ctx.attr.images and not ctx.attr.deps:
@@ -30,14 +15,16 @@ def _container_sums_impl(ctx):
     published = published_images(ctx)
 
     def add_args(args):
-        args.add_all(published.records, map_each = _record_arg)
-        add_values(args, published)
+        args.add_all(published, map_each = _record_arg)
+        args.add_all(published[0].status, format_each = "--status=%s")
+        for key, value in published[0].flags.items():
+            args.add("--define=%s=%s" % (key, value))
 
     return make_sums(
         ctx,
-        add_args = add_args if published.records else None,
-        inputs = published.inputs + published.status,
-        published = published if published.records else None,
+        add_args = add_args if published else None,
+        inputs = depset(transitive = [record_inputs(image) for image in published]),
+        published = published,
     )
 
 container_sums = rule(

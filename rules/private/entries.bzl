@@ -6,6 +6,7 @@ the list line by line: as arguments, all entries would be in its memory twice.
 """
 
 load(":checks.bzl", "show")
+load(":requests.bzl", "directory_entry_request", "file_entry_request", "symlink_entry_request")
 load(":toolchain.bzl", "verbatim_args")
 
 def entry_list(ctx):
@@ -54,7 +55,7 @@ def _entry_lines(entry, expander):
             directories[folder] = None
             folder = folder.rpartition("/")[0]
     return [
-        _line({"type": "directory", "path": path, "origin": entry.fields["origin"]})
+        _line(directory_entry_request(path, origin = entry.fields["origin"]))
         for path in directories
     ] + [_line(file) for file in files]
 
@@ -70,10 +71,7 @@ def file_entry(file, path, *, origin, mode = None):
     Returns:
         An entry for `add_entries`.
     """
-    fields = {"type": "file", "path": path, "origin": origin}
-    if mode:
-        fields["mode"] = mode
-    return struct(fields = fields, file = file)
+    return struct(fields = file_entry_request(path, origin = origin, mode = mode), file = file)
 
 def symlink_entry(path, target, *, origin):
     """A symbolic link.
@@ -86,7 +84,7 @@ def symlink_entry(path, target, *, origin):
     Returns:
         An entry for `add_entries`.
     """
-    return struct(fields = {"type": "symlink", "path": path, "target": target, "origin": origin}, file = None)
+    return struct(fields = symlink_entry_request(path, target, origin = origin), file = None)
 
 def directory_entry(path, *, origin):
     """An empty directory.
@@ -98,7 +96,7 @@ def directory_entry(path, *, origin):
     Returns:
         An entry for `add_entries`.
     """
-    return struct(fields = {"type": "directory", "path": path, "origin": origin}, file = None)
+    return struct(fields = directory_entry_request(path, origin = origin), file = None)
 
 def add_entries(to, entries):
     """Add entries to a list.
@@ -157,19 +155,23 @@ def _runfile_lines(base, workspace, origin, mode, executable, executable_path):
     origin = "runfiles of " + origin
 
     def entry(path, file, expander):
-        fields = {"type": "file", "path": path, "mode": mode, "origin": origin}
         if file.is_directory:
+            fields = file_entry_request(path, origin = origin, mode = mode)
             return [_line(child) for child in _tree_files(fields, file, expander)]
-        if _may_be_unresolved(file):
-            fields["relative_links"] = "keep"
-        return [_line(fields | {"source": file.path})]
+        return [_line(file_entry_request(
+            path,
+            origin = origin,
+            mode = mode,
+            source = file.path,
+            keep_relative_links = _may_be_unresolved(file),
+        ))]
 
     def for_file(file, expander):
         path = base + "/" + in_runfiles(file.short_path, workspace)
         if file.short_path == executable:
             # The program is in the image once; its second place is a link to the first.
             target = relative_to(executable_path, path.rpartition("/")[0])
-            return [_line({"type": "symlink", "path": path, "target": target, "origin": origin})]
+            return [_line(symlink_entry_request(path, target, origin = origin))]
         return entry(path, file, expander)
 
     def for_symlink(symlink, expander):

@@ -3,11 +3,12 @@
 load("//rules/private/providers:release_file_info.bzl", "ReleaseFilesInfo")
 load(":checks.bzl", "fail_at", "show")
 load(":release_binary.bzl", "check_published_name")
+load(":requests.bzl", "exec_path", "file_record_request")
 load(":sums_output.bzl", "SUMS_ATTRS", "make_sums")
 load(":toolchain.bzl", "TOOLCHAIN_TYPE")
 
 def _record_arg(record):
-    return "--file-record=" + json.encode({"file": record.file.path, "name": record.name, "origin": record.origin})
+    return "--file-record=" + json.encode(file_record_request(record.file, name = record.name, origin = record.origin, place = exec_path))
 
 def _file_sums_impl(ctx):
     label = ctx.label

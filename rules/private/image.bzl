@@ -8,6 +8,7 @@ load(":checks.bzl", "check_exclusive", "check_line", "check_one_of", "fail_at", 
 load(":image_outputs.bzl", "add_image_outputs", "declare_image", "image_providers")
 load(":layout.bzl", "LAYOUT_ATTRS")
 load(":media_types.bzl", "MEDIA_TYPES", "MEDIA_TYPE_ATTRS")
+load(":requests.bzl", "image_spec_request")
 load(":toolchain.bzl", "TOOLCHAIN_TYPE", "run_verbatim", "verbatim_args")
 load(":transitions.bzl", "release_transition")
 
@@ -80,27 +81,7 @@ def _spec(ctx, platform):
     if ctx.attr.created and not _is_time(ctx.attr.created):
         fail_at(label, "created", "{} is not a time; write one such as \"2024-05-06T07:08:09Z\", or seconds since 1970.".format(repr(ctx.attr.created)))
 
-    spec = {"architecture": platform.architecture, "os": platform.os}
-    if platform.variant:
-        spec["variant"] = platform.variant
-    for attribute, key in {
-        "annotations": "annotations",
-        "author": "author",
-        "cmd": "cmd",
-        "created": "created",
-        "entrypoint": "entrypoint",
-        "env": "env",
-        "exposed_ports": "exposed_ports",
-        "labels": "labels",
-        "stop_signal": "stop_signal",
-        "user": "user",
-        "volumes": "volumes",
-        "workdir": "working_dir",
-    }.items():
-        value = getattr(ctx.attr, attribute)
-        if value:
-            spec[key] = value
-    return spec
+    return image_spec_request(ctx.attr, platform)
 
 def _oci_image_impl(ctx):
     label = ctx.label

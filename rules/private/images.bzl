@@ -250,8 +250,11 @@ alias(
         lines.append("""
 verbatim_run(
     name = "update",
-    args = ["pull", "--pin", "--update=MODULE.bazel", "{}:{}@{}"{}],
-)""".format(image, rctx.attr.tag, rctx.attr.digest, "".join([', "--plain-http={}"'.format(host) for host in rctx.attr.plain_http])))
+    arguments = {},
+)""".format(json.encode(
+            ["pull", "--pin", "--update=MODULE.bazel", "{}:{}@{}".format(image, rctx.attr.tag, rctx.attr.digest)] +
+            ["--plain-http=" + host for host in rctx.attr.plain_http],
+        )))
     rctx.file("BUILD.bazel", "\n".join(lines) + "\n")
 
 _pulled = repository_rule(

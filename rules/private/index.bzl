@@ -5,15 +5,12 @@ load("//rules/private/providers:oci_index_info.bzl", "OciIndexInfo")
 load(":checks.bzl", "check_exclusive", "check_one_of", "fail_at", "show")
 load(":layout.bzl", "LAYOUT_ATTRS", "layout_outputs")
 load(":media_types.bzl", "MEDIA_TYPES", "MEDIA_TYPE_ATTRS")
+load(":requests.bzl", "documents_request", "exec_path")
 load(":toolchain.bzl", "TOOLCHAIN_TYPE", "run_verbatim", "verbatim_args")
 load(":transitions.bzl", "each_platform_transition")
 
 def _image_arg(image):
-    return "--image=" + json.encode({
-        "config": image.config.path,
-        "manifest": image.manifest.path,
-        "metadata": image.metadata.path,
-    })
+    return "--image=" + json.encode(documents_request(image, exec_path))
 
 def _oci_index_impl(ctx):
     label = ctx.label

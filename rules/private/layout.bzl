@@ -1,6 +1,7 @@
 """OCI layouts and archives of them, made by actions of their own that run when somebody asks."""
 
 load("@bazel_skylib//rules:common_settings.bzl", "BuildSettingInfo")
+load(":requests.bzl", "exec_path", "layer_request")
 load(":toolchain.bzl", "run_verbatim", "verbatim_args")
 
 LAYOUT_ATTRS = {
@@ -14,7 +15,7 @@ LAYOUT_ATTRS = {
 }
 
 def _layer_arg(layer):
-    return "--layer=" + json.encode({"blob": layer.blob.path, "metadata": layer.metadata.path})
+    return "--layer=" + json.encode(layer_request(layer, exec_path))
 
 def layout_outputs(ctx, *, root, objects, layers, layouts, layouts_runfiles):
     """Declare the OCI layout of an image or index, and an archive of it.

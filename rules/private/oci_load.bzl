@@ -1,6 +1,44 @@
 """`oci_load`: an image into the container engine of this machine."""
 
-load(":run.bzl", "verbatim_run")
+load(":checks.bzl", "check_line", "fail_at", "show")
+load(":requests.bzl", "runfiles_path")
+load(":run.bzl", "operand", "program_args", "run_program")
+load(":toolchain.bzl", "TOOLCHAIN_TYPE")
+
+def _load_impl(ctx):
+    label = ctx.label
+    image = ctx.attr.image
+    layouts = image[DefaultInfo].files.to_list()
+    if len(layouts) != 1:
+        fail_at(label, "image", "{} has {} files and is no image; name an image, or another target whose only output is an OCI layout.".format(
+            show(image.label),
+            len(layouts),
+        ))
+    runfiles = image[DefaultInfo].default_runfiles
+    return [run_program(
+        ctx,
+        ["load", operand(runfiles_path(layouts[0])), check_line(label, "reference", ctx.attr.reference)],
+        files = layouts,
+        transitive_files = [runfiles.files] if runfiles else [],
+    )]
+
+load_program = rule(
+    implementation = _load_impl,
+    attrs = {
+        "image": attr.label(
+            doc = "The image.",
+            allow_files = True,
+            mandatory = True,
+        ),
+        "reference": attr.string(
+            doc = "Its name in the engine.",
+            mandatory = True,
+        ),
+    },
+    doc = "`verbatim load` with an image.",
+    executable = True,
+    toolchains = [TOOLCHAIN_TYPE],
+)
 
 def oci_load(name, image, reference, args = [], **kwargs):
     """Load an image into podman, docker or containerd: `bazel run :<name>`.
@@ -23,9 +61,10 @@ def oci_load(name, image, reference, args = [], **kwargs):
         args: further arguments of `verbatim load`.
         **kwargs: attributes that all rules have, such as `tags` and `visibility`.
     """
-    verbatim_run(
+    load_program(
         name = name,
-        args = ["load", "$(rootpath %s)" % image, "'%s'" % reference] + args,
-        data = [image],
+        args = program_args(name) + args,
+        image = image,
+        reference = reference,
         **kwargs
     )

@@ -4,16 +4,15 @@ load("//rules/private/providers:published_images_info.bzl", "PublishedImagesInfo
 load("//rules/private/providers:sums_info.bzl", "SumsInfo")
 load(":checks.bzl", "fail_at", "show")
 load(":container_sums.bzl", "container_sums")
-load(":run.bzl", "verbatim_run")
-
-def _documents(image):
-    return {"config": image.config.short_path, "manifest": image.manifest.short_path}
+load(":references.bzl", "record_inputs")
+load(":requests.bzl", "image_push_request", "runfiles_path")
+load(":run.bzl", "program_args", "run_program")
+load(":toolchain.bzl", "TOOLCHAIN_TYPE")
 
 def _blobs(images):
     """Where the layers of images are: those that are at hand, and those that a registry has."""
     layers = {}
     layouts = {}
-    runfiles = []
     mounts = {}
     for image in images:
         for layer in image.layers:
@@ -24,92 +23,63 @@ def _blobs(images):
                 layouts[file] = None
         for blob in remote.values():
             mounts[blob.digest] = blob.repository
-        runfiles.append(image.layouts_runfiles)
     layers = layers.values()
     return struct(
-        fields = {
-            "layers": [{"blob": layer.blob.short_path, "metadata": layer.metadata.short_path} for layer in layers],
-            "layouts": [file.short_path for file in layouts],
-            "mount": [{"digest": digest, "repositories": [repository]} for digest, repository in mounts.items()],
-        },
         files = depset(
             [layer.blob for layer in layers] + [layer.metadata for layer in layers] + layouts.keys(),
-            transitive = runfiles,
+            transitive = [image.layouts_runfiles for image in images],
         ),
+        layers = layers,
+        layouts = layouts.keys(),
+        mounts = mounts,
     )
 
-def _request(label, record):
-    """One image as `verbatim push --request` wants it, and the files that it names."""
-    fields = dict(record.fields)
-    reference = dict(fields["reference"])
-    for part, file in record.reference_files.items():
-        reference[part] = {"file": file.short_path}
-    fields["reference"] = reference
-    files = list(record.reference_files.values())
-    if record.kind in ["image", "index"]:
-        images = [record.image] if record.kind == "image" else record.index.images
-        for image in images:
-            files.extend([image.manifest, image.config])
-        if record.kind == "image":
-            fields.update(_documents(record.image))
-        else:
-            fields["index"] = record.index.index.short_path
-            fields["images"] = [_documents(image) for image in images]
-            files.append(record.index.index)
-        blobs = _blobs(images)
-        fields.update(blobs.fields)
-        return struct(fields = fields, files = depset(files, transitive = [blobs.files]))
+def _images(published):
+    if published.image:
+        return [published.image]
+    return published.index.images if published.index else []
 
-    # Of another ruleset: all its blobs are in its layout.
-    if record.kind == "output_groups":
-        groups = record.target[OutputGroupInfo]
-        layouts = groups.oci_layout.to_list() if hasattr(groups, "oci_layout") else []
-        if len(layouts) != 1:
-            fail_at(label, "images", "{} has no OCI layout to push from (an output group `oci_layout` with one directory); push it with the rules that made it.".format(show(record.target.label)))
-        layout = layouts[0]
-    else:
-        layout = record.files["layout" if record.kind == "layout" else "file"]
-    fields["kind"] = "layout"
-    fields["layout"] = layout.short_path
-    return struct(
-        fields = fields,
-        files = depset(files + [layout], transitive = [record.target[DefaultInfo].default_runfiles.files] if record.target[DefaultInfo].default_runfiles else []),
-    )
+def _push_inputs(published, blobs):
+    """All that `verbatim push` reads for an image."""
+    if _images(published):
+        return depset(transitive = [record_inputs(published), blobs.files])
+    layout = [file for file in [published.layout, published.file] if file]
+    return depset(layout, transitive = [record_inputs(published), published.runfiles])
 
-def _push_arguments_impl(ctx):
+def _push_impl(ctx):
     label = ctx.label
-    lines = []
-    files = []
-    direct = []
-    defines = {}
-    for group in ctx.attr.sums[PublishedImagesInfo].groups:
-        for record in group.records:
-            request = _request(label, record)
-            lines.append("--request=" + json.encode(request.fields))
-            files.append(request.files)
-        for file in group.status:
-            if file not in direct:
-                direct.append(file)
-                lines.append("--status=" + file.short_path)
-        for key, value in group.defines.items():
-            if defines.setdefault(key, value) != value:
-                fail_at(label, "sums", "the key {} stands for {} and for {}; push these sums one by one.".format(repr(key), repr(defines[key]), repr(value)))
-    if not lines:
+    images = ctx.attr.sums[PublishedImagesInfo].images
+    if not images:
         fail_at(label, "sums", "{} names no image; name a `container_sums` with `images`.".format(show(ctx.attr.sums.label)))
-    lines.extend(["--define=%s=%s" % (key, value) for key, value in defines.items()])
+    arguments = ["push"]
+    files = []
+    flags = {}
+    status = {}
+    for published in images:
+        if not (_images(published) or published.layout or published.file):
+            fail_at(label, "images", "{} has no OCI layout to push from (an output group `oci_layout` with one directory); push it with the rules that made it.".format(published.origin))
+        blobs = _blobs(_images(published))
+        arguments.append("--request=" + json.encode(image_push_request(
+            published,
+            runfiles_path,
+            layers = blobs.layers,
+            layouts = blobs.layouts,
+            mounts = blobs.mounts,
+        )))
+        files.append(_push_inputs(published, blobs))
+        for file in published.status:
+            status[file] = None
+        for key, value in published.flags.items():
+            if flags.setdefault(key, value) != value:
+                fail_at(label, "sums", "the key {} stands for {} and for {}; push these sums one by one.".format(repr(key), repr(flags[key]), repr(value)))
+    arguments.extend(["--status=" + runfiles_path(file) for file in status])
+    arguments.extend(["--define=%s=%s" % (key, value) for key, value in flags.items()])
     sums = ctx.attr.sums[SumsInfo]
-    lines.append("--sums=" + sums.text.short_path)
+    arguments.append("--sums=" + runfiles_path(sums.text))
+    return [run_program(ctx, arguments, files = [sums.text, sums.json], transitive_files = files)]
 
-    # Short paths are those below the folder that `bazel run` starts the program in.
-    arguments = ctx.actions.declare_file(label.name)
-    ctx.actions.write(arguments, "\n".join(["push"] + lines) + "\n")
-    return [DefaultInfo(
-        files = depset([arguments]),
-        runfiles = ctx.runfiles([arguments, sums.text, sums.json] + direct, transitive_files = depset(transitive = files)),
-    )]
-
-push_arguments = rule(
-    implementation = _push_arguments_impl,
+push_program = rule(
+    implementation = _push_impl,
     attrs = {
         "sums": attr.label(
             doc = "The sums.",
@@ -117,7 +87,9 @@ push_arguments = rule(
             providers = [[SumsInfo, PublishedImagesInfo]],
         ),
     },
-    doc = "What `verbatim push` is told, and the files that it then reads.",
+    doc = "`verbatim push` with the images of sums.",
+    executable = True,
+    toolchains = [TOOLCHAIN_TYPE],
 )
 
 def oci_push(name, sums = None, args = [], tags = [], **kwargs):
@@ -155,17 +127,10 @@ def oci_push(name, sums = None, args = [], tags = [], **kwargs):
             tags = tags,
             **(common | kwargs)
         )
-    push_arguments(
-        name = name + ".arguments",
-        sums = sums,
-        tags = tags + ["manual"],
-        testonly = common.get("testonly", False),
-        visibility = ["//visibility:private"],
-    )
-    verbatim_run(
+    push_program(
         name = name,
-        args = ["@$(rootpath :%s.arguments)" % name] + args,
-        data = [":%s.arguments" % name],
+        args = program_args(name) + args,
+        sums = sums,
         tags = tags,
         **common
     )

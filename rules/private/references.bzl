@@ -3,8 +3,9 @@
 load("@bazel_skylib//rules:common_settings.bzl", "BuildSettingInfo")
 load("//rules/private/providers:oci_image_info.bzl", "OciImageInfo")
 load("//rules/private/providers:oci_index_info.bzl", "OciIndexInfo")
+load("//rules/private/providers:published_images_info.bzl", "PublishedImageInfo")
 load(":checks.bzl", "check_exclusive", "check_line", "check_one_of", "fail_at", "show")
-load(":stamp.bzl", "STAMP_ATTRS", "status_files")
+load(":stamp.bzl", "STAMP_ATTRS", "keys_problem", "status_files")
 
 REFERENCE_ATTRS = {
     "flags": attr.label_keyed_string_dict(
@@ -29,7 +30,7 @@ REFERENCE_ATTRS = {
         allow_single_file = True,
     ),
     "registry": attr.string(
-        doc = "The registry's host, with a port where it has one. May hold `{KEY}`, filled from `flags` and, where the target is stamped, from the workspace status.",
+        doc = "The registry's host, with a port where it has one. May hold `{KEY}`, filled from `flags` and, where the target is stamped, from the stable keys of the workspace status.",
     ),
     "registry_file": attr.label(
         doc = "A file in place of `registry`.",
@@ -44,18 +45,24 @@ REFERENCE_ATTRS = {
     ),
 } | STAMP_ATTRS
 
-def _source(ctx, target):
-    """What there is to know about the digest of a target, and from which files."""
-    if OciImageInfo in target:
-        image = target[OciImageInfo]
-        return struct(kind = "image", image = image, index = None, files = {}, inputs = [image.manifest, image.config, image.metadata])
-    if OciIndexInfo in target:
-        index = target[OciIndexInfo]
-        inputs = [index.index]
-        for image in index.images:
-            inputs.extend([image.manifest, image.config, image.metadata])
-        return struct(kind = "index", image = None, index = index, files = {}, inputs = inputs)
+def _published(kind, **given):
+    """What an image is given by, and what it is called in messages about its kind."""
+    known = {
+        field: given.get(field)
+        for field in ["descriptor", "digest", "file", "image", "index", "layout", "runfiles"]
+    }
+    return struct(kind = kind, **known)
 
+def _source(ctx, target):
+    """By what a target gives its image."""
+    if OciImageInfo in target:
+        return _published("image", image = target[OciImageInfo])
+    if OciIndexInfo in target:
+        return _published("index", index = target[OciIndexInfo])
+
+    # The manifests and layers in a layout of other rules may be links into the target's runfiles.
+    runfiles = target[DefaultInfo].default_runfiles
+    runfiles = runfiles.files if runfiles else depset()
     groups = target[OutputGroupInfo] if OutputGroupInfo in target else struct()
     if hasattr(groups, "digest") and hasattr(groups, "descriptor"):
         digests = groups.digest.to_list()
@@ -66,12 +73,13 @@ def _source(ctx, target):
                 len(digests),
                 len(descriptors),
             ))
-        return struct(
-            kind = "output_groups",
-            image = None,
-            index = None,
-            files = {"descriptor": descriptors[0], "digest": digests[0]},
-            inputs = [digests[0], descriptors[0]],
+        layouts = groups.oci_layout.to_list() if hasattr(groups, "oci_layout") else []
+        return _published(
+            "output_groups",
+            descriptor = descriptors[0],
+            digest = digests[0],
+            layout = layouts[0] if len(layouts) == 1 else None,
+            runfiles = runfiles,
         )
 
     files = target[DefaultInfo].files.to_list()
@@ -81,12 +89,54 @@ def _source(ctx, target):
             len(files),
         ))
     if files[0].is_directory:
-        # The manifests in such a layout may be links into the target's runfiles.
-        inputs = files
-        if target[DefaultInfo].default_runfiles:
-            inputs = files + target[DefaultInfo].default_runfiles.files.to_list()
-        return struct(kind = "layout", image = None, index = None, files = {"layout": files[0]}, inputs = inputs)
-    return struct(kind = "file", image = None, index = None, files = {"file": files[0]}, inputs = files)
+        return _published("layout", layout = files[0], runfiles = runfiles)
+    return _published("file", file = files[0])
+
+def _image_documents(images):
+    return [file for image in images for file in [image.manifest, image.config, image.metadata]]
+
+def record_inputs(published):
+    """The Files that the record of an image names, and the workspace status.
+
+    Args:
+        published: a PublishedImageInfo.
+
+    Returns:
+        A depset of Files. The bytes of layers are not among them.
+    """
+    reference = published.reference
+    files = [part for part in [reference.registry, reference.prefix, reference.tag] if type(part) == "File"] + published.status
+    if published.image:
+        return depset(files + _image_documents([published.image]))
+    if published.index:
+        return depset(files + [published.index.index] + _image_documents(published.index.images))
+    if published.digest:
+        return depset(files + [published.digest, published.descriptor])
+    if published.layout:
+        return depset(files + [published.layout], transitive = [published.runfiles])
+    return depset(files + [published.file])
+
+def _flags(ctx):
+    """The values of the attribute `flags`."""
+    label = ctx.label
+    values = {}
+    for flag, key in ctx.attr.flags.items():
+        if not key or [c for c in key.elems() if not (c.isalnum() or c == "_")]:
+            fail_at(label, "flags", "{} is not a key; write letters, digits and \"_\", such as \"VERSION\", and use it as \"{{VERSION}}\".".format(repr(key)))
+        if BuildSettingInfo not in flag:
+            fail_at(label, "flags", "{} is not a build setting; name a `string_flag` of bazel_skylib.".format(show(flag.label)))
+        if key in values:
+            fail_at(label, "flags", "two flags fill the key {}; give one of them another key.".format(repr(key)))
+        values[key] = check_line(label, "flags", str(flag[BuildSettingInfo].value))
+    return values
+
+def _name_and_tag(label, text):
+    """Take apart what an image is published as."""
+    check_line(label, "images", text)
+    name, colon, tag = text.partition(":")
+    if not name or (colon and not tag) or ":" in tag or "@" in text or name.startswith("/") or name.endswith("/"):
+        fail_at(label, "images", "{} is not a name; write \"name\" or \"name:tag\", the registry stands in `registry`.".format(repr(text)))
+    return name, tag
 
 def published_images(ctx):
     """Say what is published under which references.
@@ -95,89 +145,63 @@ def published_images(ctx):
         ctx: the context of a rule with `REFERENCE_ATTRS`.
 
     Returns:
-        A struct of `records` (list of structs: `fields`, a dict that becomes JSON, with the parts of the reference that are known;
-        `reference_files`, from a part to the File that holds it; `kind`, `image`, `index`, `target` and `files` say what the image is and where its
-        digest comes from), `inputs` (list of Files, all that the records name), `status` (list of Files) and `defines` (dict), which fill `{KEY}`.
+        A list of PublishedImageInfo.
     """
     label = ctx.label
-    reference = {}
-    reference_files = {}
+    flags = _flags(ctx)
+
+    def check_keys(attribute, text):
+        problem = keys_problem(text, flags)
+        if problem:
+            fail_at(label, attribute, problem)
+
+    common = {}
     for part in ["registry", "prefix", "tag"]:
         value = check_line(label, part, getattr(ctx.attr, part))
         file = getattr(ctx.file, part + "_file")
         check_exclusive(label, {part: bool(value), part + "_file": file != None})
-        if file:
-            reference_files[part] = file
-        elif value:
-            reference[part] = value
-    if ctx.attr.images and "registry" not in reference and "registry" not in reference_files:
+        check_keys(part, value)
+        common[part] = file or value or None
+    if ctx.attr.images and not common["registry"]:
         fail_at(label, "registry", "is missing; write a host such as \"registry.example.com\", or give `registry_file`.")
 
-    defines = {}
-    for flag, key in ctx.attr.flags.items():
-        if not key or [c for c in key.elems() if not (c.isalnum() or c == "_")]:
-            fail_at(label, "flags", "{} is not a key; write letters, digits and \"_\", such as \"VERSION\", and use it as \"{{VERSION}}\".".format(repr(key)))
-        if BuildSettingInfo not in flag:
-            fail_at(label, "flags", "{} is not a build setting; name a `string_flag` of bazel_skylib.".format(show(flag.label)))
-        if key in defines:
-            fail_at(label, "flags", "two flags fill the key {}; give one of them another key.".format(repr(key)))
-        defines[key] = check_line(label, "flags", str(flag[BuildSettingInfo].value))
-
-    records = []
-    inputs = list(reference_files.values())
+    status = status_files(ctx)
+    published = []
     names = {}
-    for target, published in ctx.attr.images.items():
+    for target, texts in ctx.attr.images.items():
         source = _source(ctx, target)
-        references = published.split(" ")
-        references = [text for text in references if text]
-        if not references:
+        texts = [text for text in texts.split(" ") if text]
+        if not texts:
             fail_at(label, "images", "{} has no name; write what it is published as, such as \"app\" or \"app:v1\".".format(show(target.label)))
-        inputs.extend(source.inputs)
-        for text in references:
-            check_line(label, "images", text)
-            fields = {"kind": source.kind, "origin": show(target.label)}
-            own = dict(reference)
-            own_files = dict(reference_files)
-            name, colon, tag = text.partition(":")
-            if not name or (colon and not tag) or ":" in tag or "@" in text or name.startswith("/") or name.endswith("/"):
-                fail_at(label, "images", "{} is not a name; write \"name\" or \"name:tag\", the registry stands in `registry`.".format(repr(text)))
-            own["name"] = name
-            if tag:
-                own["tag"] = tag
-                own_files.pop("tag", None)
-            fields["reference"] = own
+        for text in texts:
+            check_keys("images", text)
+            name, tag = _name_and_tag(label, text)
             names[name] = None
-            if name in ctx.attr.kinds:
+            kind = ctx.attr.kinds.get(name)
+            if kind != None:
                 if source.kind not in ["layout", "file"]:
                     fail_at(label, "kinds", "{} is not a layout that can be understood in two ways, so that there is nothing to settle; remove it.".format(show(target.label)))
-                fields["layout_kind"] = check_one_of(label, "kinds", ctx.attr.kinds[name], ["image", "index"])
-            records.append(struct(
-                fields = fields,
-                files = source.files,
+                check_one_of(label, "kinds", kind, ["image", "index"])
+            published.append(PublishedImageInfo(
+                descriptor = source.descriptor,
+                digest = source.digest,
+                file = source.file,
+                flags = flags,
                 image = source.image,
                 index = source.index,
-                kind = source.kind,
-                reference_files = own_files,
-                target = target,
+                layout = source.layout,
+                layout_kind = kind,
+                origin = show(target.label),
+                reference = struct(
+                    name = name,
+                    prefix = common["prefix"],
+                    registry = common["registry"],
+                    tag = tag or common["tag"],
+                ),
+                runfiles = source.runfiles or depset(),
+                status = status,
             ))
     for name in ctx.attr.kinds:
         if name not in names:
             fail_at(label, "kinds", "{} is not the name of one of the `images`; write one of {}.".format(repr(name), ", ".join([repr(n) for n in names])))
-
-    return struct(
-        defines = defines,
-        inputs = inputs,
-        records = records,
-        status = status_files(ctx),
-    )
-
-def add_values(args, published):
-    """Add what fills `{KEY}` in references to the arguments.
-
-    Args:
-        args: an Args object.
-        published: a struct of `published_images`.
-    """
-    args.add_all(published.status, format_each = "--status=%s")
-    for key, value in published.defines.items():
-        args.add("--define=%s=%s" % (key, value))
+    return published

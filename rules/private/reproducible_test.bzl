@@ -1,6 +1,8 @@
 """`reproducible_test`: one target under several configurations, whose files must be the same under all of them."""
 
-load(":run.bzl", "verbatim_test")
+load(":requests.bzl", "runfiles_path")
+load(":run.bzl", "operand", "program_args", "run_program")
+load(":toolchain.bzl", "TOOLCHAIN_TYPE")
 
 _COMPILATION_MODE = "//command_line_option:compilation_mode"
 _EXEC_PLATFORMS = "//command_line_option:extra_execution_platforms"
@@ -58,7 +60,7 @@ _each_choice = transition(
     outputs = [_COMPILATION_MODE, _PLATFORMS, _EXEC_PLATFORMS],
 )
 
-def _variants_impl(ctx):
+def _comparison_impl(ctx):
     variants = {}
     links = {}
 
@@ -79,13 +81,15 @@ def _variants_impl(ctx):
         "target": str(ctx.split_attr.target.values()[0].label),
         "variants": variants,
     }) + "\n")
-    return [DefaultInfo(
-        files = depset([manifest]),
-        runfiles = ctx.runfiles(files = [manifest], symlinks = links),
+    return [run_program(
+        ctx,
+        ["check", "--built", operand(runfiles_path(manifest))],
+        files = [manifest],
+        symlinks = links,
     )]
 
-variants = rule(
-    implementation = _variants_impl,
+variants_test = rule(
+    implementation = _comparison_impl,
     attrs = {
         "compilation_modes": attr.string_list(
             doc = "Compilation modes.",
@@ -104,7 +108,9 @@ variants = rule(
             mandatory = True,
         ),
     },
-    doc = "A list of a target's files under each configuration.",
+    doc = "Compares a target's files under each configuration.",
+    test = True,
+    toolchains = [TOOLCHAIN_TYPE],
 )
 
 def reproducible_test(name, target, compilation_modes = [], platforms = [], exec_platforms = [], **kwargs):
@@ -135,24 +141,13 @@ def reproducible_test(name, target, compilation_modes = [], platforms = [], exec
     if problem:
         fail("//{}:{}: {}".format(native.package_name(), name, problem))
     tags = kwargs.pop("tags", [])
-    variants(
-        name = name + ".variants",
+    variants_test(
+        name = name,
+        args = program_args(name),
         compilation_modes = compilation_modes,
         exec_platforms = exec_platforms,
         platforms = platforms,
-        tags = tags + ["manual"],
-        target = target,
-        testonly = True,
-        visibility = ["//visibility:private"],
-    )
-    verbatim_test(
-        name = name,
-        args = [
-            "check",
-            "--built",
-            "$(rootpath :%s.variants)" % name,
-        ],
-        data = [":%s.variants" % name],
         tags = tags,
+        target = target,
         **(dict(size = "small") | kwargs)
     )

@@ -16,8 +16,8 @@ stamp_flag = rule(
 
 STAMP_ATTRS = {
     "stamp": attr.int(
-        doc = "Whether `{KEY}` may name a value of the workspace status (`--workspace_status_command`, `BUILD_EMBED_LABEL` and so on): " +
-              "1 always, 0 never, -1 with the flag `--stamp`.",
+        doc = "Whether `{KEY}` may name a stable key of the workspace status (`STABLE_…` of `--workspace_status_command`, `BUILD_EMBED_LABEL`, `BUILD_HOST`, " +
+              "`BUILD_USER`): 1 always, 0 never, -1 with the flag `--stamp`. When another key changes, Bazel runs no action again, so none may stand in a reference.",
         default = -1,
         values = [-1, 0, 1],
     ),
@@ -27,8 +27,11 @@ STAMP_ATTRS = {
     ),
 }
 
+# What Bazel itself puts beside the keys of `STABLE_`. When the value of any other key changes, it pretends that nothing did.
+_STABLE = ["BUILD_EMBED_LABEL", "BUILD_HOST", "BUILD_USER"]
+
 def status_files(ctx):
-    """Say which files hold the workspace status.
+    """Say which files hold the workspace status: the stable keys, and never the volatile ones.
 
     Args:
         ctx: the context of a rule with `STAMP_ATTRS`.
@@ -37,5 +40,28 @@ def status_files(ctx):
         A list of Files; empty where the target is not stamped.
     """
     if ctx.attr.stamp == 1 or (ctx.attr.stamp == -1 and ctx.attr._stamp_flag[StampInfo].enabled):
-        return [ctx.info_file, ctx.version_file]
+        return [ctx.info_file]
     return []
+
+def keys_problem(text, flags):
+    """What is wrong with the keys in a text.
+
+    Args:
+        text: a text in which `{KEY}` stands for a value.
+        flags: dict whose keys have values of their own.
+
+    Returns:
+        A sentence, or None.
+    """
+    for piece in text.split("{")[1:]:
+        key, brace, _ = piece.partition("}")
+        if not brace:
+            return "{} opens a brace and does not close it.".format(repr(text))
+        if key in flags or key in _STABLE or key.startswith("STABLE_"):
+            continue
+        return ("{text} asks for {{{key}}}, which is neither a key of `flags` nor a stable key of the workspace status: when another one changes, Bazel " +
+                "runs no action again, so that an old value would stay; let --workspace_status_command print it as STABLE_{key}.").format(
+            text = repr(text),
+            key = key,
+        )
+    return None

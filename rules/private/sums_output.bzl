@@ -11,14 +11,14 @@ SUMS_ATTRS = {
     ),
 }
 
-def make_sums(ctx, *, add_args, inputs, published = None):
+def make_sums(ctx, *, add_args, inputs, published = []):
     """Declare the sums of a target, merged with those of `deps`.
 
     Args:
         ctx: the context of a rule with `SUMS_ATTRS`.
         add_args: function that adds the target's own records to an Args object; None where it has none.
-        inputs: list of the Files that they name.
-        published: a struct of `published_images`; None where the target names no images itself.
+        inputs: list or depset of the Files that they name.
+        published: list of PublishedImageInfo, the images that the target names itself.
 
     Returns:
         A list of providers.
@@ -66,10 +66,10 @@ def make_sums(ctx, *, add_args, inputs, published = None):
     return [
         DefaultInfo(files = depset([text, json_file])),
         OutputGroupInfo(json = depset([json_file]), text = depset([text])),
-        PublishedImagesInfo(groups = ([published] if published else []) + [
-            group
+        PublishedImagesInfo(images = published + [
+            image
             for target in ctx.attr.deps
-            for group in target[PublishedImagesInfo].groups
+            for image in target[PublishedImagesInfo].images
         ]),
         SumsInfo(json = json_file, text = text),
     ]

@@ -1,24 +1,68 @@
 """`sums_test`: checked-in sums against those of the build."""
 
 load("//rules/private/providers:sums_info.bzl", "SumsInfo")
-load(":run.bzl", "verbatim_run", "verbatim_test")
+load(":requests.bzl", "runfiles_path")
+load(":run.bzl", "operand", "program_args", "run_program", "shell_word")
+load(":toolchain.bzl", "TOOLCHAIN_TYPE")
 
-def _sums_text_impl(ctx):
+_SUMS_ATTR = {
+    "sums": attr.label(
+        doc = "The sums of the build.",
+        mandatory = True,
+        providers = [SumsInfo],
+    ),
+}
+
+def _comparison_impl(ctx):
     sums = ctx.attr.sums[SumsInfo]
+    return [run_program(
+        ctx,
+        [
+            "sums",
+            "compare",
+            "--update-command=" + ctx.attr.update_command,
+            operand(runfiles_path(ctx.file.expected)),
+            operand(runfiles_path(sums.text)),
+        ],
+        # The program finds the JSON beside the text.
+        files = [ctx.file.expected, sums.text, sums.json],
+    )]
 
-    # The program finds the JSON beside the text.
-    return [DefaultInfo(files = depset([sums.text]), runfiles = ctx.runfiles([sums.json]))]
-
-sums_text = rule(
-    implementation = _sums_text_impl,
-    attrs = {
-        "sums": attr.label(
-            doc = "The sums.",
+sums_comparison_test = rule(
+    implementation = _comparison_impl,
+    attrs = _SUMS_ATTR | {
+        "expected": attr.label(
+            doc = "The checked-in file.",
+            allow_single_file = True,
             mandatory = True,
-            providers = [SumsInfo],
+        ),
+        "update_command": attr.string(
+            doc = "What a person types to accept the sums of the build.",
         ),
     },
-    doc = "The text of sums as one file, for arguments that name it.",
+    doc = "Compares sums with a checked-in file.",
+    test = True,
+    toolchains = [TOOLCHAIN_TYPE],
+)
+
+def _update_impl(ctx):
+    sums = ctx.attr.sums[SumsInfo]
+    return [run_program(
+        ctx,
+        ["sums", "update", operand(ctx.attr.path), operand(runfiles_path(sums.text))],
+        files = [sums.text, sums.json],
+    )]
+
+sums_update = rule(
+    implementation = _update_impl,
+    attrs = _SUMS_ATTR | {
+        "path": attr.string(
+            doc = "The checked-in file, in the workspace. A text, for it need not exist yet.",
+        ),
+    },
+    doc = "Writes sums into the workspace.",
+    executable = True,
+    toolchains = [TOOLCHAIN_TYPE],
 )
 
 def sums_test(name, sums, expected, **kwargs):
@@ -39,38 +83,20 @@ def sums_test(name, sums, expected, **kwargs):
     if label.repo_name != native.package_relative_label(":x").repo_name:
         fail("//{}:{}: attribute `expected`: {} is not a file of this workspace; check one in.".format(native.package_name(), name, label))
 
-    sums_text(
-        name = name + ".actual",
-        sums = sums,
-        tags = tags + ["manual"],
-        testonly = True,
-        visibility = ["//visibility:private"],
-    )
-    verbatim_test(
+    sums_comparison_test(
         name = name,
-        args = [
-            "sums",
-            "compare",
-            "$(rootpath %s)" % expected,
-            "$(rootpath :%s.actual)" % name,
-            "--update-command='bazel run //%s:%s.update'" % (native.package_name(), name),
-        ],
-        data = [
-            expected,
-            ":%s.actual" % name,
-        ],
+        args = program_args(name),
+        expected = expected,
+        sums = sums,
         tags = tags,
+        update_command = "bazel run " + shell_word("//%s:%s.update" % (native.package_name(), name)),
         **(dict(size = "small") | kwargs)
     )
-    verbatim_run(
+    sums_update(
         name = name + ".update",
-        args = [
-            "sums",
-            "update",
-            (label.package + "/" if label.package else "") + label.name,
-            "$(rootpath :%s.actual)" % name,
-        ],
-        data = [":%s.actual" % name],
+        args = program_args(name + ".update"),
+        path = (label.package + "/" if label.package else "") + label.name,
+        sums = sums,
         tags = tags + ["manual"],
         testonly = True,
         **common

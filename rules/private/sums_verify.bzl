@@ -1,7 +1,57 @@
 """`sums_verify`: is what registries serve what was built?"""
 
-load(":run.bzl", "verbatim_run")
-load(":sums_test.bzl", "sums_text")
+load("//rules/private/providers:sums_info.bzl", "SumsInfo")
+load(":requests.bzl", "runfiles_path")
+load(":run.bzl", "operand", "program_args", "run_program")
+load(":toolchain.bzl", "TOOLCHAIN_TYPE")
+
+def _verify_impl(ctx):
+    sums = ctx.attr.sums[SumsInfo]
+    arguments = ["verify", operand(runfiles_path(sums.text))]
+
+    # The program finds the JSON beside the text.
+    files = [sums.text, sums.json]
+    for option in ["key", "signature"]:
+        file = getattr(ctx.file, option)
+        if file:
+            arguments.append("--%s=%s" % (option, runfiles_path(file)))
+            files.append(file)
+    arguments.extend(["--mirror=%s=%s" % pair for pair in ctx.attr.mirrors.items()])
+    arguments.extend(["--plain-http=" + host for host in ctx.attr.plain_http])
+    if ctx.attr.accept:
+        arguments.append("--accept=" + ctx.attr.accept)
+    return [run_program(ctx, arguments, files = files)]
+
+verify_program = rule(
+    implementation = _verify_impl,
+    attrs = {
+        "accept": attr.string(
+            doc = "A weaker verdict that is enough.",
+        ),
+        "key": attr.label(
+            doc = "A public key.",
+            allow_single_file = True,
+        ),
+        "mirrors": attr.string_dict(
+            doc = "From a prefix of references to that of a mirror.",
+        ),
+        "plain_http": attr.string_list(
+            doc = "Hosts that may be asked by plain HTTP.",
+        ),
+        "signature": attr.label(
+            doc = "The signature of the sums.",
+            allow_single_file = True,
+        ),
+        "sums": attr.label(
+            doc = "The sums.",
+            mandatory = True,
+            providers = [SumsInfo],
+        ),
+    },
+    doc = "`verbatim verify` with sums.",
+    executable = True,
+    toolchains = [TOOLCHAIN_TYPE],
+)
 
 def sums_verify(name, sums, args = [], key = None, signature = None, mirrors = {}, plain_http = [], accept = None, tags = [], **kwargs):
     """Check what registries serve against sums: `bazel run :<name>`.
@@ -28,27 +78,15 @@ def sums_verify(name, sums, args = [], key = None, signature = None, mirrors = {
         tags: tags of the target.
         **kwargs: attributes that all rules have, such as `visibility`.
     """
-    sums_text(
-        name = name + ".sums",
-        sums = sums,
-        tags = tags + ["manual"],
-        testonly = kwargs.get("testonly", False),
-        visibility = ["//visibility:private"],
-    )
-    data = [":%s.sums" % name]
-    options = []
-    for option, file in [("key", key), ("signature", signature)]:
-        if file:
-            options.append("--%s=$(rootpath %s)" % (option, file))
-            data.append(file)
-    options.extend(["--mirror='%s=%s'" % pair for pair in mirrors.items()])
-    options.extend(["--plain-http='%s'" % host for host in plain_http])
-    if accept:
-        options.append("--accept=" + accept)
-    verbatim_run(
+    verify_program(
         name = name,
-        args = ["verify", "$(rootpath :%s.sums)" % name] + options + args,
-        data = data,
+        accept = accept,
+        args = program_args(name) + args,
+        key = key,
+        mirrors = mirrors,
+        plain_http = plain_http,
+        signature = signature,
+        sums = sums,
         tags = tags,
         **kwargs
     )

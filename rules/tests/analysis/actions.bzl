@@ -127,6 +127,9 @@ def _sums_inputs_test_impl(ctx):
     asserts.equals(env, 1, len(actions))
     names = [file.basename for file in actions[0].inputs.to_list()]
     asserts.equals(env, ctx.attr.stamped, "stable-status.txt" in names, "inputs: {}".format(names))
+
+    # A volatile key would freeze: Bazel does not run the action again when its value changes.
+    asserts.false(env, "volatile-status.txt" in names, "inputs: {}".format(names))
     asserts.equals(env, target.label.name + ".sha256", target[SumsInfo].text.basename)
     asserts.equals(env, target.label.name + ".json", target[SumsInfo].json.basename)
     for argument in ctx.attr.arguments:
@@ -150,15 +153,20 @@ sums_inputs_stamp_test = analysistest.make(
     config_settings = {"//command_line_option:stamp": True},
 )
 
-def _push_arguments_test_impl(ctx):
+def _program_arguments_test_impl(ctx):
     env = analysistest.begin(ctx)
     target = analysistest.target_under_test(env)
-    writes = [action for action in analysistest.target_actions(env) if action.mnemonic == "FileWrite"]
-    asserts.equals(env, 1, len(writes))
-    lines = writes[0].content.splitlines()
-    asserts.equals(env, "push", lines[0])
+    written = [
+        action
+        for action in analysistest.target_actions(env)
+        if action.mnemonic == "FileWrite" and action.outputs.to_list()[0].basename == target.label.name.rpartition("/")[2] + ".arguments"
+    ]
+    asserts.equals(env, 1, len(written))
+    arguments = written[0].content.removesuffix("\n").split("\n")
+    if ctx.attr.exact:
+        asserts.equals(env, ctx.attr.exact, arguments)
     for line in ctx.attr.lines:
-        asserts.true(env, [found for found in lines if line in found], "{} is in none of {}".format(line, lines))
+        asserts.true(env, [found for found in arguments if line in found], "{} is in none of {}".format(line, arguments))
     runfiles = [file.short_path for file in target[DefaultInfo].default_runfiles.files.to_list()]
     for path in ctx.attr.absent:
         asserts.true(env, not [file for file in runfiles if path in file], "{} is among the runfiles: a push would fetch what the registry has".format(path))
@@ -166,11 +174,12 @@ def _push_arguments_test_impl(ctx):
         asserts.true(env, [file for file in runfiles if path in file], "{} is not among {}".format(path, runfiles))
     return analysistest.end(env)
 
-push_arguments_test = analysistest.make(
-    _push_arguments_test_impl,
+program_arguments_test = analysistest.make(
+    _program_arguments_test_impl,
     attrs = {
         "absent": attr.string_list(doc = "What no path of the runfiles may hold."),
-        "lines": attr.string_list(doc = "What must be part of a line of the arguments."),
+        "exact": attr.string_list(doc = "All arguments, one by one."),
+        "lines": attr.string_list(doc = "What must be part of an argument."),
         "present": attr.string_list(doc = "What a path of the runfiles must hold."),
     },
 )

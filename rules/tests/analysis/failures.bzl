@@ -5,7 +5,8 @@ load("//rules:binary.bzl", "release_binary")
 load("//rules:image.bzl", "oci_image", "oci_import", "oci_index")
 load("//rules:layer.bzl", "binary_layer", "oci_layer", "tar_layer")
 load("//rules:sums.bzl", "container_sums", "file_sums")
-load("//rules/private:oci_push.bzl", "push_arguments")
+load("//rules/private:oci_load.bzl", "load_program")
+load("//rules/private:oci_push.bzl", "push_program")
 
 def _failure_test_impl(ctx):
     env = analysistest.begin(ctx)
@@ -100,13 +101,18 @@ _FAILURES = {
     "layer_strip_prefix_of_nothing": (oci_layer, {"files": _FILE, "strip_prefix": "x"}, "strip_prefix", "is about the paths of `srcs`"),
     "layer_symlinks": (oci_layer, {"symlinks": {"/a": ""}}, "symlinks", "points nowhere"),
     "layer_xattrs": (oci_layer, {"files": _FILE, "xattrs": {"/etc/*": ["user.a"]}}, "xattrs", "\"user.a\" is not NAME=VALUE"),
-    "push_key_twice": (push_arguments, {"sums": ":sums_of_two_versions"}, "sums", "the key \"VERSION\" stands for \"v2\" and for \"v1\"; push these sums one by one"),
-    "push_no_image": (push_arguments, {"sums": ":released_files"}, "sums", "names no image; name a `container_sums` with `images`"),
-    "push_no_layout": (push_arguments, {"sums": ":sums_without_layout"}, "images", "has no OCI layout to push from"),
+    "push_key_twice": (push_program, {"sums": ":sums_of_two_versions"}, "sums", "the key \"VERSION\" stands for \"v2\" and for \"v1\"; push these sums one by one"),
+    "push_no_image": (push_program, {"sums": ":released_files"}, "sums", "names no image; name a `container_sums` with `images`"),
+    "push_no_layout": (push_program, {"sums": ":sums_without_layout"}, "images", "has no OCI layout to push from"),
     "release_binary_allow": (release_binary, {"allow": [""], "binary": ":program"}, "allow", "holds an empty text"),
     "release_binary_mode": (release_binary, {"binary": ":program", "mode": "u+x"}, "mode", "is not a mode"),
     "release_binary_out": (release_binary, {"binary": ":program", "out": "../x"}, "out", "is not the name of a published file"),
     "release_binary_several": (release_binary, {"binary": ":two_files"}, "binary", "is neither an executable nor one file"),
+    "sums_volatile_key": (container_sums, {"images": {":image": "a"}, "registry": "r.example.com", "stamp": 1, "tag": "v{BUILD_TIMESTAMP}"}, "tag", "\"v{BUILD_TIMESTAMP}\" asks for {BUILD_TIMESTAMP}, which is neither a key of `flags` nor a stable key of the workspace status"),
+    "sums_volatile_key_in_name": (container_sums, {"images": {":image": "a:{FORMATTED_DATE}"}, "registry": "r.example.com", "stamp": 1}, "images", "print it as STABLE_FORMATTED_DATE"),
+    "sums_volatile_key_in_prefix": (container_sums, {"images": {":image": "a"}, "prefix": "{GIT_BRANCH}", "registry": "r.example.com", "stamp": 1}, "prefix", "asks for {GIT_BRANCH}"),
+    "sums_volatile_key_in_registry": (container_sums, {"images": {":image": "a"}, "registry": "{HOST}", "stamp": 1}, "registry", "asks for {HOST}"),
+    "load_no_image": (load_program, {"image": ":two_files", "reference": "a"}, "image", "has 2 files and is no image"),
     "sums_empty": (container_sums, {"registry": "r.example.com"}, "images", "is empty, and so is `deps`"),
     "sums_flags": (container_sums, {"flags": {"data.txt": "X"}, "images": {":image": "a"}, "registry": "r.example.com"}, "flags", "is not a build setting"),
     "sums_flags_key": (container_sums, {"flags": {":flag": "a-b"}, "images": {":image": "a"}, "registry": "r.example.com"}, "flags", "\"a-b\" is not a key"),

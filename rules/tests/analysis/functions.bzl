@@ -6,6 +6,8 @@ load("//rules/private:entries.bzl", "in_runfiles", "relative_to")
 load("//rules/private:images.bzl", "is_digest", "is_word", "pull_problem")
 load("//rules/private:prebuilt.bzl", "prebuilt_problem")
 load("//rules/private:registry_download.bzl", "is_loopback", "split_repository")
+load("//rules/private:run.bzl", "operand")
+load("//rules/private:stamp.bzl", "keys_problem")
 load("//rules/private/platform:target_platform.bzl", "platform_text")
 
 _SHA256 = "0123456789abcdef" * 4
@@ -53,6 +55,8 @@ def _paths_test_impl(ctx):
     ]:
         asserts.equals(env, expected, relative_to(path, directory))
     asserts.equals(env, "_main/a/b", in_runfiles("a/b", "_main"))
+    for path, expected in {"-a": "./-a", "../a": "../a", "@a/b": "./@a/b", "a/-b": "a/-b"}.items():
+        asserts.equals(env, expected, operand(path))
     asserts.equals(env, "other~/a/b", in_runfiles("../other~/a/b", "_main"))
     asserts.equals(env, "//a:b", show("@@//a:b"))
     asserts.equals(env, "//a:b", show("@//a:b"))
@@ -102,3 +106,22 @@ def _pull_test_impl(ctx):
     return unittest.end(env)
 
 pull_test = unittest.make(_pull_test_impl)
+
+def _keys_test_impl(ctx):
+    env = unittest.begin(ctx)
+    flags = {"VERSION": "1"}
+    for text in ["", "v1", "{VERSION}", "v{STABLE_TAG}-{VERSION}", "{BUILD_EMBED_LABEL}", "{BUILD_USER}.{BUILD_HOST}", "a}b"]:
+        asserts.equals(env, None, keys_problem(text, flags), text)
+    for text, part in {
+        "a{VERSION": "opens a brace and does not close it",
+        "v{BUILD_TIMESTAMP}": "asks for {BUILD_TIMESTAMP}, which is neither a key of `flags` nor a stable key",
+        "{FORMATTED_DATE}": "print it as STABLE_FORMATTED_DATE",
+        "{STABLE_A}{GIT_COMMIT}": "asks for {GIT_COMMIT}",
+        "{version}": "asks for {version}",
+        "{}": "asks for {}",
+    }.items():
+        problem = keys_problem(text, flags) or "nothing"
+        asserts.true(env, part in problem, "{}: {}".format(text, problem))
+    return unittest.end(env)
+
+keys_test = unittest.make(_keys_test_impl)

@@ -58,10 +58,9 @@ def layout_test(name, image):
     verbatim_test(
         name = name,
         size = "small",
-        args = [
+        arguments = [
             "layout",
             "check",
-            "$(rootpath %s)" % image,
         ],
-        data = [image],
+        operands = [image],
     )

@@ -13,18 +13,22 @@ mod workspace;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // `@FILE` stands for the arguments in FILE, one a line: what a build tool's param file holds.
-    let arguments = match argfile::expand_args_from(
-        std::env::args_os(),
-        argfile::parse_fromfile,
-        argfile::PREFIX,
-    ) {
-        Ok(arguments) => arguments,
-        Err(error) => {
-            return outcome::report(Err(
-                anyhow::Error::from(error).context("cannot read a param file")
-            ))
-        }
+    // `@FILE` stands for the arguments in FILE, one a line, each taken as it is: what a build tool's
+    // param file holds. A line that begins with `@` is no further file.
+    let as_they_are = |content: &str, _| {
+        content
+            .lines()
+            .map(|line| argfile::Argument::PassThrough(line.into()))
+            .collect()
     };
+    let arguments =
+        match argfile::expand_args_from(std::env::args_os(), as_they_are, argfile::PREFIX) {
+            Ok(arguments) => arguments,
+            Err(error) => {
+                return outcome::report(Err(
+                    anyhow::Error::from(error).context("cannot read a param file")
+                ))
+            }
+        };
     outcome::report(command::run(arguments))
 }
