@@ -398,3 +398,64 @@ fn gzip_members_that_are_hard_to_guess() {
     lies[5 * one - 1] ^= 1;
     check_members(&lies, Err(ErrorKind::Malformed));
 }
+
+/// A source that gives one byte at a time: no look ahead is ever in one piece.
+struct Trickle<'a>(&'a [u8]);
+
+impl Read for Trickle<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let n = out.len().min(1);
+        Read::read(&mut self.0, &mut out[..n])
+    }
+}
+
+/// `xz` itself, its parallel relatives and tape drives write padding between streams.
+#[test]
+fn xz_streams_with_padding_between_them() {
+    let one = xz(b"one");
+    for zeros in [4, 8, 512, 300_000] {
+        let packed = [&one[..], &vec![0; zeros], &xz(b"two"), &[0; 4]].concat();
+        assert_eq!(read(&packed).unwrap(), b"onetwo", "{zeros}");
+        let mut slow = Vec::new();
+        decompress(Trickle(&packed)).read_to_end(&mut slow).unwrap();
+        assert_eq!(slow, b"onetwo", "{zeros}");
+    }
+    // Twice, and around a stream without content.
+    let pad = [0; 4];
+    let packed = [&one[..], &pad, &xz(b""), &pad, &pad, &xz(b"two")].concat();
+    assert_eq!(read(&packed).unwrap(), b"onetwo");
+
+    for zeros in [1, 2, 3, 5, 511] {
+        let packed = [&one[..], &vec![0; zeros], &xz(b"two")].concat();
+        let error = read(&packed).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Malformed);
+        assert_eq!(error.offset(), (one.len() + zeros) as u64);
+        assert!(error.to_string().contains("multiple of 4"), "{error}");
+    }
+    // Garbage behind padding, a stream of another format, and one that is cut short.
+    for wrong in [&b"x"[..], &gzip(b"two"), &xz(b"two")[..20]] {
+        assert!(read(&[&one[..], &pad, wrong].concat()).is_err());
+    }
+}
+
+/// No other format has padding: its tools stop there or warn.
+#[test]
+fn zeros_between_parts_of_other_formats() {
+    for (compression, encode) in ALL {
+        if compression == Compression::Xz {
+            continue;
+        }
+        let one = encode(b"one");
+        let packed = [&one[..], &[0; 4], &encode(b"two")].concat();
+        let error = read(&packed).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Malformed, "{compression}");
+        assert_eq!(error.offset(), one.len() as u64 + 4, "{compression}");
+    }
+}
+
+#[test]
+fn empty_xz_streams_with_padding_have_an_end() {
+    let part = [&xz(b"")[..], &[0; 4]].concat();
+    let error = read(&part.repeat(70_000)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Limit);
+}

@@ -413,3 +413,22 @@ fn the_end_of_an_archive() {
     assert!(read(&[0; 1024]).unwrap().is_empty());
     assert!(read(&[0; 10240]).unwrap().is_empty());
 }
+
+/// Docker's classic builder leaves out the closing blocks, and what fills the last one.
+#[test]
+fn the_last_content_may_end_inside_its_block_where_the_end_may_be_missing() {
+    let mut cut = Tar::new().file(b"a", b"abc").file(b"b", &[7; 700]).0;
+    cut.truncate(cut.len() - (1024 - 700));
+    let got = support::read_from(Archive::new(&cut[..]).accept_missing_end()).unwrap();
+    assert_eq!(got[1].content, [7; 700]);
+    // Passed over instead of read, it is the same.
+    let mut archive = Archive::new(&cut[..]).accept_missing_end();
+    while archive.next_entry().unwrap().is_some() {}
+
+    let error = read(&cut).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Truncated);
+    // One byte less is one of the content.
+    cut.pop();
+    let error = support::read_from(Archive::new(&cut[..]).accept_missing_end()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Truncated);
+}

@@ -2,7 +2,8 @@
 //!
 //! A compressed file is a sequence of parts: gzip members, zstd frames, xz or bzip2
 //! streams. All of them are read, as the tools of each format do; what follows the last
-//! one may only be zero bytes, which tape and block devices add. Anything else is refused
+//! one may only be zero bytes, which tape and block devices add. Between streams of xz, and
+//! of no other format, zeros are padding: any number of four bytes. Anything else is refused
 //! with its offset: another reader would ignore it or stumble over it.
 
 mod bzip2;
@@ -109,6 +110,10 @@ trait Decoder {
     fn begins(&self, start: &[u8]) -> bool;
     /// Make ready for another part.
     fn restart(&mut self) -> Result<(), Bad>;
+    /// The unit of the zeros that the format allows between two parts, if it allows any.
+    fn padding_unit(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// Whether the bytes begin with the magic, or with what is left of it in a file that was cut
@@ -130,8 +135,9 @@ enum State {
     Between(BoxedDecoder),
     /// Between members of a gzip file, some of which were decompressed together.
     Members(BoxedDecoder),
-    /// Only zero bytes may follow.
-    Padding,
+    /// Among zero bytes: so many were passed over. Only where the format has padding may
+    /// another part follow.
+    Padding(BoxedDecoder, u64),
     /// All was read.
     End,
     /// An error was given; there is nothing to read after it.
@@ -307,13 +313,27 @@ impl<R: Read> Decompressed<R> {
             return Ok(());
         };
         let begins = decoder.begins(start);
-        let State::Between(mut decoder) = std::mem::replace(&mut self.state, State::End) else {
+        let State::Between(decoder) = std::mem::replace(&mut self.state, State::End) else {
             return Ok(());
         };
         if empty {
             return Ok(());
         }
-        if begins && self.empty_parts >= MAX_EMPTY_PARTS {
+        if begins {
+            return self.begin_part(decoder);
+        }
+        if zero {
+            self.state = State::Padding(decoder, 0);
+            return Ok(());
+        }
+        Err(self.trailing(0))
+    }
+
+    /// Go on with a part that begins here.
+    fn begin_part(&mut self, mut decoder: BoxedDecoder) -> io::Result<()> {
+        // Until it is clear how to go on, there is no going on.
+        self.state = State::Failed;
+        if self.empty_parts >= MAX_EMPTY_PARTS {
             return Err(self.fail(Bad {
                 kind: ErrorKind::Limit,
                 what: format!("the {} data is endless but empty", self.compression),
@@ -321,27 +341,18 @@ impl<R: Read> Decompressed<R> {
                 at: 0,
             }));
         }
-        if begins {
-            // Until it is clear how to go on, there is no going on.
-            self.state = State::Failed;
-            if self.compression == Compression::Gzip && self.read_members()? {
-                self.state = State::Members(decoder);
-                return Ok(());
-            }
-            return match decoder.restart() {
-                Ok(()) => {
-                    self.part_begins = self.input.offset();
-                    self.state = State::Part(decoder);
-                    Ok(())
-                }
-                Err(bad) => Err(self.fail(bad)),
-            };
-        }
-        if zero {
-            self.state = State::Padding;
+        if self.compression == Compression::Gzip && self.read_members()? {
+            self.state = State::Members(decoder);
             return Ok(());
         }
-        Err(self.trailing(0))
+        match decoder.restart() {
+            Ok(()) => {
+                self.part_begins = self.input.offset();
+                self.state = State::Part(decoder);
+                Ok(())
+            }
+            Err(bad) => Err(self.fail(bad)),
+        }
     }
 
     /// Try to decompress some members together, the next of which begins here.
@@ -394,21 +405,42 @@ impl<R: Read> Decompressed<R> {
         })
     }
 
+    /// Pass over zeros, as far as the buffer holds them.
     fn skip_padding(&mut self) -> io::Result<()> {
-        loop {
-            let rest = match self.input.fill() {
-                Ok(rest) => rest,
-                Err(e) => return Err(self.source_failed(e)),
-            };
-            if rest.is_empty() {
-                self.state = State::End;
-                return Ok(());
+        let rest = match self.input.fill() {
+            Ok(rest) => rest,
+            Err(e) => return Err(self.source_failed(e)),
+        };
+        let ended = rest.is_empty();
+        let zeros = rest.iter().position(|&b| b != 0).unwrap_or(rest.len());
+        let State::Padding(decoder, passed) = std::mem::replace(&mut self.state, State::End) else {
+            return Ok(());
+        };
+        if ended {
+            return Ok(());
+        }
+        let passed = passed + zeros as u64;
+        self.input.consume(zeros);
+        if zeros > 0 {
+            self.state = State::Padding(decoder, passed);
+            return Ok(());
+        }
+        let start = match self.input.peek(LONGEST_MAGIC) {
+            Ok(start) => start,
+            Err(e) => return Err(self.source_failed(e)),
+        };
+        match decoder.padding_unit() {
+            Some(unit) if decoder.begins(start) => {
+                if passed % unit == 0 {
+                    return self.begin_part(decoder);
+                }
+                let what = format!(
+                    "{passed} zero bytes stand between two {} streams, and only a multiple of {unit} may",
+                    self.compression
+                );
+                Err(self.fail(Bad::damaged(0, what)))
             }
-            let length = rest.len();
-            if let Some(at) = rest.iter().position(|&b| b != 0) {
-                return Err(self.trailing(at));
-            }
-            self.input.consume(length);
+            _ => Err(self.trailing(0)),
         }
     }
 }
@@ -480,7 +512,7 @@ impl<R: Read> Read for Decompressed<R> {
                     };
                 }
                 State::Between(_) => self.next_part()?,
-                State::Padding => self.skip_padding()?,
+                State::Padding(..) => self.skip_padding()?,
                 State::End => return Ok(0),
                 State::Failed => {
                     return Err(io::Error::new(

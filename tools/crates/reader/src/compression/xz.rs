@@ -79,4 +79,9 @@ impl Decoder for Xz {
         *self = Self::new()?;
         Ok(())
     }
+
+    /// "Stream Padding" of the format's description, which `xz` itself reads and writes on request.
+    fn padding_unit(&self) -> Option<u64> {
+        Some(4)
+    }
 }

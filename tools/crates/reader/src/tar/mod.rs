@@ -403,6 +403,20 @@ impl<R: Read> Archive<R> {
         Ok(())
     }
 
+    /// Pass over what fills the last block of a content. Some writers leave it out at the end of
+    /// the archive, with the closing blocks: where those may be missing, it may be as well.
+    fn skip_padding(&mut self, mut n: u64, begins: u64) -> Result<(), Error> {
+        while n > 0 {
+            match self.input.skip(n) {
+                Ok(0) if (self.missing_end_is_fine)(self.input.reader()) => return Ok(()),
+                Ok(0) => return Err(self.ends_inside(begins, n)),
+                Ok(step) => n -= step,
+                Err(e) => return Err(self.io(e)),
+            }
+        }
+        Ok(())
+    }
+
     fn ends_inside(&self, begins: u64, missing: u64) -> Error {
         self.error(
             ErrorKind::Truncated,
@@ -456,10 +470,9 @@ impl<R: Read> Archive<R> {
 
     /// Go to the next entry and read all that is said about it.
     fn find_entry(&mut self) -> Result<Option<Parsed>, Error> {
-        let rest = self.content.stored.saturating_add(self.content.padding);
-        let begins = self.content.entry;
-        self.content = Content::default();
-        self.skip(rest, begins)?;
+        let last = std::mem::take(&mut self.content);
+        self.skip(last.stored, last.entry)?;
+        self.skip_padding(last.padding, last.entry)?;
 
         let mut ahead = Ahead::default();
         loop {
