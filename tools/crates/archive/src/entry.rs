@@ -41,12 +41,21 @@ pub(crate) enum Kind {
         size: u64,
         content: Content,
     },
-    /// A hard link whose target was not looked up yet.
+    /// A hard link by the path of its target. Once targets are looked up, only those are left
+    /// that lead to a file of a lower layer.
     Link(Box<[u8]>),
-    /// The same, where the target was left out of the layer.
-    LinkToHidden(Box<[u8]>),
+    /// The same, where the target was left out by a filter. There are none once targets are
+    /// looked up.
+    LinkToHidden {
+        /// The path in the archive.
+        target: Box<[u8]>,
+        /// The path that it would have had in the layer, if parts that are stripped leave one.
+        name: Option<Box<[u8]>>,
+    },
     /// Another name for the file at this position of the sorted list.
     HardLink(u32),
+    /// Something of a lower layer is removed: an empty file, whatever its source was.
+    Whiteout,
     Symlink(Box<[u8]>),
     Directory,
     CharDevice {
@@ -64,7 +73,8 @@ impl Kind {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::File { .. } => "file",
-            Self::Link(_) | Self::LinkToHidden(_) | Self::HardLink(_) => "hard link",
+            Self::Link(_) | Self::LinkToHidden { .. } | Self::HardLink(_) => "hard link",
+            Self::Whiteout => "white-out",
             Self::Symlink(_) => "symlink",
             Self::Directory => "directory",
             Self::CharDevice { .. } => "character device",

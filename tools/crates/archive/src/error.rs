@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use verbatim_foreign::{printable_bytes, printable_path};
+
 /// A layer could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -73,7 +75,7 @@ pub enum Error {
     #[error("{0}")]
     Invalid(String),
     /// A file that could not be read.
-    #[error("cannot read {path}: {source}")]
+    #[error("cannot read {}: {source}", printable_path(path))]
     Read {
         /// The file.
         path: PathBuf,
@@ -81,7 +83,10 @@ pub enum Error {
         source: io::Error,
     },
     /// A file that is not what it was when the run began.
-    #[error("{path} {how} while it was read; run again when nothing writes to it")]
+    #[error(
+        "{} {how} while it was read; run again when nothing writes to it",
+        printable_path(path)
+    )]
     Changed {
         /// The file.
         path: PathBuf,
@@ -89,7 +94,7 @@ pub enum Error {
         how: &'static str,
     },
     /// A tar archive that is damaged, hostile or of an unknown kind.
-    #[error("{path}: {source}")]
+    #[error("{}: {source}", printable_path(path))]
     Archive {
         /// The file.
         path: PathBuf,
@@ -125,7 +130,7 @@ fn refused(refusals: &[verbatim_scrub::Refusal]) -> String {
         let paths: Vec<_> = others
             .iter()
             .take(SHOWN)
-            .map(|refusal| format!("{} ({})", show(&refusal.path), refusal.rule))
+            .map(|refusal| format!("{} ({})", printable_bytes(&refusal.path), refusal.rule))
             .collect();
         text.push_str("; refused as well: ");
         text.push_str(&paths.join(", "));
@@ -134,35 +139,4 @@ fn refused(refusals: &[verbatim_scrub::Refusal]) -> String {
         }
     }
     text
-}
-
-/// Bytes of a path for a message: what is not printable is escaped, since a hostile
-/// archive may hold anything, terminal commands included.
-pub(crate) fn show(path: &[u8]) -> String {
-    let mut text = String::with_capacity(path.len());
-    for chunk in path.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            if c.is_control() {
-                text.extend(c.escape_default());
-            } else {
-                text.push(c);
-            }
-        }
-        for byte in chunk.invalid() {
-            text.push_str(&format!("\\x{byte:02x}"));
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::show;
-
-    #[test]
-    fn messages_hold_no_terminal_commands() {
-        assert_eq!(show(b"usr/bin/x"), "usr/bin/x");
-        assert_eq!(show("späße".as_bytes()), "späße");
-        assert_eq!(show(b"a\x1b[2J\xff"), "a\\u{1b}[2J\\xff");
-    }
 }

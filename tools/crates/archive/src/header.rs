@@ -5,8 +5,10 @@
 
 use std::borrow::Cow;
 
+use verbatim_foreign::printable_bytes;
+
 use crate::entry::{Entry, Kind};
-use crate::error::show;
+use crate::layer::{Body, Placed};
 use crate::Error;
 
 /// The unit of a tar archive.
@@ -33,38 +35,40 @@ struct Fields<'a> {
     device: Option<(u32, u32)>,
 }
 
-/// Append the headers of `entry` to `out`. `target` is the path that a hard link points to.
-pub(crate) fn render(entry: &Entry, target: Option<&Entry>, out: &mut Vec<u8>) {
-    // All names of a file share its attributes.
-    let attributes = &target.unwrap_or(entry).attributes;
+/// Append the headers of an entry to `out`.
+pub(crate) fn render(entry: &Placed<'_>, out: &mut Vec<u8>) {
+    let attributes = entry.attributes;
     let mut path = entry.path.to_vec();
-    let (kind, link, size, device): (u8, &[u8], u64, _) = match &entry.kind {
-        Kind::File { size, .. } => (b'0', b"", *size, None),
-        Kind::Link(link) | Kind::LinkToHidden(link) => (b'1', link, 0, None),
-        Kind::HardLink(_) => (b'1', target.map_or(&[], |t| &t.path), 0, None),
-        Kind::Symlink(link) => (b'2', link, 0, None),
-        Kind::CharDevice { major, minor } => (b'3', b"", 0, Some((*major, *minor))),
-        Kind::BlockDevice { major, minor } => (b'4', b"", 0, Some((*major, *minor))),
-        Kind::Directory => {
+    let (kind, link, device): (u8, &[u8], _) = match entry.body {
+        Body::File { .. } | Body::Whiteout => (b'0', b"", None),
+        Body::HardLink(target) | Body::LinkBelow(target) => (b'1', target, None),
+        Body::Symlink(target) => (b'2', target, None),
+        Body::CharDevice { major, minor } => (b'3', b"", Some((major, minor))),
+        Body::BlockDevice { major, minor } => (b'4', b"", Some((major, minor))),
+        Body::Directory => {
             path.push(b'/');
-            (b'5', b"", 0, None)
+            (b'5', b"", None)
         }
-        Kind::Fifo => (b'6', b"", 0, None),
+        Body::Fifo => (b'6', b"", None),
     };
-    // Linux gives every symlink these permissions; what an archive says is never used.
-    let mode = if matches!(entry.kind, Kind::Symlink(_)) {
-        0o777
-    } else {
-        attributes.mode & 0o7777
+    let size = entry.body.size();
+    let mode = match entry.body {
+        // Linux gives every symlink these permissions; what an archive says is never used.
+        Body::Symlink(_) => 0o777,
+        Body::Whiteout => 0o644,
+        _ => attributes.mode & 0o7777,
+    };
+    // The first name of a file has them for all; a white-out is never there to have some.
+    let xattrs = match entry.body {
+        Body::HardLink(_) | Body::Whiteout => None,
+        _ => attributes.xattrs.as_deref(),
     };
 
     // Sorted by key, in byte order: capital letters come first.
     let mut records = Vec::new();
-    if kind != b'1' {
-        let mut xattrs: Vec<_> = attributes
-            .xattrs
+    if let Some(xattrs) = xattrs {
+        let mut xattrs: Vec<_> = xattrs
             .iter()
-            .flat_map(|x| x.iter())
             .map(|(name, value)| (escape(name), value))
             .collect();
         xattrs.sort_unstable();
@@ -153,10 +157,18 @@ pub(crate) fn check(entry: &Entry, origin: &str) -> Result<(), Error> {
         if name.is_empty() || name.contains(&0) || name.contains(&b'\n') {
             return Err(Error::Invalid(format!(
                 "the extended attribute `{}` of {} from {origin} cannot be stored in a tar archive; give it a name without line breaks and zero bytes",
-                show(name),
-                show(&entry.path),
+                printable_bytes(name),
+                printable_bytes(&entry.path),
             )));
         }
+    }
+    let (uid, gid) = (entry.attributes.uid, entry.attributes.gid);
+    if uid.max(gid) > u32::MAX.into() {
+        return Err(Error::Invalid(format!(
+            "{} from {origin} has the owner {uid}:{gid}, and no system knows numbers above {}; give it another one with --owner or --set-owner",
+            printable_bytes(&entry.path),
+            u32::MAX,
+        )));
     }
     let link = match &entry.kind {
         Kind::Symlink(link) => &link[..],
@@ -165,7 +177,7 @@ pub(crate) fn check(entry: &Entry, origin: &str) -> Result<(), Error> {
         {
             return Err(Error::Invalid(format!(
                 "the device {} from {origin} has the numbers {major},{minor}, which do not fit into a tar header; leave it out",
-                show(&entry.path),
+                printable_bytes(&entry.path),
             )));
         }
         _ => return Ok(()),
@@ -173,8 +185,8 @@ pub(crate) fn check(entry: &Entry, origin: &str) -> Result<(), Error> {
     if link.is_empty() || link.contains(&0) {
         return Err(Error::Invalid(format!(
             "the symlink {} from {origin} has the target `{}`; give it one that is not empty and has no zero byte",
-            show(&entry.path),
-            show(link),
+            printable_bytes(&entry.path),
+            printable_bytes(link),
         )));
     }
     Ok(())
@@ -284,7 +296,7 @@ mod tests {
 
     fn rendered(entry: &Entry) -> Vec<u8> {
         let mut out = Vec::new();
-        render(entry, None, &mut out);
+        render(&Placed::alone(entry), &mut out);
         out
     }
 
@@ -348,7 +360,7 @@ mod tests {
         entry.attributes = Attributes {
             mode: 0o644,
             uid: 0o1000_0000,
-            gid: u64::MAX,
+            gid: u32::MAX.into(),
             mtime: -1,
             xattrs: Some(Box::new(Xattrs::from([
                 (b"user.b".to_vec(), b"2\n\0".to_vec()),
@@ -357,11 +369,11 @@ mod tests {
         };
         let out = rendered(&entry);
         let expected = b"38 SCHILY.xattr.security.capability=1\n27 SCHILY.xattr.user.b=2\n\0\n\
-            28 gid=18446744073709551615\n12 mtime=-1\n19 size=8589934592\n15 uid=2097152\n";
+            18 gid=4294967295\n12 mtime=-1\n19 size=8589934592\n15 uid=2097152\n";
         assert!(
             out[BLOCK..].starts_with(expected),
             "{}",
-            show(&out[BLOCK..2 * BLOCK])
+            printable_bytes(&out[BLOCK..2 * BLOCK])
         );
         let header = &out[2 * BLOCK..];
         assert_eq!(
@@ -389,17 +401,33 @@ mod tests {
         let out = rendered(&entry("null", Kind::CharDevice { major: 1, minor: 3 }));
         assert_eq!(&out[329..345], b"0000001\x000000003\0");
 
-        let first = entry("a", file(5));
-        let mut out = Vec::new();
-        render(&entry("b", Kind::HardLink(0)), Some(&first), &mut out);
+        let out = rendered(&entry("b", Kind::Link(b"a".as_slice().into())));
         assert_eq!(&out[124..136], b"00000000000\0");
         assert_eq!(&out[156..159], b"1a\0");
+    }
+
+    #[test]
+    fn a_whiteout_is_an_empty_file_of_one_mode() {
+        let mut e = entry("a/.wh.b", Kind::Whiteout);
+        e.attributes.xattrs = Some(Box::new(Xattrs::from([(b"user.a".to_vec(), vec![1])])));
+        let out = rendered(&e);
+        assert_eq!(out.len(), BLOCK);
+        assert_eq!(&out[100..108], b"0000644\0");
+        assert_eq!(&out[156..157], b"0");
     }
 
     #[test]
     fn what_cannot_be_stored_is_refused() {
         assert!(check(&entry("a", Kind::Symlink(Box::default())), "//x").is_err());
         let mut e = entry("a", file(0));
+        e.attributes.uid = u64::from(u32::MAX) + 1;
+        let error = check(&e, "//x").unwrap_err().to_string();
+        assert!(
+            error.contains("a from //x has the owner 4294967296:0"),
+            "{error}"
+        );
+        e.attributes.uid = u32::MAX.into();
+        check(&e, "//x").unwrap();
         e.attributes.xattrs = Some(Box::new(Xattrs::from([(b"user.a\nb".to_vec(), vec![])])));
         assert!(check(&e, "//x").is_err());
     }

@@ -10,14 +10,14 @@ use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use verbatim_foreign::{printable_bytes, printable_path};
 use verbatim_reader::{Archive, Compression};
 
 use crate::entry::{Attributes, Content, Entry, Kind, Weight};
-use crate::error::show;
 use crate::header::BLOCK;
 use crate::path::of_archive;
 use crate::rules::{Fate, Filter};
-use crate::{Error, Mtime};
+use crate::{whiteout, Error, Mtime};
 
 /// What becomes of devices and named pipes in archives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -57,7 +57,7 @@ pub(crate) struct Spool {
 impl Spool {
     pub(crate) fn create(folder: &Path) -> Result<Self, Error> {
         let file = tempfile::tempfile_in(folder).map_err(|source| Error::Write {
-            what: format!("a temporary file in {}", folder.display()),
+            what: format!("a temporary file in {}", printable_path(folder)),
             source,
         })?;
         Ok(Self {
@@ -137,7 +137,7 @@ impl Source {
         let metadata = file.metadata().map_err(failed)?;
         if metadata.is_dir() {
             return Err(Error::Unsupported {
-                path: path.display().to_string(),
+                path: printable_path(path).into_owned(),
                 origin: "the command line".to_owned(),
                 what: "a directory and no archive",
                 fix: "name a tar archive, or use `verbatim layer` for directories",
@@ -238,7 +238,7 @@ fn read_from(
             attributes.xattrs = Some(Box::new(std::mem::take(&mut entry.xattrs)));
         }
         let unsupported = |what| Error::Unsupported {
-            path: show(&name),
+            path: printable_bytes(&name).into_owned(),
             origin: sink.origin_name.to_owned(),
             what,
             fix: "keep it with --devices=keep, or leave it out with --exclude",
@@ -289,15 +289,26 @@ fn read_from(
             verbatim_reader::Kind::HardLink { target } => {
                 let Some(target) = of_archive(&target, sink.origin_name)? else {
                     return Err(Error::HardLink {
-                        path: show(&name),
+                        path: printable_bytes(&name).into_owned(),
                         origin: sink.origin_name.to_owned(),
                         target: "the root".to_owned(),
                         problem: "which is no file; the archive is hostile or broken",
                     });
                 };
+                // Where it is a file of a lower layer, these are its permissions.
+                if let Some(mode) = options.file_mode {
+                    attributes.mode = mode;
+                }
                 match filter.apply(&target) {
-                    Fate::Keep(target) => Kind::Link(target.into()),
-                    _ => Kind::LinkToHidden(target.into()),
+                    Fate::Keep(name) => Kind::Link(name.into()),
+                    Fate::KeepAsParent(name) => Kind::LinkToHidden {
+                        target: target.into(),
+                        name: Some(name.into()),
+                    },
+                    Fate::Drop => Kind::LinkToHidden {
+                        name: filter.name(&target).map(Into::into),
+                        target: target.into(),
+                    },
                 }
             }
             _ if options.devices == Devices::Reject => {
@@ -310,8 +321,8 @@ fn read_from(
             verbatim_reader::Kind::Fifo => Kind::Fifo,
         };
         let entry = Entry {
+            kind: whiteout::kind_at(&name, kind, sink.origin_name)?,
             path: name.into(),
-            kind,
             attributes,
             origin: sink.origin,
             weight,

@@ -5,11 +5,13 @@
 //! padded, and by which release of which program it was compressed. Here each of these has
 //! one answer, so a layer is a function of its contents.
 //!
-//! It is made in two steps. A [`Builder`] collects entries from files, directories, tar
+//! It is made in three steps. A [`Builder`] collects entries from files, directories, tar
 //! archives of any kind, and lists; it sorts and merges them, and where two sources want
-//! different things it names both. The [`Layer`] that comes out knows its tar stream down
-//! to the byte, so [`Layer::write`] can cut the stream into blocks that any number of
-//! threads make, hash and compress, in one pass and in bounded memory.
+//! different things it names both. The [`Contents`] that come out know of each entry its size,
+//! its origin and the component it belongs to. A [`Layer`] is all of them, or a part that
+//! somebody selects ([`Contents::select`]): several layers may be made of what was collected
+//! once. It knows its tar stream down to the byte, so [`Layer::write`] can cut the stream into
+//! blocks that any number of threads make, hash and compress, in one pass and in bounded memory.
 //!
 //! ```
 //! # fn main() -> Result<(), verbatim_archive::Error> {
@@ -26,25 +28,32 @@
 //! ```
 
 mod block_kind;
+mod builder;
 mod content;
+mod contents;
 mod encode;
 mod entry;
 mod error;
 mod header;
 mod import;
 mod layer;
+mod links;
 mod mtree;
 mod path;
 mod rules;
 mod scrubbing;
+mod settle;
 mod tree;
+mod whiteout;
 mod write;
 
+pub use builder::{Builder, Defaults, Item, Mtime, Wish};
+pub use contents::{Contents, Listed, Origin};
 pub use encode::{Compression, Encoder, Encoding, Settings};
 pub use entry::Xattrs;
 pub use error::Error;
 pub use import::{ArchiveOptions, Devices};
-pub use layer::{Builder, Defaults, Item, Layer, Mtime, Wish};
+pub use layer::Layer;
 pub use rules::{Filter, Glob, Overrides, Set};
 pub use tree::Links;
 pub use write::Summary;

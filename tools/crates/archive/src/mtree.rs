@@ -5,7 +5,9 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
-use crate::layer::{Builder, Item, Wish};
+use verbatim_foreign::printable_path;
+
+use crate::builder::{Builder, Item, Wish};
 use crate::path::join;
 use crate::Error;
 
@@ -52,11 +54,11 @@ impl Builder {
         if size > MAX_SIZE {
             return Err(Error::Invalid(format!(
                 "{} has {size} bytes, which is too much for an mtree list; split it",
-                list.display()
+                printable_path(list)
             )));
         }
         let text = std::fs::read(list).map_err(read_error)?;
-        self.mtree_text(&text, &list.display().to_string())
+        self.mtree_text(&text, &printable_path(list))
     }
 
     fn mtree_text(&mut self, text: &[u8], name: &str) -> Result<(), Error> {

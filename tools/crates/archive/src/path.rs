@@ -1,6 +1,7 @@
 //! Paths in a layer: relative, without `.`, `..`, empty parts and a slash at the end.
 
-use crate::error::show;
+use verbatim_foreign::printable_bytes;
+
 use crate::Error;
 
 const LEAVES: &str = "leaves the root with `..`; give a path inside the layer";
@@ -12,7 +13,7 @@ const EMPTY: &str = "names the root of the layer; give a path inside it";
 /// everything else that is odd is a mistake.
 pub(crate) fn of_spec(path: &[u8], origin: &str) -> Result<Vec<u8>, Error> {
     let error = |problem| Error::Path {
-        path: show(path),
+        path: printable_bytes(path).into_owned(),
         problem,
         origin: origin.to_owned(),
     };
@@ -56,7 +57,7 @@ pub(crate) fn of_prefix(path: &[u8], origin: &str) -> Result<Vec<u8>, Error> {
 /// the same; `None` is the root itself.
 pub(crate) fn of_archive(path: &[u8], origin: &str) -> Result<Option<Vec<u8>>, Error> {
     let error = |problem| Error::Path {
-        path: show(path),
+        path: printable_bytes(path).into_owned(),
         problem,
         origin: origin.to_owned(),
     };

@@ -5,9 +5,9 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
 use globset::{GlobBuilder, GlobMatcher};
+use verbatim_foreign::printable_bytes;
 
 use crate::entry::Attributes;
-use crate::error::show;
 use crate::path::{below, join, of_prefix, of_spec, parent};
 use crate::Error;
 
@@ -146,25 +146,33 @@ impl Filter {
                 included = true;
             }
         }
+        match (self.name(path), included) {
+            (None, _) => Fate::Drop,
+            (Some(name), true) => Fate::Keep(name),
+            (Some(name), false) => Fate::KeepAsParent(name),
+        }
+    }
+
+    /// The name in the layer of what has this path in the archive, whether it comes in or not;
+    /// `None` if nothing is left of it.
+    pub(crate) fn name(&self, path: &[u8]) -> Option<Vec<u8>> {
         let mut path = path;
         for _ in 0..self.strip_components {
-            match path.iter().position(|&b| b == b'/') {
-                Some(at) => path = &path[at + 1..],
-                None => return Fate::Drop,
-            }
+            let at = path.iter().position(|&b| b == b'/')?;
+            path = &path[at + 1..];
         }
         if let Some((prefix, used)) = &self.strip_prefix {
             match below(path, prefix) {
                 Some([]) => {
                     used.set(true);
-                    return Fate::Drop;
+                    return None;
                 }
                 Some(rest) => {
                     used.set(true);
                     path = rest;
                 }
                 // A directory that only leads to the prefix.
-                None if below(prefix, path).is_some() => return Fate::Drop,
+                None if below(prefix, path).is_some() => return None,
                 None => {}
             }
         }
@@ -177,11 +185,7 @@ impl Filter {
             }
         }
         let path = join(&self.prefix, renamed.as_deref().unwrap_or(path));
-        match (path.is_empty(), included) {
-            (true, _) => Fate::Drop,
-            (false, true) => Fate::Keep(path),
-            (false, false) => Fate::KeepAsParent(path),
-        }
+        (!path.is_empty()).then_some(path)
     }
 
     /// Every rule but `exclude` must have met something: one that did not is a mistake in writing.
@@ -198,12 +202,12 @@ impl Filter {
         }
         if let Some((prefix, used)) = &self.strip_prefix {
             if !used.get() {
-                return unused("--strip-prefix", &show(prefix));
+                return unused("--strip-prefix", &printable_bytes(prefix));
             }
         }
         for (from, _, used) in &self.rename {
             if !used.get() {
-                return unused("--rename", &show(from));
+                return unused("--rename", &printable_bytes(from));
             }
         }
         Ok(())

@@ -63,8 +63,9 @@ fn seen(kind: &Kind) -> Seen {
         Kind::File { size, .. } => Seen::File { size: *size },
         Kind::Symlink(_) => Seen::Symlink,
         Kind::Directory => Seen::Directory,
-        // None is left when links were looked up.
-        Kind::Link(_) | Kind::LinkToHidden(_) | Kind::HardLink(_) => Seen::HardLink,
+        // To a file of the layer, which the caller looked up, or of a lower one.
+        Kind::HardLink(_) | Kind::Link(_) | Kind::LinkToHidden { .. } => Seen::HardLink,
+        Kind::Whiteout => Seen::File { size: 0 },
         Kind::CharDevice { .. } | Kind::BlockDevice { .. } | Kind::Fifo => Seen::Other,
     }
 }

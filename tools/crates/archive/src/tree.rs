@@ -8,7 +8,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use crate::error::show;
+use verbatim_foreign::{printable_bytes, printable_path};
+
 use crate::path::{join, parent};
 use crate::Error;
 
@@ -174,8 +175,8 @@ impl Walk<'_> {
                 kind
             } else {
                 let error = Error::Unsupported {
-                    path: show(&path),
-                    origin: self.root.display().to_string(),
+                    path: printable_bytes(&path).into_owned(),
+                    origin: printable_path(self.root).into_owned(),
                     what: "a device, a pipe or a socket",
                     fix: "leave it out of the tree",
                 };
@@ -206,8 +207,8 @@ impl Walk<'_> {
         let wrong = |problem: &str| {
             Error::Invalid(format!(
                 "the symlink {} in the tree {} {problem}",
-                show(path),
-                self.root.display()
+                printable_bytes(path),
+                printable_path(self.root)
             ))
         };
         let mut target = target;
@@ -237,7 +238,7 @@ impl Walk<'_> {
             wrong(&match e.kind() {
                 io::ErrorKind::NotFound => format!(
                     "points to {}, which does not exist; make it relative to stay as it is",
-                    show(target.as_os_str().as_bytes())
+                    printable_bytes(target.as_os_str().as_bytes())
                 ),
                 _ => format!("cannot be followed: {e}"),
             })

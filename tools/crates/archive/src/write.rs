@@ -14,9 +14,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use verbatim_digest::{Digest, Hasher};
 
 use crate::encode::{Compression, Encoded, Encoder, Encoding};
-use crate::entry::{Entry, Kind};
 use crate::header::{self, BLOCK};
-use crate::layer::Layer;
+use crate::layer::{Body, Layer};
 use crate::Error;
 
 /// What was written.
@@ -85,15 +84,6 @@ impl Layer {
     pub fn stream_size(&self) -> u64 {
         Stream::new(self, usize::MAX).size
     }
-
-    fn header(&self, entry: &Entry, out: &mut Vec<u8>) {
-        let target = match entry.kind {
-            Kind::HardLink(first) => Some(&self.entries[first as usize]),
-            _ => None,
-        };
-        out.clear();
-        header::render(entry, target, out);
-    }
 }
 
 impl<'a> Stream<'a> {
@@ -101,9 +91,11 @@ impl<'a> Stream<'a> {
         let mut starts = Vec::new();
         let mut at: u64 = 0;
         let mut header = Vec::new();
-        for (number, entry) in layer.entries.iter().enumerate() {
-            layer.header(entry, &mut header);
-            let end = at + header.len() as u64 + content_size(entry).next_multiple_of(BLOCK as u64);
+        for number in 0..layer.len() {
+            let entry = layer.placed(number);
+            header.clear();
+            header::render(&entry, &mut header);
+            let end = at + header.len() as u64 + entry.body.size().next_multiple_of(BLOCK as u64);
             while starts.len() as u64 * (block as u64) < end {
                 let skip = starts.len() as u64 * block as u64 - at;
                 starts.push(Start {
@@ -118,7 +110,7 @@ impl<'a> Stream<'a> {
         while starts.len() as u64 * (block as u64) < size {
             let skip = starts.len() as u64 * block as u64 - at;
             starts.push(Start {
-                entry: layer.entries.len(),
+                entry: layer.len(),
                 skip,
             });
         }
@@ -141,11 +133,13 @@ impl<'a> Stream<'a> {
         buffer.resize(length, 0);
         let Start { entry, mut skip } = self.starts[number];
         let mut rest = &mut buffer[..];
-        for entry in &self.layer.entries[entry..] {
+        for entry in entry..self.layer.len() {
             if rest.is_empty() {
                 return Ok(());
             }
-            self.layer.header(entry, header);
+            let entry = self.layer.placed(entry);
+            header.clear();
+            header::render(&entry, header);
             let header_size = header.len() as u64;
             if skip < header_size {
                 let from = skip as usize;
@@ -158,18 +152,17 @@ impl<'a> Stream<'a> {
                     return Ok(());
                 }
             }
-            let size = content_size(entry);
+            let size = entry.body.size();
             let padded = size.next_multiple_of(BLOCK as u64);
             let mut offset = skip - header_size;
-            if let (Kind::File { content, .. }, true) = (&entry.kind, offset < size) {
+            if let (&Body::File { content, at, .. }, true) = (&entry.body, offset < size) {
                 let want =
                     usize::try_from(size - offset).map_or(rest.len(), |left| left.min(rest.len()));
                 // The padding behind the content, as far as it lies in this block.
                 let spare = ((padded - offset) as usize).min(rest.len()) - want;
                 let (piece, after) = rest.split_at_mut(want + spare);
-                self.layer
-                    .files
-                    .read(&entry.path, content, size, offset, piece, spare)?;
+                let files = &self.layer.contents.files;
+                files.read(at, content, size, offset, piece, spare)?;
                 piece[want..].fill(0);
                 rest = after;
                 offset += (want + spare) as u64;
@@ -188,13 +181,6 @@ impl<'a> Stream<'a> {
         }
         rest.fill(0);
         Ok(())
-    }
-}
-
-fn content_size(entry: &Entry) -> u64 {
-    match entry.kind {
-        Kind::File { size, .. } => size,
-        _ => 0,
     }
 }
 
