@@ -5,15 +5,20 @@
 //! fails, is killed or fills the disk leaves nothing under the final name, and
 //! a reader never sees half a file.
 
+mod promise;
+
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::{NamedTempFile, TempDir};
+use verbatim_foreign::printable_path;
+
+pub use promise::{promise, Promise};
 
 /// An output could not be written.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {doing} {path}: {source}")]
+#[error("cannot {doing} {}: {source}", printable_path(path))]
 pub struct Error {
     doing: &'static str,
     path: PathBuf,
@@ -43,7 +48,10 @@ fn need_parent(path: &Path) -> Result<(), Error> {
     }
     Err(failed("create", path)(io::Error::new(
         io::ErrorKind::NotFound,
-        format!("there is no folder {}; make it first", parent.display()),
+        format!(
+            "there is no folder {}; make it first",
+            printable_path(parent)
+        ),
     )))
 }
 

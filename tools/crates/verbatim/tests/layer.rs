@@ -589,6 +589,12 @@ fn the_default_compression_is_that_of_the_name() {
         ("a.tar.zst", b"\x28\xb5"),
         ("a.tzst", b"\x28\xb5"),
         ("a", b"f\0"),
+        ("a.TAR", b"f\0"),
+        ("a.TGZ", b"\x1f\x8b"),
+        ("a.Tar.Gz", b"\x1f\x8b"),
+        ("a.gz", b"\x1f\x8b"),
+        ("a-1.0.crate", b"\x1f\x8b"),
+        ("a.TAR.ZST", b"\x28\xb5"),
     ] {
         layer(dir, &["-o", name, "f=f"]);
         assert!(
@@ -600,4 +606,111 @@ fn the_default_compression_is_that_of_the_name() {
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["encoder"], serde_json::json!({"name": "none"}));
     assert_eq!(report["digest"], report["diff_id"]);
+}
+
+/// A name that promises what is not written here is no place for a plain tar archive.
+#[test]
+fn a_name_that_cannot_be_kept_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    fs::write(dir.join("f"), "f").unwrap();
+    for name in [
+        "a.tar.xz",
+        "a.TXZ",
+        "a.tar.bz2",
+        "a.tbz2",
+        "a.tar.lz4",
+        "a.tar.lzma",
+        "a.tar.Z",
+        "a.tar.br",
+        "a.tar.gzz",
+        "a.apk",
+        "a.deb",
+        "a.zip",
+        "sub/../a.7z",
+    ] {
+        let output = run_in(dir, &["-o", name, "f=f"]);
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{name}: {stderr}");
+        assert!(
+            stderr.contains("--compression") && stderr.contains(name),
+            "{stderr}"
+        );
+        assert!(!dir.join(name).exists());
+        // Whoever says it means it.
+        let base = name.rsplit('/').next().unwrap();
+        for (compression, magic) in [("none", &b"f\0"[..]), ("gzip", b"\x1f\x8b")] {
+            layer(dir, &["--compression", compression, "-o", base, "f=f"]);
+            assert!(
+                fs::read(dir.join(base)).unwrap().starts_with(magic),
+                "{base}"
+            );
+            fs::remove_file(dir.join(base)).unwrap();
+        }
+    }
+    // So does whoever names another compression than the name does.
+    layer(dir, &["--compression=zstd", "-o", "a.tar.gz", "f=f"]);
+    assert!(fs::read(dir.join("a.tar.gz"))
+        .unwrap()
+        .starts_with(b"\x28\xb5"));
+}
+
+/// A layout is a folder or a plain tar archive, and no command writes the other one of them.
+#[test]
+fn layouts_keep_what_their_names_promise() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    fs::write(dir.join("f"), "f").unwrap();
+    layer(dir, &["-o", "l.tar.gz", "--metadata=l.json", "f=f"]);
+    let run = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_verbatim"))
+            .args(arguments)
+            .current_dir(dir)
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), stderr)
+    };
+    let image = ["image", "--layer=l.tar.gz", "--platform=linux/amd64"];
+    let with = |more: &[&'static str]| [&image[..], more].concat();
+    for name in ["i", "i.v1.2", "i.tar", "i2.TAR"] {
+        assert_eq!(run(&with(&["-o", name])), (Some(0), String::new()));
+        assert_eq!(
+            dir.join(name).is_dir(),
+            !name.to_lowercase().ends_with(".tar"),
+            "{name}"
+        );
+    }
+    for name in ["i.tar.gz", "i.tgz", "i.tar.zst", "i.tar.xz", "i.zip"] {
+        let (code, stderr) = run(&with(&["-o", name]));
+        assert_eq!(code, Some(2), "{name}: {stderr}");
+        assert!(
+            stderr.contains(name) && stderr.contains("folder or a .tar"),
+            "{stderr}"
+        );
+        assert!(!dir.join(name).exists());
+    }
+    assert_eq!(
+        run(&with(&["--manifest=m.json", "--config=c.json"])).0,
+        Some(0)
+    );
+    let parts = ["--root=m.json", "--object=c.json", "--layer=l.tar.gz"];
+    let layout = |command, name| run(&[&["layout", command][..], &parts, &["-o", name]].concat());
+    for (command, name, part) in [
+        ("create", "c.tar", "layout archive"),
+        ("create", "c.tar.gz", "folder or a .tar"),
+        ("archive", "a.tar.gz", "folder or a .tar"),
+        ("archive", "a.txz", "folder or a .tar"),
+    ] {
+        let (code, stderr) = layout(command, name);
+        assert_eq!(code, Some(2), "{name}: {stderr}");
+        assert!(stderr.contains(part), "{stderr}");
+        assert!(!dir.join(name).exists());
+    }
+    assert_eq!(layout("create", "c").0, Some(0));
+    assert_eq!(layout("archive", "a.tar").0, Some(0));
+    // No registry is asked before that is settled.
+    let (code, stderr) = run(&["pull", "registry.invalid/x:1", "-o", "p.tar"]);
+    assert_eq!(code, Some(2), "{stderr}");
+    assert!(stderr.contains("a folder is written here"), "{stderr}");
 }

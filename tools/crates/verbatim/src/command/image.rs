@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{bail, Context};
+use verbatim_foreign::printable_path;
 use verbatim_oci::layout::{import, Inputs, LayerInput, Layout, Link, Plan};
 use verbatim_oci::{
     build, json, Base, Family, ImageMetadata, LayerMetadata, Named, Platform, Settings,
 };
-use verbatim_output::OutputFile;
+use verbatim_output::{promise, OutputFile, Promise};
 use verbatim_requests::{ImageSpec, LayerFiles};
 
 use crate::outcome::Outcome;
@@ -454,6 +455,29 @@ fn list_file(path: &Path) -> anyhow::Result<Vec<String>> {
     Ok(text.lines().map(str::to_owned).collect())
 }
 
+/// In which form a layout is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    Folder,
+    /// A tar archive without compression: its layers have their own.
+    Archive,
+}
+
+/// The form that the name of a layout asks for.
+pub(super) fn layout_form(output: &Path) -> anyhow::Result<Form> {
+    let ending = match promise(output) {
+        Promise::Nothing => return Ok(Form::Folder),
+        Promise::Tar => return Ok(Form::Archive),
+        Promise::Gzip => "gzip".to_owned(),
+        Promise::Zstd => "zstd".to_owned(),
+        Promise::Other(ending) => ending,
+    };
+    bail!(
+        "-o {}: the name promises {ending}, and a layout is a folder or a .tar archive without compression, as its layers have their own; name it so",
+        printable_path(output)
+    )
+}
+
 /// Write the layout, if one is asked for.
 pub(super) fn write_layout(
     options: &LayoutOutput,
@@ -464,10 +488,7 @@ pub(super) fn write_layout(
         return Ok(());
     };
     let plan = Plan::new(root, inputs)?;
-    if output
-        .extension()
-        .is_some_and(|extension| extension == "tar")
-    {
+    if layout_form(output)? == Form::Archive {
         let reference = options
             .tag
             .as_deref()

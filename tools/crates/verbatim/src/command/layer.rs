@@ -13,8 +13,9 @@ use verbatim_archive::{
     ArchiveOptions, Builder, Compression, Defaults, Encoding, Glob, Layer, Mtime, Overrides, Set,
     Summary,
 };
+use verbatim_foreign::printable_path;
 use verbatim_oci::{Encoder, LayerMetadata, MediaType};
-use verbatim_output::OutputFile;
+use verbatim_output::{promise, OutputFile, Promise};
 pub(super) use verbatim_requests::mode;
 use verbatim_requests::{xattr_value, Entry};
 
@@ -100,7 +101,8 @@ pub struct Options {
 /// What `layer` and `normalize` write.
 #[derive(Debug, clap::Args)]
 pub(super) struct OutputOptions {
-    /// How to compress; by default what the name of the output says.
+    /// How to compress. By default what the name of the output says (.tar, .tar.gz or .tgz, .tar.zst or
+    /// .tzst); a name that promises what is not written here needs this option, and with it any name goes.
     #[arg(long, value_name = "KIND")]
     compression: Option<CompressionName>,
     /// The level: gzip 1 to 9 (6 by default), zstd 1 to 19 (3 by default).
@@ -332,17 +334,15 @@ impl OutputOptions {
             Some(CompressionName::None) => Compression::None,
             Some(CompressionName::Gzip) => Compression::Gzip,
             Some(CompressionName::Zstd) => Compression::Zstd,
-            None => {
-                let name = path.to_string_lossy();
-                let ends = |ends: [&str; 2]| ends.iter().any(|end| name.ends_with(end));
-                if ends([".tar.gz", ".tgz"]) {
-                    Compression::Gzip
-                } else if ends([".tar.zst", ".tzst"]) {
-                    Compression::Zstd
-                } else {
-                    Compression::None
-                }
-            }
+            None => match promise(path) {
+                Promise::Gzip => Compression::Gzip,
+                Promise::Zstd => Compression::Zstd,
+                Promise::Tar | Promise::Nothing => Compression::None,
+                Promise::Other(ending) => bail!(
+                    "-o {}: the name promises {ending}, which is not written here; name it .tar, .tar.gz or .tar.zst, or say with --compression what goes into it",
+                    printable_path(path)
+                ),
+            },
         };
         Ok(Encoding::new(compression, self.level)?)
     }

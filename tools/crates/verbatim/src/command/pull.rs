@@ -8,11 +8,12 @@ use anyhow::{bail, Context};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use verbatim_digest::Digest;
+use verbatim_foreign::printable_path;
 use verbatim_oci::layout::Progress;
 use verbatim_oci::{json, Platform};
 use verbatim_registry::{runtime, Pull, Repository, Target};
 
-use super::image::{print, write_files};
+use super::image::{layout_form, print, write_files, Form};
 use super::layout::Format;
 use crate::outcome::Outcome;
 use crate::registry_options::{failed, tell_retries, RegistryOptions};
@@ -101,6 +102,12 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
     let Some(output) = &options.output else {
         bail!("there is nothing to write; name it with -o, or print the digest alone with --pin");
     };
+    if !options.blob && layout_form(output)? == Form::Archive {
+        bail!(
+            "-o {}: a folder is written here, and the name promises an archive; name a folder, or use --blob for one layer",
+            printable_path(output)
+        );
+    }
     if options.blob {
         blob(&options, target, output)
     } else {

@@ -8,11 +8,12 @@ use std::thread::available_parallelism;
 
 use anyhow::{anyhow, bail};
 use clap::builder::styling::{AnsiColor, Style};
+use verbatim_foreign::printable_path;
 use verbatim_oci::layout::{import, import_documents, Inputs, LayerInput, Layout, Plan};
 use verbatim_oci::Reference;
 use verbatim_oci::{json, Named, Platform};
 
-use super::image::{layer_input, print, write_files, LinkName};
+use super::image::{layer_input, layout_form, print, write_files, Form, LinkName};
 use crate::outcome::{unchecked, Outcome};
 use crate::progress::Bar;
 
@@ -110,6 +111,12 @@ struct Create {
 }
 
 fn run_create(options: Create) -> anyhow::Result<Outcome> {
+    if layout_form(&options.output)? == Form::Archive {
+        bail!(
+            "-o {}: a folder is written here, and the name promises an archive; use `verbatim layout archive`, or name a folder",
+            printable_path(&options.output)
+        );
+    }
     options.parts.plan()?.write_folder(
         &options.output,
         options.link.into(),
@@ -136,6 +143,8 @@ struct Archive {
 }
 
 fn run_archive(options: Archive) -> anyhow::Result<Outcome> {
+    // Whatever else the name is, this command writes an archive.
+    layout_form(&options.output)?;
     let reference = options
         .reference
         .as_deref()
