@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use verbatim_digest::Digest;
 use verbatim_foreign::{printable_bytes, printable_path};
 
 /// A layer could not be made.
@@ -100,6 +101,16 @@ pub enum Error {
         path: PathBuf,
         /// What is wrong, and where.
         source: verbatim_reader::Error,
+    },
+    /// An archive that is another one than was asked for.
+    #[error("{} has the digest {found}, and {digest} was asked for; fetch it again, or correct the digest", printable_path(path))]
+    Digest {
+        /// The file.
+        path: PathBuf,
+        /// The digest of its bytes.
+        found: Digest,
+        /// What was asked for.
+        digest: Digest,
     },
     /// The output or a temporary file beside it could not be written.
     #[error("cannot write {what}: {source}")]

@@ -10,6 +10,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use verbatim_digest::{Digest, HashingReader};
 use verbatim_foreign::{printable_bytes, printable_path};
 use verbatim_reader::{Archive, Compression};
 
@@ -44,6 +45,8 @@ pub struct ArchiveOptions {
     pub dir_mode: Option<u32>,
     /// A time for all of them, instead of the layer's.
     pub mtime: Option<Mtime>,
+    /// What the archive must be, as it is stored. Then it may end without closing blocks.
+    pub digest: Option<Digest>,
 }
 
 /// Contents that were decompressed, one after the other in a file without a name.
@@ -200,13 +203,41 @@ fn read_from(
     options: &ArchiveOptions,
     sink: &mut Sink<'_>,
 ) -> Result<(), Error> {
+    let Some(digest) = options.digest else {
+        return read_entries(path, Archive::open(stream), again, options, sink);
+    };
+    let mut hashed = HashingReader::new(stream);
+    let archive = Archive::open(&mut hashed).accept_missing_end();
+    let read = read_entries(path, archive, again, options, sink);
+    hashed.drain().map_err(|source| Error::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    let (found, _, _) = hashed.finish();
+    if found != digest {
+        // Whatever is wrong with the entries, this is why.
+        return Err(Error::Digest {
+            path: path.to_owned(),
+            found,
+            digest,
+        });
+    }
+    read
+}
+
+fn read_entries<R: Read>(
+    path: &Path,
+    mut archive: Archive<R>,
+    again: Option<&File>,
+    options: &ArchiveOptions,
+    sink: &mut Sink<'_>,
+) -> Result<(), Error> {
     let failed = |source| Error::Archive {
         path: path.to_owned(),
         source,
     };
     let filter = &options.filter;
     let mtime = options.mtime.unwrap_or(sink.mtime);
-    let mut archive = Archive::open(stream);
     while let Some(mut entry) = archive.next_entry().map_err(failed)? {
         // The root itself is not an entry: every layer has the same one.
         let Some(name) = of_archive(&entry.path, sink.origin_name)? else {

@@ -431,7 +431,7 @@ impl<R: Read> Decompressed<R> {
         };
         match decoder.padding_unit() {
             Some(unit) if decoder.begins(start) => {
-                if passed % unit == 0 {
+                if passed.is_multiple_of(unit) {
                     return self.begin_part(decoder);
                 }
                 let what = format!(

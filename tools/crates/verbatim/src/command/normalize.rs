@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::{anyhow, bail, Context};
 use serde_json::json;
 use verbatim_archive::{ArchiveOptions, Defaults, Devices, Filter, Glob, Mtime};
+use verbatim_digest::Digest;
 use verbatim_normalize::normalize_files;
 use verbatim_scrub::{Done, Rules, RULES};
 
@@ -87,6 +88,10 @@ pub struct Options {
     /// Put this in front of every path.
     #[arg(long, value_name = "PATH")]
     prefix: Option<String>,
+    /// What IN must be, by the sha256 of the file as it is stored (exit code 1 if it is another one). An
+    /// archive of which that is known may lack its closing blocks.
+    #[arg(long, value_name = "sha256:…", conflicts_with = "in_place")]
+    digest: Option<Digest>,
     /// What becomes of devices and named pipes.
     #[arg(long, value_name = "WHAT", default_value = "reject")]
     devices: DevicesName,
@@ -174,13 +179,24 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
         file_mode: options.file_mode,
         dir_mode: options.dir_mode,
         mtime: None,
+        digest: options.digest,
     };
+    if options.digest.is_some() && options.inputs.len() != 1 {
+        bail!("--digest is that of one archive; name one");
+    }
     for input in &options.inputs {
         let origin = match input.as_os_str() {
             name if name == "-" => "standard input".into(),
             name => name.to_string_lossy(),
         };
-        builder.archive(b"", input, &archive, &origin)?;
+        match builder.archive(b"", input, &archive, &origin) {
+            // An archive that is not what it must be is no wrong usage.
+            Err(error @ verbatim_archive::Error::Digest { .. }) => {
+                eprintln!("verbatim: {error}");
+                return Ok(Outcome::Different);
+            }
+            other => other?,
+        }
     }
     archive.filter.check_used()?;
     let layer = builder.finish()?;
