@@ -279,7 +279,7 @@ fn a_whiteout_is_one_thing_however_it_was_written() {
     };
     for entry in variants("d/.wh.x") {
         let archive = tar(&[entry]);
-        assert!(try_layer(&[archive.clone()], &keep).unwrap() == expected);
+        assert!(try_layer(std::slice::from_ref(&archive), &keep).unwrap() == expected);
         // Said twice in two ways, in either order.
         assert!(try_layer(&[archive.clone(), expected.clone()], &keep).unwrap() == expected);
         assert!(try_layer(&[expected.clone(), archive], &keep).unwrap() == expected);
