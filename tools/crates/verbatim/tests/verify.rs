@@ -437,10 +437,10 @@ fn a_signature_is_checked_before_anything_is_read() {
     // The list is signed, and nobody looked at the file that it names.
     let (exit, report, stderr) = verify(dir, &published);
     assert_eq!(exit, 3, "{stderr}");
-    assert_eq!(report["results"][0]["verdict"], "unchecked");
-    assert_eq!(report["results"][1]["verdict"], "identical");
+    assert_eq!(report["results"][0]["verdict"], "identical");
+    assert_eq!(report["results"][1]["verdict"], "unchecked");
     assert!(
-        report["results"][1]["reasons"]
+        report["results"][0]["reasons"]
             .to_string()
             .contains("cosign"),
         "{report}"
@@ -455,7 +455,7 @@ fn a_signature_is_checked_before_anything_is_read() {
     );
     assert_eq!(exit, 3);
     assert!(
-        report["results"][1]["reasons"]
+        report["results"][0]["reasons"]
             .to_string()
             .contains("release v2.0.0"),
         "{report}"

@@ -185,8 +185,18 @@ fn indexes_are_as_good_as_their_worst_image() {
     };
     let expected = index("released", vec![plain(CONFIG), arm()]);
 
+    // What BuildKit files beside the images holds the time of the build.
     let same = index("annotated", vec![arm(), plain(CONFIG)]);
-    assert_eq!(verdict(&expected, &same).0, Verdict::SameImageId);
+    let (found, reason) = verdict(&expected, &same);
+    assert_eq!(found, Verdict::SamePlatforms);
+    assert!(reason.contains("what runs is equal"), "{reason}");
+    assert!(Verdict::Identical < found && found < Verdict::SameImageId);
+    // One image that stands there twice is one.
+    let twice = index("twice", vec![arm(), plain(CONFIG), plain(CONFIG)]);
+    assert_eq!(verdict(&expected, &twice).0, Verdict::SamePlatforms);
+    let mut docker = same.clone();
+    docker.media_type = MediaType::DOCKER_INDEX;
+    assert_eq!(verdict(&expected, &docker).0, Verdict::SameImageId);
 
     let judgement = judge(&expected, &index("x", vec![plain(LATER), arm()]));
     assert_eq!(judgement.verdict, Verdict::SameContent);
@@ -223,5 +233,78 @@ fn indexes_are_as_good_as_their_worst_image() {
     assert_eq!(
         verdict(&alone, &index("z", vec![plain(CONFIG)])).0,
         Verdict::SameImageId
+    );
+}
+
+#[test]
+fn a_variant_that_is_left_out_contradicts_nothing() {
+    let of = |arch: &str, variant: Option<&str>, config: &str| PlatformImage {
+        platform: Platform::new("linux", arch, variant),
+        ..platform(arch, config, vec![])
+    };
+    let (v5, v6) = (of("arm", Some("v5"), CONFIG), of("arm", Some("v6"), CONFIG));
+    let plain_arm = of("arm", None, CONFIG);
+    let amd64 = of("amd64", None, CONFIG);
+    for (expected, actual, wanted) in [
+        (
+            vec![v6.clone()],
+            vec![plain_arm.clone()],
+            Verdict::SamePlatforms,
+        ),
+        (
+            vec![plain_arm.clone()],
+            vec![v6.clone()],
+            Verdict::SamePlatforms,
+        ),
+        (
+            vec![amd64.clone()],
+            vec![of("amd64", Some("v3"), CONFIG)],
+            Verdict::SamePlatforms,
+        ),
+        // Said on both sides, and not the same; or nobody knows which of two is meant.
+        (vec![v6.clone()], vec![v5.clone()], Verdict::Different),
+        (vec![amd64.clone()], vec![v6.clone()], Verdict::Different),
+        (
+            vec![plain_arm.clone()],
+            vec![v5, of("arm", Some("v6"), OTHER)],
+            Verdict::Different,
+        ),
+        // An image for one machine is not also for another one.
+        (
+            vec![amd64.clone()],
+            vec![
+                amd64.clone(),
+                PlatformImage {
+                    platform: Platform::new("linux", "riscv64", None),
+                    ..amd64
+                },
+            ],
+            Verdict::Different,
+        ),
+    ] {
+        let found = judge(&index("e", expected), &index("a", actual));
+        assert_eq!(found.verdict, wanted, "{found:?}");
+    }
+}
+
+#[test]
+fn a_digest_alone_may_be_that_of_a_part() {
+    let image = plain(CONFIG);
+    let only = |digest: Digest| Image {
+        digest,
+        platforms: vec![],
+        ..single(plain(CONFIG))
+    };
+    let alone = index("i", vec![image.clone()]);
+    for digest in [image.manifest.digest, image.config.digest] {
+        assert_eq!(verdict(&only(digest), &alone).0, Verdict::SameImageId);
+        let several = index("i", vec![image.clone(), platform("arm64", LATER, vec![])]);
+        let (found, reason) = verdict(&only(digest), &several);
+        assert_eq!(found, Verdict::Different);
+        assert!(reason.contains("which is equal"), "{reason}");
+    }
+    assert_eq!(
+        verdict(&only(Digest::of(b"x")), &alone).0,
+        Verdict::Different
     );
 }

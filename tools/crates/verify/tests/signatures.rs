@@ -152,17 +152,29 @@ fn a_namespace_is_part_of_what_was_signed() {
         file: "signers",
     };
     assert!(verify(SUMS, key, file!("sums.ed25519.ssh")).is_err());
-    let line = b"a@example.com valid-before=\"20300101\" ";
-    let key = [&line[..], file!("ssh_ed25519.pub").data].concat();
-    let key = Input {
-        data: &key,
-        file: "signers",
-    };
-    let error = verify(SUMS, key, file!("sums.ed25519.ssh")).unwrap_err();
-    assert!(
-        error.to_string().contains("options are not supported"),
-        "{error}"
+    // One line of several is enough, whatever the others are.
+    let own = std::str::from_utf8(file!("ssh_ed25519.pub").data).unwrap();
+    let other = std::str::from_utf8(file!("ssh_rsa.pub").data).unwrap();
+    let text = format!(
+        "# signers\no@e valid-before=\"20200101\" {other}\nca@e cert-authority {other}\nme@e valid-before=\"20200101\" {own}\nme@e\tvalid-after=\"20200101\"\t{own}"
     );
+    fn signers(data: &[u8]) -> Input<'_> {
+        let file = "signers";
+        Input { data, file }
+    }
+    let signed = verify(SUMS, signers(text.as_bytes()), file!("sums.ed25519.ssh")).unwrap();
+    assert_eq!(signed.by, "SSH, me@e");
+    for (options, why) in [
+        ("valid-before=\"20200101\"", "not valid any more"),
+        ("valid-after=\"99990101\"", "not valid yet"),
+        ("namespaces=\"git\"", "other namespaces"),
+        ("unheard-of", "not understood"),
+    ] {
+        let text = format!("me@e {options} {own}");
+        let error = verify(SUMS, signers(text.as_bytes()), file!("sums.ed25519.ssh")).unwrap_err();
+        assert!(matches!(error, Error::Bad { .. }), "{error}");
+        assert!(error.to_string().contains(why), "{error}");
+    }
 }
 
 #[test]

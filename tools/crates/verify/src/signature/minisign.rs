@@ -1,6 +1,7 @@
 //! minisign: Ed25519 over the bytes or their BLAKE2b hash, with a signed comment.
 
 use minisign_verify::{PublicKey, Signature};
+use verbatim_foreign::excerpt;
 
 use super::{bad, Error, Input, Signed};
 
@@ -33,12 +34,7 @@ pub(super) fn check(
                 "the bytes or the comment were changed, or somebody else signed them",
             )
         })?;
-    let comment: String = parsed
-        .trusted_comment()
-        .chars()
-        .take(200)
-        .flat_map(char::escape_debug)
-        .collect();
+    let comment = excerpt(parsed.trusted_comment(), 200);
     Ok(Signed {
         by: format!("minisign, \"{comment}\""),
         subject: None,

@@ -5,6 +5,7 @@
 //! A signature says something about bytes and nothing about what they mean, so it is checked
 //! before a line of the sums is read.
 
+mod allowed_signers;
 mod cosign;
 mod minisign;
 mod ssh;

@@ -5,8 +5,10 @@ use ring::signature::{
     RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA512,
 };
 use ssh_key::public::{EcdsaPublicKey, KeyData};
-use ssh_key::{Algorithm, HashAlg, PublicKey, SshSig};
+use ssh_key::{Algorithm, HashAlg, SshSig};
+use verbatim_foreign::{excerpt, printable};
 
+use super::allowed_signers::{self, Line, Use};
 use super::{bad, Error, Input, Signed};
 
 pub(super) fn check(
@@ -25,18 +27,15 @@ pub(super) fn check(
         );
     }
     let fail = |why: String| Err(bad(sums, key, signature, why));
-    let keys = keys(key, namespace)?;
-    let Some((_, who)) = keys
-        .iter()
-        .find(|(known, _)| known.key_data() == parsed.public_key())
-    else {
-        return fail("another key signed it".to_owned());
+    let who = match owner(key, parsed.public_key(), namespace)? {
+        Ok(who) => who,
+        Err(why) => return fail(why),
     };
     if parsed.namespace() != namespace {
         return fail(format!(
             "it was made for the namespace `{}` and not for `{}`; see --ssh-namespace",
-            parsed.namespace().escape_debug(),
-            namespace.escape_debug()
+            excerpt(parsed.namespace(), 100),
+            printable(namespace)
         ));
     }
     let message = SshSig::signed_data(namespace, parsed.hash_alg(), sums.data)
@@ -99,95 +98,44 @@ fn ecdsa_fixed(mut bytes: &[u8]) -> Option<[u8; 64]> {
     bytes.is_empty().then_some(fixed)
 }
 
-/// The keys of a `.pub` file or of an `allowed_signers` file (ssh-keygen(1), "ALLOWED SIGNERS"), each with its owner.
-fn keys(key: Input<'_>, namespace: &str) -> Result<Vec<(PublicKey, String)>, Error> {
-    let mut keys = Vec::new();
-    for line in key.text()?.lines() {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        if let Ok(public) = line.parse::<PublicKey>() {
-            let comment = public.comment().to_owned();
-            keys.push((
-                public,
-                if comment.is_empty() {
-                    "a key without a name".to_owned()
-                } else {
-                    comment.escape_debug().to_string()
-                },
-            ));
-            continue;
-        }
-        let wrong = |why: &str| {
-            key.malformed(format!(
-                "`{}`: {why}",
-                line.chars().take(60).collect::<String>().escape_debug()
-            ))
-        };
-        let Some((principals, rest)) = line.split_once(char::is_whitespace) else {
-            return Err(wrong(
-                "it is no SSH public key and no line of an allowed_signers file",
-            ));
-        };
-        let rest = rest.trim_start();
-        // Options stand between, in one word (quotes keep spaces together).
-        let (options, rest) = if rest.parse::<PublicKey>().is_ok() {
-            ("", rest)
-        } else {
-            let end = word(rest);
-            (&rest[..end], rest[end..].trim_start())
-        };
-        let public: PublicKey = rest
-            .parse()
-            .map_err(|_| wrong("it is no SSH public key and no line of an allowed_signers file"))?;
-        let mut for_us = true;
-        for option in unquoted_parts(options) {
-            match option.split_once('=') {
-                Some(("namespaces", list)) => {
-                    for_us = list
-                        .trim_matches('"')
-                        .split(',')
-                        .any(|name| name == namespace);
-                }
-                // A signature has no time that could be believed.
-                _ => {
-                    return Err(wrong(
-                        "its options are not supported; there is namespaces= alone",
-                    ))
-                }
+/// Whose key it is by a `.pub` file or an `allowed_signers` file, or why it may not be used.
+fn owner(file: Input<'_>, key: &KeyData, namespace: &str) -> Result<Result<String, String>, Error> {
+    let asked = Use {
+        key,
+        namespace,
+        now: allowed_signers::now(),
+    };
+    let mut forbidden = None;
+    let mut keys = 0;
+    for (number, line) in file.text()?.lines().enumerate() {
+        match allowed_signers::read(line, &asked) {
+            Line::Good(who) => return Ok(Ok(who)),
+            Line::Forbidden(why) => forbidden = forbidden.or(Some(why)),
+            Line::PassedOver if is_blank(line) => continue,
+            Line::PassedOver => {}
+            Line::Malformed => {
+                return Err(file.malformed(format!(
+                    "line {}, `{}`: it is no SSH public key and no line of an allowed_signers file",
+                    number + 1,
+                    excerpt(line.trim(), 60)
+                )))
             }
         }
-        if for_us {
-            keys.push((public, principals.escape_debug().to_string()));
-        }
+        keys += 1;
     }
-    if keys.is_empty() {
-        return Err(key.malformed(
-            "it holds no SSH public key for this use; give a .pub file or an allowed_signers file",
-        ));
+    if keys == 0 {
+        return Err(file
+            .malformed("it holds no SSH public key; give a .pub file or an allowed_signers file"));
     }
-    Ok(keys)
+    Ok(Err(match forbidden {
+        Some(why) => format!("the key that signed it may not: {why}"),
+        None => "another key signed it".to_owned(),
+    }))
 }
 
-/// Where the first word ends, outside of quotes.
-fn word(text: &str) -> usize {
-    let mut quoted = false;
-    text.find(|c: char| {
-        quoted ^= c == '"';
-        c.is_whitespace() && !quoted
-    })
-    .unwrap_or(text.len())
-}
-
-/// What commas outside of quotes divide.
-fn unquoted_parts(text: &str) -> impl Iterator<Item = &str> {
-    let mut quoted = false;
-    text.split(move |c: char| {
-        quoted ^= c == '"';
-        c == ',' && !quoted
-    })
-    .filter(|part| !part.is_empty())
+fn is_blank(line: &str) -> bool {
+    let line = line.trim();
+    line.is_empty() || line.starts_with('#')
 }
 
 fn without_space(text: &str) -> String {

@@ -1,0 +1,435 @@
+//! The exit code of `verbatim verify`, in every combination of what a list holds, what is asked
+//! for, and what is there. In no cell of the table is it 0 with something unchecked.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
+
+use serde_json::Value;
+
+/// What a list holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kinds {
+    Images,
+    Files,
+    Both,
+}
+
+/// What is asked for; nothing means the registry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Registry,
+    Deep,
+    Files,
+    Pods,
+    Layout,
+    Against,
+    FilesAndPods,
+    FilesAndLayout,
+}
+
+/// What is there, on every side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum There {
+    Right,
+    Wrong,
+    Nothing,
+}
+
+/// What must become of a subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Identical,
+    Different,
+    Missing,
+    Unchecked,
+}
+
+const SIDES: [Side; 8] = [
+    Side::Registry,
+    Side::Deep,
+    Side::Files,
+    Side::Pods,
+    Side::Layout,
+    Side::Against,
+    Side::FilesAndPods,
+    Side::FilesAndLayout,
+];
+
+impl Side {
+    fn of_files(self) -> bool {
+        matches!(
+            self,
+            Self::Files | Self::FilesAndPods | Self::FilesAndLayout
+        )
+    }
+
+    fn of_images(self) -> bool {
+        !matches!(self, Self::Files | Self::Against)
+    }
+
+    fn of_pods(self) -> bool {
+        matches!(self, Self::Pods | Self::FilesAndPods)
+    }
+
+    fn of_layouts(self) -> bool {
+        matches!(self, Self::Layout | Self::FilesAndLayout)
+    }
+}
+
+fn run(dir: &Path, arguments: &[&str]) -> Output {
+    Command::new(fs::canonicalize(env!("CARGO_BIN_EXE_verbatim")).unwrap())
+        .args(arguments)
+        .current_dir(dir)
+        .env("HOME", dir)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+fn done(dir: &Path, arguments: &[&str]) {
+    let output = run(dir, arguments);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {stderr}");
+}
+
+/// A registry that serves files of a folder, if told so: by their path below `/v2/`.
+fn registry() -> (String, Arc<Mutex<Option<std::path::PathBuf>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    let folder = Arc::new(Mutex::new(None::<std::path::PathBuf>));
+    let served = folder.clone();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let folder = served.lock().unwrap().clone();
+            answer(stream, folder.as_deref());
+        }
+    });
+    (host, folder)
+}
+
+fn answer(mut stream: TcpStream, folder: Option<&Path>) {
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let mut head = String::new();
+    while reader.read_line(&mut head).is_ok_and(|n| n > 0) && !head.ends_with("\r\n\r\n") {}
+    let path = head.split_whitespace().nth(1).unwrap_or_default();
+    let (_, name) = path.rsplit_once('/').unwrap_or(("", ""));
+    let file = folder.map(|folder| match name.strip_prefix("sha256:") {
+        Some(hex) => folder.join("blobs/sha256").join(hex),
+        None => folder.join("manifest"),
+    });
+    let (status, body) = match file.and_then(|file| fs::read(file).ok()) {
+        Some(body) => ("200 OK", body),
+        None => ("404 Not Found", Vec::new()),
+    };
+    let head_only = head.starts_with("HEAD");
+    let reply = format!(
+        "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Type: application/vnd.oci.image.manifest.v1+json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let _ = stream.write_all(reply.as_bytes());
+    if !head_only {
+        let _ = stream.write_all(&body);
+    }
+}
+
+/// An image as a layout, and beside it its manifest as a registry serves it under the tag; its digest.
+fn image(dir: &Path, name: &str) -> String {
+    let tree = format!("{name}.tree");
+    fs::create_dir(dir.join(&tree)).unwrap();
+    fs::write(dir.join(&tree).join("file"), name).unwrap();
+    let layer = format!("{name}.layer");
+    done(dir, &["layer", "-o", &layer, &tree]);
+    let layer = format!("--layer={layer}");
+    done(
+        dir,
+        &["image", "-o", name, "--platform=linux/amd64", &layer],
+    );
+    let index = fs::read(dir.join(name).join("index.json")).unwrap();
+    let index: Value = serde_json::from_slice(&index).unwrap();
+    let digest = index["manifests"][0]["digest"].as_str().unwrap().to_owned();
+    let blob = dir.join(name).join("blobs/sha256").join(&digest[7..]);
+    fs::copy(blob, dir.join(name).join("manifest")).unwrap();
+    digest
+}
+
+struct Table<'a> {
+    dir: &'a Path,
+    reference: String,
+    folder: Arc<Mutex<Option<std::path::PathBuf>>>,
+    digests: [String; 2],
+}
+
+impl Table<'_> {
+    /// One cell: the exit code, and what is said of each subject.
+    fn cell(&self, kinds: Kinds, document: bool, side: Side, there: There, only: Option<&str>) {
+        let list = format!("{kinds:?}{}.sha256", if document { "" } else { "-bare" });
+        let mut arguments = vec!["verify".to_owned(), "--format=json".to_owned(), list];
+        let folder = match there {
+            There::Right => "released",
+            There::Wrong => "other",
+            There::Nothing => "nothing",
+        };
+        *self.folder.lock().unwrap() = (there != There::Nothing).then(|| self.dir.join(folder));
+        match side {
+            Side::Deep => arguments.push("--deep".into()),
+            Side::Against => arguments.push(format!("--against={folder}.{kinds:?}.list")),
+            _ => {}
+        }
+        if side.of_files() {
+            arguments.push(format!("--files={folder}.dist"));
+        }
+        if side.of_pods() {
+            // A cluster is not the registry: it is asked for more where a digest is unknown.
+            *self.folder.lock().unwrap() = None;
+            arguments.push(format!("--pods={folder}.pods"));
+        }
+        if side.of_layouts() {
+            arguments.push(format!("--layout={}={folder}", self.reference));
+        }
+        arguments.extend(only.map(|part| format!("--only={part}")));
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        let output = run(self.dir, &arguments);
+        let exit = output.status.code().unwrap();
+        let context = format!(
+            "{arguments:?} {there:?}: {}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+
+        let Some(fates) = self.fates(kinds, document, side, there, only) else {
+            assert_eq!(exit, 2, "{context}");
+            return;
+        };
+        let report: Value = serde_json::from_slice(&output.stdout).expect(&context);
+        for (name, fate) in &fates {
+            let verdicts: BTreeSet<_> = report["results"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|result| result["reference"] == name.as_str())
+                .map(|result| result["verdict"].as_str().unwrap())
+                .collect();
+            let wanted = match fate {
+                Fate::Identical => "identical",
+                Fate::Different => "different",
+                Fate::Missing => "missing",
+                Fate::Unchecked => "unchecked",
+            };
+            assert!(verdicts.contains(wanted), "{name} {wanted}: {context}");
+        }
+        let any = |fate| fates.iter().any(|(_, f)| *f == fate);
+        let wanted = if any(Fate::Different) || any(Fate::Missing) {
+            1
+        } else if any(Fate::Unchecked) {
+            3
+        } else {
+            0
+        };
+        assert_eq!(exit, wanted, "{context}");
+        // Whatever this table says: nothing is all right that was not looked at.
+        if exit == 0 {
+            let verdicts = report["results"].as_array().unwrap().iter();
+            assert!(
+                verdicts.clone().count() > 0
+                    && verdicts.clone().all(|r| r["verdict"] == "identical"),
+                "{context}"
+            );
+        }
+    }
+
+    /// What must become of each subject that is asked for; nothing if the options make no sense.
+    fn fates(
+        &self,
+        kinds: Kinds,
+        document: bool,
+        side: Side,
+        there: There,
+        only: Option<&str>,
+    ) -> Option<Vec<(String, Fate)>> {
+        // Without the document, whoever says where the files are says that all lines are files.
+        let read_as_file = side.of_files() && !document;
+        let (mut images, mut files) = (Vec::new(), Vec::new());
+        if kinds != Kinds::Files {
+            let into = if read_as_file {
+                &mut files
+            } else {
+                &mut images
+            };
+            into.push(self.reference.clone());
+        }
+        if kinds != Kinds::Images {
+            files.push("tool".to_owned());
+        }
+        let fate = match there {
+            There::Right => Fate::Identical,
+            There::Wrong => Fate::Different,
+            There::Nothing => Fate::Missing,
+        };
+        match only {
+            Some("images") if side.of_files() => return None,
+            Some("files") if side.of_images() && side != Side::Registry => return None,
+            Some("images") => files.clear(),
+            Some("files") => images.clear(),
+            _ => {}
+        }
+        if images.is_empty() && files.is_empty() && side == Side::Against {
+            return None;
+        }
+        let asks_for_images =
+            side.of_images() && (side != Side::Registry || only == Some("images"));
+        if images.is_empty() && asks_for_images && side != Side::Deep {
+            return None;
+        }
+        if images.is_empty() && matches!(side, Side::Registry | Side::Deep) {
+            return None;
+        }
+        if files.is_empty() && side.of_files() {
+            return None;
+        }
+        let of_image = match side {
+            Side::Files => Fate::Unchecked,
+            // Another digest may be that of a config: nobody knows, without the document.
+            _ if side.of_pods() && there == There::Wrong && !document => Fate::Unchecked,
+            _ => fate,
+        };
+        let images = images.into_iter().map(|name| (name, of_image));
+        let files = files.into_iter().map(|name| {
+            let fate = match side {
+                _ if name != "tool" => Fate::Missing,
+                Side::Against => fate,
+                _ if side.of_files() => fate,
+                _ => Fate::Unchecked,
+            };
+            (name, fate)
+        });
+        Some(images.chain(files).collect())
+    }
+
+    /// The lists, and all that may be there.
+    fn prepare(&self) {
+        let (dir, reference) = (self.dir, &self.reference);
+        for (folder, digest) in ["released", "other"].iter().zip(&self.digests) {
+            let dist = dir.join(format!("{folder}.dist"));
+            fs::create_dir(&dist).unwrap();
+            fs::write(dist.join("tool"), folder).unwrap();
+            let (repository, _) = reference.rsplit_once(':').unwrap();
+            let pod = format!(
+                r#"{{"kind":"Pod","metadata":{{"name":"p"}},"spec":{{"containers":[{{"name":"c","image":"{reference}"}}]}},"status":{{"phase":"Running","containerStatuses":[{{"name":"c","image":"{reference}","imageID":"{repository}@{digest}"}}]}}}}"#
+            );
+            fs::write(dir.join(format!("{folder}.pods")), pod).unwrap();
+            let image = format!("--image={reference}={folder}");
+            let files = format!("--files={folder}.dist");
+            for (kinds, arguments) in [
+                (Kinds::Images, vec![image.as_str()]),
+                (Kinds::Files, vec![files.as_str()]),
+                (Kinds::Both, vec![image.as_str(), files.as_str()]),
+            ] {
+                let list = format!("{folder}.{kinds:?}.list");
+                done(
+                    dir,
+                    &[&["sums", "create", "-o", &list][..], &arguments].concat(),
+                );
+                if *folder == "released" {
+                    let released = |ending: &str| dir.join(format!("{kinds:?}{ending}"));
+                    fs::copy(dir.join(&list), released(".sha256")).unwrap();
+                    fs::copy(dir.join(&list), released("-bare.sha256")).unwrap();
+                    fs::copy(dir.join(format!("{list}.json")), released(".json")).unwrap();
+                }
+            }
+        }
+        fs::create_dir(dir.join("nothing.dist")).unwrap();
+        fs::write(dir.join("nothing.pods"), "[]").unwrap();
+        for kinds in [Kinds::Images, Kinds::Files, Kinds::Both] {
+            let line = |name: &str| format!("{}  {name}\n", "0".repeat(64));
+            let text = match kinds {
+                Kinds::Images => line("r.example.com/else"),
+                Kinds::Files => line("else"),
+                Kinds::Both => line("r.example.com/else") + &line("else"),
+            };
+            fs::write(dir.join(format!("nothing.{kinds:?}.list")), text).unwrap();
+        }
+    }
+}
+
+#[test]
+fn no_cell_is_all_right_with_something_unchecked() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let (host, folder) = registry();
+    let table = Table {
+        dir,
+        reference: format!("{host}/acme/server:v1"),
+        folder,
+        digests: [image(dir, "released"), image(dir, "other")],
+    };
+    table.prepare();
+    for kinds in [Kinds::Images, Kinds::Files, Kinds::Both] {
+        for document in [true, false] {
+            for side in SIDES {
+                for there in [There::Right, There::Wrong, There::Nothing] {
+                    // A layout that is not there is a wrong option.
+                    if side.of_layouts() && there == There::Nothing {
+                        continue;
+                    }
+                    for only in [None, Some("images"), Some("files")] {
+                        table.cell(kinds, document, side, there, only);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_was_not_looked_at_cannot_be_accepted() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let line = format!("{}  r.example.com/x:v1\n", "0".repeat(64));
+    fs::write(dir.join("s"), line).unwrap();
+    let output = run(dir, &["verify", "s", "--accept=unchecked"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--only"));
+}
+
+/// Lines that look like references and are none, and names that steer a terminal: nobody would
+/// find what they are about, whatever is asked for.
+#[test]
+fn what_is_no_subject_is_malformed() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    fs::create_dir(dir.join("dist")).unwrap();
+    fs::write(dir.join("dist/tool"), "tool").unwrap();
+    fs::write(dir.join("pods"), "[]").unwrap();
+    let good = verbatim_digest::Digest::of(b"tool").hex();
+    for name in [
+        "r.example.com/x/y:",
+        "r.example.com/x/Y:v1",
+        "r.example.com/x/y:v1 and more",
+        &format!("r.example.com/x/y@sha256:{good}"),
+        &format!("r.example.com/x/y:v1@sha256:{good}"),
+        "a\u{1b}[2Jb",
+        "a\u{7}b",
+        "a\tb",
+    ] {
+        fs::write(dir.join("s"), format!("{good}  tool\n{good}  {name}\n")).unwrap();
+        for side in [
+            &["--files=dist"][..],
+            &["--pods=pods"],
+            &["--against=s"],
+            &[],
+        ] {
+            let arguments = [&["verify", "s"][..], side].concat();
+            let output = run(dir, &arguments);
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(2), "{name:?} {side:?}: {stderr}");
+            assert!(stderr.contains("line 2"), "{stderr}");
+            let shown = !stderr.trim_end().contains(char::is_control);
+            assert!(shown && output.stdout.is_empty(), "{stderr:?}");
+        }
+    }
+}
