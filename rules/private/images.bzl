@@ -358,7 +358,7 @@ manifest, its sums or a push to a registry that can mount it.
 
 `bazel run @base//:update` writes the digest that the tag stands for now into MODULE.bazel.
 
-Credentials: `auths` in the files of Docker and Podman, and Bazel's `--credential_helper`. For layers `verbatim pull` finds them, see
+Credentials: the files of Docker and Podman, their `credHelpers` and `credsStore` too (found on the PATH), and Bazel's `--credential_helper`. For layers `verbatim pull` finds them, see
 docs/registries.md; say where they are with `--action_env=HOME` or `--action_env=DOCKER_CONFIG`.
 """,
 )

@@ -5,7 +5,7 @@ load("//rules/private:checks.bzl", "show")
 load("//rules/private:entries.bzl", "in_runfiles", "relative_to")
 load("//rules/private:images.bzl", "is_digest", "is_word", "pull_problem")
 load("//rules/private:prebuilt.bzl", "prebuilt_problem")
-load("//rules/private:registry_download.bzl", "is_loopback", "split_repository")
+load("//rules/private:registry_download.bzl", "authorization", "canonical_repository", "docker_config", "find_credential", "is_loopback", "split_repository", "token_server")
 load("//rules/private:run.bzl", "operand")
 load("//rules/private:stamp.bzl", "keys_problem")
 load("//rules/private/platform:target_platform.bzl", "platform_text")
@@ -125,3 +125,74 @@ def _keys_test_impl(ctx):
     return unittest.end(env)
 
 keys_test = unittest.make(_keys_test_impl)
+
+def _found(text, repository):
+    host, name = canonical_repository(repository)
+    config = docker_config(text)
+    found = find_credential(config, host, name) if config else None
+    if not found:
+        return None
+    return "helper " + found.helper if found.helper else " ".join([found.credential.kind, found.credential.user, found.credential.secret])
+
+def _credentials_test_impl(ctx):
+    env = unittest.begin(ctx)
+
+    # As Docker reads them.
+    for text in [
+        "",
+        "\n",
+        "null",
+        "[]",
+        "{}",
+        "not JSON",
+        """{"auths":null,"credHelpers":null,"credsStore":null}""",
+        """{"auths":{"r.example.com":null}}""",
+        """{"auths":{"r.example.com":"x"}}""",
+        """{"auths":{"r.example.com":{"auth":null,"identitytoken":5}}}""",
+        """{"auths":{"r.example.com:5000":{"auth":"dTpw"},"example.com":{"auth":"dTpw"},"r.example.com/bb":{"auth":"dTpw"}}}""",
+        """{"credHelpers":{"r.example.com":""},"credsStore":"desktop"}""",
+        """{"credHelpers":{"r.example.com":null},"credsStore":"desktop"}""",
+    ]:
+        asserts.equals(env, None, _found(text, "r.example.com/b"), text)
+    for text, expected in [
+        ("""{"auths":{"r.example.com":{"auth":"dTpw"}}}""", "encoded  dTpw"),
+        ("\357\273\277" + """{"auths":{"r.example.com":{"auth":"dTpw"}}}""", "encoded  dTpw"),
+        ("""{"Auths":{"https://R.example.com/v1/":{"Auth":" dT\\npw\\r\\n"}}}""", "encoded  dTpw"),
+        ("""{"auths":{"https://r.example.com/x":{"auth":"x"},"r.example.com":{"auth":"dTpw"}}}""", "encoded  dTpw"),
+        ("""{"auths":{"r.example.com":{},"https://r.example.com/x":{"auth":"dTpw"}}}""", "encoded  dTpw"),
+        ("""{"auths":{"r.example.com":{"username":"u","password":"p:q"}}}""", "basic u p:q"),
+        ("""{"auths":{"r.example.com":{"auth":"x","identitytoken":"i"}}}""", "identity  i"),
+        ("""{"auths":{"r.example.com":{"registrytoken":"t"}}}""", "token  t"),
+        ("""{"auths":{"r.example.com":{"auth":"x"},"r.example.com/b":{"auth":"dTpw"}}}""", "encoded  dTpw"),
+        ("""{"auths":{"r.example.com":{}},"credsStore":"desktop"}""", "helper desktop"),
+        ("""{"credSstore":"desktop"}""", "helper desktop"),
+        ("""{"auths":{"r.example.com":{"auth":"x"}},"credHelpers":{"r.example.com":"pass"},"credsStore":"desktop"}""", "helper pass"),
+    ]:
+        asserts.equals(env, expected, _found(text, "r.example.com/b"), text)
+
+    # Docker Hub, with its names.
+    for repository in ["docker.io/a", "index.docker.io/a", "registry-1.docker.io/library/a"]:
+        asserts.equals(env, ("docker.io", "library/a"), canonical_repository(repository))
+        for key in ["https://index.docker.io/v1/", "docker.io", "index.docker.io", "https://registry-1.docker.io/v2/", "docker.io/library/a"]:
+            asserts.equals(env, "encoded  dTpw", _found("""{"auths":{"%s":{"auth":"dTpw"}}}""" % key, repository), key)
+        asserts.equals(env, None, _found("""{"auths":{"https://index.docker.io/v1/access-token":{"auth":"dTpw"}}}""", repository))
+    asserts.equals(env, ("docker.io", "acme/a"), canonical_repository("index.docker.io/acme/a"))
+    asserts.equals(env, ("localhost:5000", "a"), canonical_repository("localhost:5000/a"))
+
+    # Who gives tokens, and what Bazel can send.
+    for host, expected in {
+        "acme.azurecr.io": ("https://acme.azurecr.io/oauth2/token", "acme.azurecr.io"),
+        "azurecr.io": None,
+        "docker.io": ("https://auth.docker.io/token", "registry.docker.io"),
+        "europe-docker.pkg.dev": ("https://europe-docker.pkg.dev/v2/token", "europe-docker.pkg.dev"),
+        "evilgcr.io": None,
+        "r.example.com": None,
+    }.items():
+        asserts.equals(env, expected, token_server(host), host)
+    identity = struct(kind = "identity", secret = "i", user = "")
+    asserts.equals(env, None, authorization(None, "r.example.com"))
+    asserts.equals(env, None, authorization(identity, "r.example.com"))
+    asserts.equals(env, "i", authorization(identity, "acme.azurecr.io")["password"])
+    return unittest.end(env)
+
+credentials_test = unittest.make(_credentials_test_impl)
