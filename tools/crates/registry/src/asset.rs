@@ -24,7 +24,7 @@ impl std::str::FromStr for Assets {
         let wrong = |why: &str| {
             Error::Options(format!(
                 "`{}` is no address of a folder: {why}",
-                crate::error::printable(text, 300)
+                verbatim_foreign::excerpt(text, 300)
             ))
         };
         if text.contains(['?', '#']) {
@@ -81,7 +81,7 @@ impl Client {
                 Err((error, _)) => return Err(error),
             };
             attempt += 1;
-            self.pause(&call.url, &error, None, attempt, attempts).await;
+            self.pause(&call.url, &error, attempt, attempts).await;
         }
     }
 

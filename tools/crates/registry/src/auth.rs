@@ -5,13 +5,11 @@
 //! requests bring the answer with them. Tokens are kept by what they allow.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use serde::Deserialize;
+use verbatim_foreign::excerpt;
 
-use crate::error::printable;
 use crate::host::{Origin, Scheme, Url};
 use crate::secret::Secret;
 
@@ -50,7 +48,25 @@ impl Challenge {
             .find(|(n, _)| n == name)
             .map(|(_, value)| value.as_str())
     }
+
+    /// What it says that a token must allow; nothing where that makes no sense.
+    pub(crate) fn scopes(&self) -> Vec<Scope> {
+        let text = self.parameter("scope").unwrap_or_default();
+        let sane = self.scheme == "bearer"
+            && text.len() <= MAX_SCOPES
+            && text.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
+        if !sane {
+            return Vec::new();
+        }
+        // One parameter names several, each of which is asked for on its own.
+        text.split_ascii_whitespace()
+            .map(|scope| Scope(scope.to_owned()))
+            .collect()
+    }
 }
+
+/// Longer lists of scopes are no honest ones.
+const MAX_SCOPES: usize = 4 << 10;
 
 /// Read the challenges of one header (RFC 9110, section 11.6.1). What makes no sense ends
 /// the list; what came before it counts.
@@ -132,7 +148,7 @@ pub(crate) fn choose(
         let url = registry.join(realm).ok_or_else(|| {
             format!(
                 "it sends for a token to `{}`, which is no address",
-                printable(realm, 200)
+                excerpt(realm.split('?').next().unwrap_or_default(), 200)
             )
         })?;
         if url.scheme == Scheme::Http
@@ -157,62 +173,15 @@ pub(crate) fn choose(
     }
     Err(format!(
         "it asks for {}, and this program knows Basic and Bearer",
-        printable(&names.join(", "), 100)
+        excerpt(&names.join(", "), 100)
     ))
 }
-
-/// The answer of a token server. A token may be the reason that a value is refused, so
-/// `Debug` shows none.
-#[derive(Deserialize)]
-pub(crate) struct TokenAnswer {
-    #[serde(default)]
-    token: Option<String>,
-    #[serde(default)]
-    access_token: Option<String>,
-    #[serde(default)]
-    expires_in: Option<u64>,
-}
-
-impl fmt::Debug for TokenAnswer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TokenAnswer")
-    }
-}
-
-/// Longer tokens do not fit into a header that servers take.
-const MAX_TOKEN: usize = 64 << 10;
-/// What the specification of token servers says where `expires_in` is missing.
-const DEFAULT_LIFE: u64 = 60;
 
 /// A token, and until when it is used.
 #[derive(Debug, Clone)]
 pub(crate) struct Token {
     pub(crate) header: Secret,
     pub(crate) until: Instant,
-}
-
-impl TokenAnswer {
-    /// The header for requests.
-    pub(crate) fn into_token(self) -> Result<Token, String> {
-        let token = self
-            .token
-            .filter(|token| !token.is_empty())
-            .or(self.access_token)
-            .filter(|token| !token.is_empty())
-            .ok_or("its answer holds no token")?;
-        if token.len() > MAX_TOKEN {
-            return Err(format!("its token has more than {MAX_TOKEN} bytes"));
-        }
-        if !token.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err("its token has characters that no token has".into());
-        }
-        // A tenth less: the clock of the server runs, and the way there takes time.
-        let life = self.expires_in.unwrap_or(DEFAULT_LIFE).clamp(1, 86_400);
-        Ok(Token {
-            header: Secret::new(format!("Bearer {token}")),
-            until: Instant::now() + Duration::from_millis(life * 900),
-        })
-    }
 }
 
 /// A place for one token: whoever needs it first fetches it, the others wait.
@@ -224,6 +193,8 @@ type Key = (Origin, Url, Option<String>, Vec<Scope>, String);
 pub(crate) struct Memory {
     ways: Mutex<HashMap<Origin, Way>>,
     tokens: Mutex<HashMap<Key, Slot>>,
+    /// The scopes that a registry takes in place of those that a request needs.
+    scopes: Mutex<HashMap<(Origin, Vec<Scope>), Vec<Scope>>>,
 }
 
 impl Memory {
@@ -233,6 +204,19 @@ impl Memory {
 
     pub(crate) fn remember(&self, origin: Origin, way: Way) {
         lock(&self.ways).insert(origin, way);
+    }
+
+    pub(crate) fn scopes(&self, origin: &Origin, own: &[Scope]) -> Option<Vec<Scope>> {
+        let key = (origin.clone(), own.to_vec());
+        lock(&self.scopes).get(&key).cloned()
+    }
+
+    pub(crate) fn remember_scopes(&self, origin: Origin, own: &[Scope], right: &[Scope]) {
+        lock(&self.scopes).insert((origin, own.to_vec()), right.to_vec());
+    }
+
+    pub(crate) fn forget_scopes(&self, origin: &Origin, own: &[Scope]) {
+        lock(&self.scopes).remove(&(origin.clone(), own.to_vec()));
     }
 
     /// The place of a token. `repository` tells apart credentials that hold below a path.
@@ -271,6 +255,12 @@ mod tests {
         assert_eq!(all[1].scheme, "basic");
         assert_eq!(all[2].parameter("service"), Some("r, x"));
         assert_eq!(challenges("Negotiate")[0].scheme, "negotiate");
+        assert_eq!(all[2].scopes(), [Scope::pull("a")]);
+        assert_eq!(
+            challenges("Bearer scope=\"repository:a:pull aws\"")[0].scopes(),
+            [Scope::pull("a"), Scope("aws".into())]
+        );
+        assert!(challenges("Basic scope=\"a\"")[0].scopes().is_empty());
         assert_eq!(
             challenges("BEARER REALM=https://t.example.com/x")[0].parameter("realm"),
             Some("https://t.example.com/x")
@@ -323,31 +313,5 @@ mod tests {
         let other = challenges("Negotiate");
         let error = choose(&other, &url("https://r.example.com"), |_| false).unwrap_err();
         assert!(error.contains("negotiate"), "{error}");
-    }
-
-    fn token(json: &str) -> Result<Token, String> {
-        serde_json::from_str::<TokenAnswer>(json)
-            .unwrap()
-            .into_token()
-    }
-
-    #[test]
-    fn tokens() {
-        assert_eq!(
-            token(r#"{"token":"a"}"#).unwrap().header.expose(),
-            "Bearer a"
-        );
-        assert_eq!(
-            token(r#"{"access_token":"b","expires_in":5}"#)
-                .unwrap()
-                .header
-                .expose(),
-            "Bearer b"
-        );
-        assert!(token("{}").is_err());
-        assert!(token(r#"{"token":"a\r\nX: y"}"#).is_err());
-        assert!(token(&format!("{{\"token\":\"{}\"}}", "a".repeat(MAX_TOKEN + 1))).is_err());
-        // An hour of the year 584 billion is no reason to fail.
-        assert!(token(&format!("{{\"token\":\"a\",\"expires_in\":{}}}", u64::MAX)).is_ok());
     }
 }

@@ -7,11 +7,12 @@ use bytes::{Buf, Bytes};
 use http::header::{self, HeaderValue};
 use http::StatusCode;
 use verbatim_digest::{Digest, Hasher};
+use verbatim_foreign::excerpt;
 use verbatim_oci::Descriptor;
 
 use crate::body::Body;
 use crate::client::Client;
-use crate::error::{printable, Error};
+use crate::error::Error;
 use crate::exchange::{Answer, Call};
 use crate::host::Url;
 use crate::manifest::worse;
@@ -237,7 +238,7 @@ impl BlobStream {
             }
             self.attempt += 1;
             self.client
-                .pause(&self.call.url, &error, None, self.attempt, retries.attempts)
+                .pause(&self.call.url, &error, self.attempt, retries.attempts)
                 .await;
             let mut call = self.call.clone();
             call.attempts = Some(1);
@@ -269,7 +270,7 @@ impl BlobStream {
                         &url,
                         format!(
                             "it sends a part of the blob and says `{}` of which",
-                            printable(range, 100)
+                            excerpt(range, 100)
                         ),
                     )
                 })?;
@@ -281,7 +282,7 @@ impl BlobStream {
                         format!(
                             "asked for the blob from byte {}, it sends `{}`",
                             self.got,
-                            printable(range, 100)
+                            excerpt(range, 100)
                         ),
                     ));
                 }

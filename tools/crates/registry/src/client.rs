@@ -11,7 +11,8 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::auth::Memory;
-use crate::credentials::{serving_host, Credentials};
+use crate::credentials::Credentials;
+use crate::docker_hub::serving_host;
 use crate::error::Error;
 use crate::exchange::Upload;
 use crate::host::{HostPort, Origin, Scheme, Url};

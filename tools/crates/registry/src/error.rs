@@ -1,8 +1,11 @@
 //! What can go wrong between here and a registry, always with the address and the fix.
 
+use std::time::{Duration, SystemTime};
+
 use verbatim_digest::Digest;
 
 use crate::host::Url;
+use crate::limits::Wait;
 
 /// The kind of a problem, for callers that treat them differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -31,7 +34,7 @@ pub enum ErrorKind {
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// The registry answered, and not with what was asked for.
-    #[error("{url}: the registry answers {status}{}{}", message_of(.message), fix(*.status))]
+    #[error("{url}: the registry answers {status}{}{}{}", message_of(.message), later(.wait), fix(*.status))]
     Status {
         /// Where; without the query, which may hold signatures.
         url: String,
@@ -39,6 +42,19 @@ pub enum Error {
         status: u16,
         /// The first error in the answer, escaped.
         message: String,
+        /// How long to wait before another try.
+        wait: Wait,
+    },
+    /// The token server answered, and not with a token. Nothing that it says is repeated: it
+    /// may be the token.
+    #[error("{url}: the token server answers {status}{}{}", later(.wait), token_fix(*.status))]
+    TokenServer {
+        /// Where; without the query.
+        url: String,
+        /// The status code.
+        status: u16,
+        /// How long to wait before another try.
+        wait: Wait,
     },
     /// Nothing or not enough came back.
     #[error("{url}: {why}")]
@@ -122,13 +138,50 @@ fn hint_of(hint: &Option<String>) -> String {
     }
 }
 
+/// What a server says of the time, where it is longer than is waited for.
+fn later(wait: &Wait) -> String {
+    let Wait::TooLong(pause) = wait else {
+        return String::new();
+    };
+    let (seconds, minutes) = (pause.as_secs(), pause.as_secs().div_ceil(60));
+    let pause_words = match minutes {
+        0..=1 => format!("{seconds} s"),
+        2..=119 => format!("{minutes} min"),
+        120..=2879 => format!("{} h {} min", minutes / 60, minutes % 60),
+        _ => format!("{} days", minutes / 1440),
+    };
+    let moment = SystemTime::now()
+        .checked_add(*pause)
+        .filter(|moment| *moment < SystemTime::UNIX_EPOCH + LAST_DATE);
+    match moment {
+        Some(moment) => format!(
+            ", and asks not to be asked again before {} (in {pause_words})",
+            httpdate::fmt_http_date(moment)
+        ),
+        None => format!(", and asks not to be asked again for {pause_words}"),
+    }
+}
+
+/// Later dates have no form in HTTP: the end of the year 9999.
+const LAST_DATE: Duration = Duration::from_secs(253_402_300_800);
+
+fn token_fix(status: u16) -> &'static str {
+    match status {
+        400 | 401 | 403 => "; it refuses the credentials in use, or gives none of what is asked for to anybody: log in again (`docker login`, `podman login`)",
+        300..=399 => "; its redirects are not followed, for the password would go with them",
+        429 => "; it asks for fewer requests: wait, or log in",
+        500..=599 => "; it fails by itself: try again later",
+        _ => "; it is no token server, or does not know this registry: ask who runs the registry",
+    }
+}
+
 fn fix(status: u16) -> &'static str {
     match status {
         401 => "; log in to it (`docker login`, `podman login`), or see docs/registries.md for where credentials are read",
         403 => "; the credentials in use do not allow this",
         404 => "; check the name and the tag",
         405 => "; it does not take this: it is read-only, or a cache of another registry",
-        413 => "; what was sent is larger than it, or something before it, takes",
+        413 => "; what was sent is larger than it, or something before it, takes at once: send blobs in smaller pieces with --chunk",
         429 => "; it asks for fewer requests: wait, log in, or lower --parallel",
         500..=599 => "; it fails by itself: try again later",
         300..=399 => "; a redirect that cannot be followed",
@@ -169,6 +222,13 @@ impl Error {
                 500..=599 => ErrorKind::Server,
                 _ => ErrorKind::Broken,
             },
+            // Never `NotFound`: what cannot be asked for may well be there.
+            Self::TokenServer { status, .. } => match status {
+                400 | 401 | 403 => ErrorKind::Denied,
+                429 => ErrorKind::Limited,
+                500..=599 => ErrorKind::Server,
+                _ => ErrorKind::Broken,
+            },
             Self::Unreachable { .. } => ErrorKind::Unreachable,
             Self::Broken { .. } | Self::WrongDigest { .. } | Self::Document { .. } => {
                 ErrorKind::Broken
@@ -184,10 +244,20 @@ impl Error {
         }
     }
 
+    /// How long to wait before another try.
+    pub(crate) fn wait(&self) -> Wait {
+        match self {
+            Self::Status { wait, .. } | Self::TokenServer { wait, .. } => *wait,
+            _ => Wait::Usual,
+        }
+    }
+
     /// Whether trying again can help.
     pub(crate) fn is_transient(&self) -> bool {
         match self {
-            Self::Status { status, .. } => is_transient(*status),
+            Self::Status { status, wait, .. } | Self::TokenServer { status, wait, .. } => {
+                is_transient(*status) && !matches!(wait, Wait::TooLong(_))
+            }
             Self::Unreachable { transient, .. } => *transient,
             _ => false,
         }
@@ -207,36 +277,9 @@ pub(crate) fn document_error(name: &str, source: verbatim_oci::Error) -> Error {
     }
 }
 
-/// Text of others, made fit for a terminal: nothing that moves the cursor, and not too much.
-pub(crate) fn printable(text: &str, limit: usize) -> String {
-    let mut out: String = text
-        .chars()
-        .take(limit)
-        .flat_map(|c| {
-            // `escape_debug` would also escape quotes, which do no harm.
-            if c == '"' || c == '\'' {
-                vec![c]
-            } else {
-                c.escape_debug().collect()
-            }
-        })
-        .collect();
-    if text.chars().nth(limit).is_some() {
-        out.push('…');
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn text_of_others_is_escaped_and_cut() {
-        assert_eq!(printable("a\x1b[2Jb\u{202e}", 80), r"a\u{1b}[2Jb\u{202e}");
-        assert_eq!(printable("it's \"x\"", 80), "it's \"x\"");
-        assert_eq!(printable("abcdef", 3), "abc…");
-    }
 
     #[test]
     fn kinds_of_answers() {
@@ -252,8 +295,29 @@ mod tests {
                 url: "https://registry.example.com/v2/".into(),
                 status,
                 message: String::new(),
+                wait: Wait::Usual,
             };
             assert_eq!(error.kind(), kind);
+        }
+    }
+
+    #[test]
+    fn when_to_come_back_is_said() {
+        for (seconds, shown) in [
+            (45, "(in 45 s)"),
+            (600, "(in 10 min)"),
+            (21_540, "(in 5 h 59 min)"),
+            (864_000, "(in 10 days)"),
+            (u64::MAX, "again for 213503982334601 days"),
+        ] {
+            let error = Error::Status {
+                url: "https://registry.example.com/v2/".into(),
+                status: 429,
+                message: "toomanyrequests".into(),
+                wait: Wait::TooLong(Duration::from_secs(seconds)),
+            };
+            assert!(!error.is_transient());
+            assert!(error.to_string().contains(shown), "{error}");
         }
     }
 }

@@ -13,13 +13,14 @@ use tokio::time::timeout;
 use crate::auth::Scope;
 use crate::body::Body;
 use crate::client::Client;
-use crate::error::{is_transient, printable, Error};
+use crate::error::{is_transient, Error};
 use crate::host::{HostPort, Scheme, Url};
-use crate::limits::Retry;
+use crate::limits::{Retries, Retry, Wait};
 use crate::name::Repository;
 use crate::net::NoConnection;
 use crate::secret::Secret;
 use crate::words::{first_error, retry_after};
+use verbatim_foreign::excerpt;
 
 /// What goes up with a request. It can be made again for a second try.
 #[derive(Clone)]
@@ -107,6 +108,14 @@ impl Answer {
 }
 
 impl Answer {
+    /// How long to wait before another try.
+    pub(crate) fn wait(&self, retries: &Retries) -> Wait {
+        if !is_transient(self.status.as_u16()) {
+            return Wait::Usual;
+        }
+        retries.wait(self.header(header::RETRY_AFTER).and_then(retry_after))
+    }
+
     /// Of the successful answers only 200 brings the thing itself, and the whole of it.
     pub(crate) fn must_be_whole(&self, what: &str) -> Result<(), Error> {
         if self.status == StatusCode::OK {
@@ -119,18 +128,6 @@ impl Answer {
     }
 }
 
-/// A failure, and the pause that the server asked for.
-pub(crate) struct Failure {
-    pub(crate) error: Error,
-    pub(crate) after: Option<Duration>,
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self { error, after: None }
-    }
-}
-
 impl Client {
     /// Carry out a request. Statuses other than 2xx (and 416) are errors.
     pub(crate) async fn send(&self, call: &Call) -> Result<Answer, Error> {
@@ -138,28 +135,20 @@ impl Client {
         let attempts = call.attempts.unwrap_or(retries.attempts).max(1);
         let mut attempt = 1;
         loop {
-            let failure = match self.once(call).await {
+            let error = match self.once(call).await {
                 Ok(answer) => return Ok(answer),
-                Err(failure) => failure,
+                Err(error) => error,
             };
-            if attempt >= attempts || !failure.error.is_transient() {
-                return Err(failure.error);
+            if attempt >= attempts || !error.is_transient() {
+                return Err(error);
             }
             attempt += 1;
-            self.pause(&call.url, &failure.error, failure.after, attempt, attempts)
-                .await;
+            self.pause(&call.url, &error, attempt, attempts).await;
         }
     }
 
     /// Tell about a further try, and wait before it.
-    pub(crate) async fn pause(
-        &self,
-        url: &Url,
-        error: &Error,
-        after: Option<Duration>,
-        attempt: u32,
-        attempts: u32,
-    ) {
+    pub(crate) async fn pause(&self, url: &Url, error: &Error, attempt: u32, attempts: u32) {
         let retries = &self.options().retries;
         let doubled = retries
             .pause
@@ -168,7 +157,10 @@ impl Client {
         let mut random = [0; 1];
         let _ = getrandom::fill(&mut random);
         let doubled = doubled.saturating_add(doubled.saturating_mul(random[0].into()) / 1024);
-        let pause = after.unwrap_or(doubled).min(retries.longest);
+        let pause = match error.wait() {
+            Wait::Asked(asked) => asked,
+            _ => doubled.min(retries.longest),
+        };
         if let Some(on_retry) = &self.options().on_retry {
             on_retry(&Retry {
                 url: url.to_string(),
@@ -182,47 +174,57 @@ impl Client {
     }
 
     /// One try: credentials and redirects, and no more.
-    async fn once(&self, call: &Call) -> Result<Answer, Failure> {
+    async fn once(&self, call: &Call) -> Result<Answer, Error> {
         let mut home = call.url.clone();
         if !call.stranger {
             home.scheme = self.scheme(&home);
         }
         let mut url = home.clone();
         let mut method = call.method.clone();
+        let mut own_headers = call.headers.clone();
         let mut hops = 0;
-        let mut refused = false;
-        let mut turned = false;
+        let mut admission = self.admission(call, &home);
+        // What a loopback port said in plain HTTP, in case that it does not speak TLS either.
+        let mut in_plain: Option<Error> = None;
         loop {
             let at_home = !call.stranger && url.origin() == home.origin();
-            let mut headers = call.headers.clone();
+            let mut headers = own_headers.clone();
             let mut sent = None;
             if at_home {
-                for (name, value) in self.authorization(call, &home).await? {
+                for (name, value) in self.authorization(call, &home, &admission).await? {
                     headers.insert(&name, sensitive(&value)?);
                     sent = (name == header::AUTHORIZATION).then_some(value).or(sent);
                 }
             }
             let answer = match self.raw(&method, &url, headers, &call.payload).await {
                 Ok(answer) => answer,
-                Err(Raw::NotHttp) if at_home && self.turn_to_tls(&mut home) => {
-                    turned = true;
+                Err(Raw::NotHttp(error)) if at_home && self.turn_to_tls(&mut home) => {
+                    in_plain = Some(error);
                     url.scheme = home.scheme;
                     continue;
                 }
-                Err(Raw::NotTls(_)) if turned && at_home => {
-                    self.turn_back(&home);
-                    return Err(Error::unreachable(&call.url, NO_ANSWER).into());
-                }
-                Err(Raw::NotTls(error)) => return Err(error.into()),
-                Err(Raw::NotHttp) => return Err(Error::unreachable(&url, NO_ANSWER).into()),
-                Err(Raw::Failed(error)) => return Err(error.into()),
+                Err(Raw::NotTls(error)) => match in_plain {
+                    Some(said) if at_home => {
+                        self.turn_back(&home);
+                        return Err(said);
+                    }
+                    _ => return Err(error),
+                },
+                Err(Raw::NotHttp(error) | Raw::Failed(error)) => return Err(error),
             };
             let status = answer.status.as_u16();
+            if at_home && status != 400 {
+                self.settle(&home);
+            }
             match status {
                 // Of a stranger's challenge nothing is believed.
-                401 if at_home && !refused => {
-                    refused = true;
-                    self.answer_challenge(call, &home, answer, sent).await?;
+                401 | 403 if at_home => {
+                    let again = self
+                        .answer_challenge(call, &home, &answer, sent.clone(), &mut admission)
+                        .await?;
+                    if !again {
+                        return Err(self.status(answer, sent.as_ref()).await);
+                    }
                 }
                 301 | 302 | 303 | 307 | 308 => {
                     hops += 1;
@@ -232,24 +234,30 @@ impl Client {
                     }
                     url = next;
                 }
-                400 if at_home && url.scheme == Scheme::Http => {
-                    let error = self.status(answer).await;
-                    // What TLS servers say to who speaks plain HTTP to them.
-                    // To a HEAD they say it without words.
-                    let tls = method == Method::HEAD
-                        || matches!(&error.error, Error::Status { message, .. } if message.contains("HTTPS"));
-                    if !(tls && self.turn_to_tls(&mut home)) {
-                        return Err(error);
-                    }
-                    url.scheme = home.scheme;
-                }
                 200..=299 | 416 => {
                     if !call.stranger {
                         self.settle(&home);
                     }
                     return Ok(answer);
                 }
-                _ => return Err(self.status(answer).await),
+                _ if method == Method::HEAD && knows_only_get(status, at_home) => {
+                    method = Method::GET;
+                    own_headers
+                        .entry(header::RANGE)
+                        .or_insert(HeaderValue::from_static("bytes=0-0"));
+                    url = home.clone();
+                    hops = 0;
+                }
+                400 if at_home && url.scheme == Scheme::Http => {
+                    let body = self.error_body(answer).await;
+                    if !(speaks_of_tls(&body.text) && self.turn_to_tls(&mut home)) {
+                        self.settle(&home);
+                        return Err(body.error(sent.as_ref()));
+                    }
+                    in_plain = Some(body.error(sent.as_ref()));
+                    url.scheme = home.scheme;
+                }
+                _ => return Err(self.status(answer, sent.as_ref()).await),
             }
         }
     }
@@ -281,7 +289,7 @@ impl Client {
                 from,
                 format!(
                     "it redirects to `{}`, which is no address of http or https",
-                    printable(location.split('?').next().unwrap_or_default(), 200)
+                    excerpt(location.split('?').next().unwrap_or_default(), 200)
                 ),
             )
         })?;
@@ -297,26 +305,28 @@ impl Client {
         Ok(next)
     }
 
-    /// The error that an answer is.
-    pub(crate) async fn status(&self, mut answer: Answer) -> Failure {
-        let limit = self.options().limits.error;
-        let patience = self.options().timeouts.idle;
+    /// The error that an answer is, without a word that was `sent` as a secret.
+    pub(crate) async fn status(&self, answer: Answer, sent: Option<&Secret>) -> Error {
+        self.error_body(answer).await.error(sent)
+    }
+
+    /// What an answer says beside its status.
+    async fn error_body(&self, mut answer: Answer) -> Refusal {
+        let options = self.options();
         // The sentence is a courtesy; if it does not come, the status is enough.
-        let body = match timeout(patience, answer.body.up_to(limit)).await {
-            Ok(Ok(body)) => body,
+        let body = timeout(
+            options.timeouts.idle,
+            answer.body.up_to(options.limits.error),
+        );
+        let text = match body.await {
+            Ok(Ok(text)) => text,
             _ => Vec::new(),
         };
-        let status = answer.status.as_u16();
-        let after = is_transient(status)
-            .then(|| answer.header(header::RETRY_AFTER).and_then(retry_after))
-            .flatten();
-        Failure {
-            error: Error::Status {
-                url: answer.url.to_string(),
-                status,
-                message: first_error(&body),
-            },
-            after,
+        Refusal {
+            text,
+            status: answer.status.as_u16(),
+            wait: answer.wait(&options.retries),
+            url: answer.url,
         }
     }
 
@@ -406,15 +416,18 @@ impl Client {
                 };
             }
             if let Some(hyper) = e.downcast_ref::<hyper::Error>() {
-                // A TLS server answers plain HTTP with an alert, or closes; another head that
-                // makes no sense is one of HTTP all the same.
-                let alert = hyper.is_parse() && hyper.to_string().contains("version");
+                // A TLS server answers plain HTTP with an alert, or closes.
                 let loopback = url.scheme == Scheme::Http && url.host.is_loopback();
-                if loopback && (alert || hyper.is_incomplete_message()) {
-                    return Raw::NotHttp;
+                let wrong = hyper
+                    .is_parse()
+                    .then(|| Error::broken(url, format!("its answer is not HTTP: {hyper}")));
+                if loopback && (wrong.is_some() || hyper.is_incomplete_message()) {
+                    return Raw::NotHttp(
+                        wrong.unwrap_or_else(|| Error::unreachable(url, NO_ANSWER)),
+                    );
                 }
-                if hyper.is_parse() {
-                    return Error::broken(url, format!("its answer is not HTTP: {hyper}")).into();
+                if let Some(wrong) = wrong {
+                    return wrong.into();
                 }
             }
             last = e.to_string();
@@ -427,10 +440,58 @@ impl Client {
 /// What is said of a connection that ends before its answer.
 const NO_ANSWER: &str = "the connection was closed without an answer in HTTP";
 
+/// Whether a status says that an address takes no HEAD, and not that there is nothing. Stores
+/// that a registry redirects to sign their addresses for one method, and say 403 or 400 to
+/// another; a redirect was the registry's word that there is something.
+fn knows_only_get(status: u16, at_home: bool) -> bool {
+    match status {
+        405 | 501 => true,
+        // What a port says that speaks TLS has words only after a GET.
+        400 => true,
+        401 | 403 => !at_home,
+        _ => false,
+    }
+}
+
+/// Whether an error is what servers of TLS say to who speaks plain HTTP to them. There is no
+/// sign of it but these words; if they mean something else, the port will not speak TLS.
+fn speaks_of_tls(body: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(body).to_ascii_uppercase();
+    ["HTTPS", "SSL", "TLS"]
+        .iter()
+        .any(|word| text.contains(word))
+}
+
+/// An answer that is an error.
+struct Refusal {
+    text: Vec<u8>,
+    url: Url,
+    status: u16,
+    wait: Wait,
+}
+
+impl Refusal {
+    fn error(&self, sent: Option<&Secret>) -> Error {
+        let text = String::from_utf8_lossy(&self.text);
+        // Servers repeat what they were asked with.
+        let told = sent.is_some_and(|secret| secret.is_in(&text)) || self.url.tells_query(&text);
+        Error::Status {
+            url: self.url.to_string(),
+            status: self.status,
+            message: if told {
+                String::new()
+            } else {
+                first_error(&self.text)
+            },
+            wait: self.wait,
+        }
+    }
+}
+
 /// Why one request has no answer.
 pub(crate) enum Raw {
     /// A loopback port that does not answer plain HTTP: it may speak TLS.
-    NotHttp,
+    NotHttp(Error),
     /// A loopback port that does not speak TLS.
     NotTls(Error),
     Failed(Error),

@@ -63,7 +63,7 @@ impl FromStr for HostPort {
         let wrong = |why: &str| {
             Error::Options(format!(
                 "`{}` is no host: {why}; write HOST or HOST:PORT",
-                crate::error::printable(text, 200)
+                verbatim_foreign::excerpt(text, 200)
             ))
         };
         let (host, port) = if let Some(rest) = text.strip_prefix('[') {
@@ -163,6 +163,8 @@ pub(crate) struct Url {
     path: String,
     /// Without `?`.
     query: Option<String>,
+    /// How much of the query came from others, and not by [`Url::with_query`].
+    given: usize,
 }
 
 /// Longer addresses than this are no honest ones.
@@ -175,6 +177,7 @@ impl Url {
             host,
             path: path.to_owned(),
             query: None,
+            given: 0,
         }
     }
 
@@ -209,6 +212,7 @@ impl Url {
         } else {
             format!("/{path}")
         };
+        self.given = query.as_ref().map_or(0, String::len);
         self.query = query;
     }
 
@@ -231,6 +235,7 @@ impl Url {
             url.set_path(location);
         } else if let Some(query) = location.strip_prefix('?') {
             url.query = Some(query.to_owned());
+            url.given = query.len();
         } else if !location.is_empty() {
             let folder = self.path.rfind('/').map_or("", |at| &self.path[..at]);
             let path = format!("{folder}/{location}");
@@ -266,6 +271,18 @@ impl Url {
         }
     }
 
+    /// Whether a text of others repeats the query that they gave, which may hold a signature.
+    pub(crate) fn tells_query(&self, text: &str) -> bool {
+        // Shorter values are words such as `2` and `true`.
+        const SIGNATURE: usize = 6;
+        let query = self.query.as_deref().unwrap_or_default();
+        query[..self.given].split('&').any(|field| {
+            let value = field.split_once('=').map_or(field, |(_, value)| value);
+            let plain = unescaped(value);
+            value.len() >= SIGNATURE && (text.contains(value) || text.contains(&plain))
+        })
+    }
+
     /// The address whole, for a request.
     pub(crate) fn to_uri(&self) -> Option<http::Uri> {
         let mut text = format!("{}://{}{}", self.scheme.name(), self.host, self.path);
@@ -294,6 +311,24 @@ pub(crate) fn escaped(text: &str) -> String {
         }
     }
     out
+}
+
+/// Undo percent-encoding, as far as it is one.
+pub(crate) fn unescaped(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let byte = match bytes.get(at..at + 3) {
+            Some([b'%', digits @ ..]) => std::str::from_utf8(digits)
+                .ok()
+                .and_then(|digits| u8::from_str_radix(digits, 16).ok()),
+            _ => None,
+        };
+        out.push(byte.unwrap_or(bytes[at]));
+        at += if byte.is_some() { 3 } else { 1 };
+    }
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 #[cfg(test)]
@@ -366,5 +401,15 @@ mod tests {
     fn a_query_is_never_shown() {
         let url = Url::parse("https://b.example.com/x?signature=secret").unwrap();
         assert_eq!(url.to_string(), "https://b.example.com/x");
+        for text in ["cannot GET /x?signature=secret", "secret has expired"] {
+            assert!(url.tells_query(text), "{text}");
+        }
+        let url = Url::parse("https://b.example.com/x?n=2&state=a%2Fb%2Fc")
+            .unwrap()
+            .with_query("digest", "sha256:00");
+        assert!(url.tells_query("a/b/c is wrong"));
+        for text in ["sha256:00 is unknown", "2 errors", "state"] {
+            assert!(!url.tells_query(text), "{text}");
+        }
     }
 }

@@ -92,7 +92,7 @@ pub struct Retries {
     pub attempts: u32,
     /// The first pause; each further one is twice as long.
     pub pause: Duration,
-    /// No pause is longer, whatever `Retry-After` says.
+    /// No pause is longer: who says by `Retry-After` that it will take longer is not asked again.
     pub longest: Duration,
     /// After so many bytes of a blob a connection that is cut counts as the first again.
     pub progress: u64,
@@ -105,6 +105,28 @@ impl Default for Retries {
             pause: Duration::from_millis(250),
             longest: Duration::from_secs(30),
             progress: 8 << 20,
+        }
+    }
+}
+
+/// How long to wait before a server is asked once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// As between any two tries: it did not say.
+    Usual,
+    /// As long as it says.
+    Asked(Duration),
+    /// It asks for more than [`Retries::longest`], so it is not asked again.
+    TooLong(Duration),
+}
+
+impl Retries {
+    /// What a `Retry-After` means here.
+    pub(crate) fn wait(&self, after: Option<Duration>) -> Wait {
+        match after {
+            None => Wait::Usual,
+            Some(after) if after <= self.longest => Wait::Asked(after),
+            Some(after) => Wait::TooLong(after),
         }
     }
 }

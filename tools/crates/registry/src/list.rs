@@ -4,10 +4,11 @@
 use http::header;
 use serde::Deserialize;
 use verbatim_digest::Digest;
+use verbatim_foreign::excerpt;
 use verbatim_oci::{Descriptor, Index};
 
 use crate::client::Client;
-use crate::error::{document_error, printable, Error, ErrorKind};
+use crate::error::{document_error, Error, ErrorKind};
 use crate::exchange::{Answer, Call};
 use crate::host::Url;
 use crate::name::{Repository, Which};
@@ -37,7 +38,7 @@ impl Client {
                         url,
                         format!(
                             "`{}` is in the list of tags and is no tag",
-                            printable(&tag, 150)
+                            excerpt(&tag, 150)
                         ),
                     ));
                 }

@@ -1,18 +1,48 @@
 //! Telling a registry who we are: a password, or a token that a password is changed for
-//! (distribution specification, "Determining support"; the token servers of Docker's registry).
+//! (distribution specification, "Determining support").
+//!
+//! A token is asked for with the scope that the request needs, and not with the one in the
+//! registry's challenge: some registries have a placeholder there. Where that is refused the
+//! challenge's scope is tried, once, for others know their own names only (a registry behind a
+//! path, one scope for all).
 
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{Method, StatusCode};
+use http::header::{self, HeaderName};
 
-use crate::auth::{challenges, choose, Scope, Token, TokenAnswer, Way};
+use crate::auth::{challenges, choose, Challenge, Scope, Way};
 use crate::client::Client;
 use crate::credentials::{basic, Credential};
-use crate::error::Error;
-use crate::exchange::{sensitive, Answer, Call, Failure, Payload, Raw};
-use crate::host::{escaped, Url};
+use crate::error::{Error, ErrorKind};
+use crate::exchange::{Answer, Call};
+use crate::host::Url;
 use crate::secret::Secret;
 
+/// How far one request has got in being let in.
+pub(crate) struct Admission {
+    /// What a token is asked for.
+    scopes: Vec<Scope>,
+    stage: Stage,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Nothing has been refused.
+    Asking,
+    /// A token for the request's own scope was refused.
+    OwnScope,
+    /// There is nothing else to try.
+    Exhausted,
+}
+
 impl Client {
+    /// The start of a request: with the scope that was right for its like.
+    pub(crate) fn admission(&self, call: &Call, home: &Url) -> Admission {
+        let known = self.memory().scopes(&home.origin(), &call.scopes);
+        Admission {
+            scopes: known.unwrap_or_else(|| call.scopes.clone()),
+            stage: Stage::Asking,
+        }
+    }
+
     async fn credential(&self, call: &Call, home: &Url) -> Result<Option<Credential>, Error> {
         self.credentials()
             .of(&call.repository, home, self.options().timeouts.helper)
@@ -24,6 +54,7 @@ impl Client {
         &self,
         call: &Call,
         home: &Url,
+        admission: &Admission,
     ) -> Result<Vec<(HeaderName, Secret)>, Error> {
         match self.memory().way(&home.origin()) {
             None => {
@@ -40,64 +71,143 @@ impl Client {
                 _ => Ok(Vec::new()),
             },
             Some(Way::Token { realm, service }) => {
-                let header = self.token(call, home, realm, service, None).await?;
+                let scopes = &admission.scopes;
+                let header = self.token(call, home, realm, service, scopes, None).await?;
                 Ok(vec![(header::AUTHORIZATION, header)])
             }
         }
     }
 
-    /// The registry refuses: learn how it wants to be asked, and get a newer token if that is it.
+    /// The registry refuses: learn how it wants to be asked, and whether there is something
+    /// else to tell it than what was sent.
     pub(crate) async fn answer_challenge(
         &self,
         call: &Call,
         home: &Url,
-        answer: Answer,
+        answer: &Answer,
         sent: Option<Secret>,
-    ) -> Result<(), Failure> {
-        let all: Vec<_> = answer
+        admission: &mut Admission,
+    ) -> Result<bool, Error> {
+        let all: Vec<Challenge> = answer
             .headers
             .get_all(header::WWW_AUTHENTICATE)
             .iter()
             .filter_map(|value| value.to_str().ok())
             .flat_map(challenges)
             .collect();
-        let way = choose(&all, home, |host| self.allows_plain(host))
-            .map_err(|why| Error::Credentials(format!("{}: {why}", answer.url)))?;
+        // A refusal for good, unless it says which scope is wanting.
+        let wanting = all.iter().any(|challenge| !challenge.scopes().is_empty());
+        if answer.status == http::StatusCode::FORBIDDEN && (sent.is_none() || !wanting) {
+            return Ok(false);
+        }
+        match admission.stage {
+            Stage::Asking => {}
+            Stage::OwnScope => {
+                admission.stage = Stage::Exhausted;
+                return self
+                    .second_answer(call, home, answer, &all, sent, admission)
+                    .await;
+            }
+            Stage::Exhausted => {
+                self.memory().forget_scopes(&home.origin(), &call.scopes);
+                return Ok(false);
+            }
+        }
+        let way = self.way(home, answer, &all)?;
         self.memory().remember(home.origin(), way.clone());
-        match way {
+        let Way::Token { realm, service } = way else {
+            admission.stage = Stage::Exhausted;
+            let credential = self.credential(call, home).await?;
+            return Ok(sent.is_none() && is_for_basic(credential.as_ref()));
+        };
+        admission.stage = Stage::OwnScope;
+        // A token that was sent and refused is not used again.
+        let scopes = &admission.scopes;
+        let token = self
+            .token(call, home, realm, service, scopes, sent.clone())
+            .await;
+        match token {
+            Ok(token) if sent.as_ref() != Some(&token) => Ok(true),
+            // The only token there is was refused already.
+            Ok(_) => Ok(false),
+            // The token server refuses what the registry itself does not ask for.
+            Err(error) if error.kind() == ErrorKind::Denied => {
+                admission.stage = Stage::Exhausted;
+                match self
+                    .second_answer(call, home, answer, &all, sent, admission)
+                    .await
+                {
+                    Ok(true) => Ok(true),
+                    _ => Err(error),
+                }
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The own scope is refused: try that of the challenge, or a password where the registry
+    /// asks for one now.
+    async fn second_answer(
+        &self,
+        call: &Call,
+        home: &Url,
+        answer: &Answer,
+        all: &[Challenge],
+        sent: Option<Secret>,
+        admission: &mut Admission,
+    ) -> Result<bool, Error> {
+        let way = self.way(home, answer, all)?;
+        match way.clone() {
             Way::Basic => {
                 let credential = self.credential(call, home).await?;
-                if sent.is_some()
-                    || !matches!(
-                        credential,
-                        Some(Credential::Basic { .. } | Credential::Headers(_))
-                    )
-                {
-                    return Err(self.status(answer).await);
+                if !is_for_basic(credential.as_ref()) {
+                    return Ok(false);
                 }
             }
             Way::Token { realm, service } => {
-                // A token that was sent and refused is not used again.
-                self.token(call, home, realm, service, sent).await?;
+                let scopes = all
+                    .iter()
+                    .map(Challenge::scopes)
+                    .find(|scopes| !scopes.is_empty())
+                    .unwrap_or_default();
+                if scopes.is_empty() || scopes == admission.scopes {
+                    return Ok(false);
+                }
+                let token = self
+                    .token(call, home, realm, service, &scopes, sent.clone())
+                    .await?;
+                if sent.as_ref() == Some(&token) {
+                    return Ok(false);
+                }
+                self.memory()
+                    .remember_scopes(home.origin(), &call.scopes, &scopes);
+                admission.scopes = scopes;
             }
         }
-        Ok(())
+        self.memory().remember(home.origin(), way);
+        Ok(true)
     }
 
-    /// A token for a call; fetched where there is none that holds and is another than `refused`.
+    fn way(&self, home: &Url, answer: &Answer, all: &[Challenge]) -> Result<Way, Error> {
+        choose(all, home, |host| self.allows_plain(host))
+            .map_err(|why| Error::Credentials(format!("{}: {why}", answer.url)))
+    }
+
+    /// A token for scopes; fetched where there is none that holds and is another than `refused`.
     async fn token(
         &self,
         call: &Call,
         home: &Url,
         realm: Url,
         service: Option<String>,
+        scopes: &[Scope],
         refused: Option<Secret>,
     ) -> Result<Secret, Error> {
         let slot = self.memory().slot(
             home.origin(),
             realm.clone(),
             service.clone(),
-            call.scopes.clone(),
+            scopes.to_vec(),
             call.repository.name.clone(),
         );
         let mut slot = slot.lock().await;
@@ -121,117 +231,18 @@ impl Client {
             }
         }
         let fetched = self
-            .fetch_token(&realm, service.as_deref(), &call.scopes, credential)
+            .fetch_token(&realm, service.as_deref(), scopes, credential)
             .await?;
         let header = fetched.header.clone();
         *slot = Some(fetched);
         Ok(header)
     }
+}
 
-    async fn fetch_token(
-        &self,
-        realm: &Url,
-        service: Option<&str>,
-        scopes: &[Scope],
-        credential: Option<Credential>,
-    ) -> Result<Token, Error> {
-        let mut fields: Vec<(&str, &str)> = Vec::new();
-        fields.extend(service.map(|service| ("service", service)));
-        let mut headers = HeaderMap::new();
-        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-        let (method, url, payload) = if let Some(Credential::Identity(token)) = &credential {
-            let joined = scopes
-                .iter()
-                .map(Scope::as_str)
-                .collect::<Vec<_>>()
-                .join(" ");
-            fields.extend([
-                ("grant_type", "refresh_token"),
-                ("client_id", "verbatim"),
-                ("scope", &joined),
-                ("refresh_token", token.expose()),
-            ]);
-            headers.insert(
-                header::CONTENT_TYPE,
-                HeaderValue::from_static("application/x-www-form-urlencoded"),
-            );
-            let form = fields
-                .iter()
-                .map(|(name, value)| format!("{name}={}", escaped(value)))
-                .collect::<Vec<_>>()
-                .join("&");
-            (Method::POST, realm.clone(), Payload::Bytes(form.into()))
-        } else {
-            let mut url = realm.clone();
-            for (name, value) in fields {
-                url = url.with_query(name, value);
-            }
-            for scope in scopes {
-                url = url.with_query("scope", scope.as_str());
-            }
-            match &credential {
-                Some(Credential::Basic { user, password }) => {
-                    let value = basic(user, password.expose());
-                    headers.insert(header::AUTHORIZATION, sensitive(&value)?);
-                }
-                Some(Credential::Headers(own)) => {
-                    for (name, value) in own {
-                        headers.insert(name, sensitive(value)?);
-                    }
-                }
-                _ => {}
-            }
-            (Method::GET, url, Payload::Empty)
-        };
-        let retries = self.options().retries.attempts.max(1);
-        let mut attempt = 1;
-        loop {
-            let failure = match self.try_token(&method, &url, &headers, &payload).await {
-                Ok(token) => return Ok(token),
-                Err(failure) => failure,
-            };
-            if attempt >= retries || !failure.error.is_transient() {
-                return Err(failure.error);
-            }
-            attempt += 1;
-            self.pause(&url, &failure.error, failure.after, attempt, retries)
-                .await;
-        }
-    }
-
-    async fn try_token(
-        &self,
-        method: &Method,
-        url: &Url,
-        headers: &HeaderMap,
-        payload: &Payload,
-    ) -> Result<Token, Failure> {
-        let mut answer = match self.raw(method, url, headers.clone(), payload).await {
-            Ok(answer) => answer,
-            Err(Raw::Failed(error) | Raw::NotTls(error)) => return Err(error.into()),
-            Err(Raw::NotHttp) => {
-                return Err(
-                    Error::unreachable(url, "the token server closed the connection").into(),
-                )
-            }
-        };
-        // Along a redirect the password would go to somebody else, and without it there is no token.
-        if answer.status != StatusCode::OK {
-            return Err(self.status(answer).await);
-        }
-        let limit = self.options().limits.token;
-        let data = answer
-            .body
-            .whole("the answer of the token server", limit)
-            .await?;
-        let parsed: TokenAnswer = serde_json::from_slice(&data).map_err(|_| {
-            Error::broken(
-                url,
-                "the answer of the token server is not the JSON of a token",
-            )
-        })?;
-        parsed
-            .into_token()
-            .map_err(|why| Error::broken(url, format!("the token server is wrong: {why}")).into())
-    }
+/// Whether a credential can be told to who asks for a password.
+fn is_for_basic(credential: Option<&Credential>) -> bool {
+    matches!(
+        credential,
+        Some(Credential::Basic { .. } | Credential::Headers(_))
+    )
 }

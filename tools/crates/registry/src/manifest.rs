@@ -4,9 +4,10 @@
 use http::header::{self, HeaderName, HeaderValue};
 use serde::Deserialize;
 use verbatim_digest::Digest;
+use verbatim_foreign::excerpt;
 
 use crate::client::Client;
-use crate::error::{printable, Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
 use crate::exchange::Call;
 use crate::name::{Repository, Which};
 
@@ -68,7 +69,7 @@ impl Client {
                 Err((error, _)) => return Err(error),
             };
             attempt += 1;
-            self.pause(&call.url, &error, None, attempt, retries).await;
+            self.pause(&call.url, &error, attempt, retries).await;
         }
     }
 
@@ -92,7 +93,7 @@ impl Client {
             if digest != *expected {
                 let hint = answer
                     .header(DOCKER_CONTENT_DIGEST)
-                    .map(|claimed| printable(claimed, 100));
+                    .map(|claimed| excerpt(claimed, 100));
                 let error = Error::WrongDigest {
                     url: answer.url.to_string(),
                     expected: *expected,
@@ -140,7 +141,7 @@ fn own_media_type(bytes: &[u8]) -> Result<Option<String>, String> {
     }
     serde_json::from_slice::<Typed>(bytes)
         .map(|typed| typed.media_type)
-        .map_err(|e| format!("is not JSON of one: {}", printable(&e.to_string(), 200)))
+        .map_err(|e| format!("is not JSON of one: {}", excerpt(&e.to_string(), 200)))
 }
 
 /// Of two failures the one to report: that something is not there only if all say so.

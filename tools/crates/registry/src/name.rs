@@ -5,10 +5,12 @@ use std::fmt;
 use verbatim_digest::Digest;
 use verbatim_oci::Reference;
 
+use crate::docker_hub::{canonical_host, canonical_name};
 use crate::error::Error;
 use crate::host::HostPort;
 
-/// A repository of a registry.
+/// A repository of a registry, in its normal form: `docker.io/library/NAME` for all the names
+/// that Docker's own images have.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Repository {
     /// The host, with its port where one is given.
@@ -26,9 +28,10 @@ impl Repository {
 
 impl From<&Reference> for Repository {
     fn from(reference: &Reference) -> Self {
+        let (registry, name) = (reference.registry(), reference.repository());
         Self {
-            registry: reference.registry().to_owned(),
-            name: reference.repository(),
+            name: canonical_name(registry, &name).into_owned(),
+            registry: canonical_host(registry).into_owned(),
         }
     }
 }
@@ -109,7 +112,7 @@ impl std::str::FromStr for Target {
                 let digest: Digest = digest.parse().map_err(|e| {
                     Error::Options(format!(
                         "what follows `@` in `{}` is wrong: {e}",
-                        crate::error::printable(text, 300)
+                        verbatim_foreign::excerpt(text, 300)
                     ))
                 })?;
                 (reference, Some(digest))
@@ -146,7 +149,7 @@ impl std::str::FromStr for Mirror {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let shown = crate::error::printable(text, 300);
+        let shown = verbatim_foreign::excerpt(text, 300);
         let (from, to) = text.split_once('=').ok_or_else(|| {
             Error::Options(format!("`{shown}` is no mirror; write PREFIX=PREFIX, such as registry.example.com=mirror.example.com/cache"))
         })?;
@@ -160,8 +163,10 @@ impl std::str::FromStr for Mirror {
                 )));
             }
         }
+        // Compared with repositories in their normal form.
+        let (host, path) = from.split_at(from.find('/').unwrap_or(from.len()));
         Ok(Self {
-            from: from.to_owned(),
+            from: format!("{}{path}", canonical_host(host)),
             to: to.to_owned(),
         })
     }
@@ -174,9 +179,13 @@ pub(crate) fn candidates(
     mirrors: &[Mirror],
 ) -> Result<Vec<Repository>, Error> {
     let full = repository.to_string();
+    // Docker's own images are meant by both their names.
+    let short = full.replacen("docker.io/library/", "docker.io/", 1);
     let rest = |mirror: &Mirror| -> Option<String> {
-        let rest = full.strip_prefix(mirror.from.as_str())?;
-        (rest.is_empty() || rest.starts_with('/')).then(|| rest.to_owned())
+        [&full, &short].into_iter().find_map(|full| {
+            let rest = full.strip_prefix(mirror.from.as_str())?;
+            (rest.is_empty() || rest.starts_with('/')).then(|| rest.to_owned())
+        })
     };
     let longest = mirrors
         .iter()
@@ -227,6 +236,38 @@ mod tests {
             ["r.example.com:5000/b"]
         );
         assert_eq!(names("o.example.com/b", &all), ["o.example.com/b"]);
+    }
+
+    #[test]
+    fn docker_hub_has_one_name() {
+        for text in [
+            "docker.io/alpine",
+            "index.docker.io/library/alpine",
+            "registry-1.docker.io/alpine",
+            "docker.io/library/alpine",
+        ] {
+            let repository: Repository = text.parse().unwrap();
+            assert_eq!(repository.to_string(), "docker.io/library/alpine");
+            for (mirror, name) in [
+                ("docker.io=m.example.com", "m.example.com/library/alpine"),
+                (
+                    "index.docker.io=m.example.com/hub",
+                    "m.example.com/hub/library/alpine",
+                ),
+                ("docker.io/library=m.example.com", "m.example.com/alpine"),
+                ("docker.io/alpine=m.example.com/a", "m.example.com/a"),
+                (
+                    "registry-1.docker.io/library/alpine=m.example.com/a",
+                    "m.example.com/a",
+                ),
+            ] {
+                assert_eq!(names(text, &[mirror]), [name], "{text} {mirror}");
+            }
+        }
+        assert_eq!(
+            names("docker.io/acme/app", &["docker.io/alpine=m.example.com"]),
+            ["docker.io/acme/app"]
+        );
     }
 
     #[test]

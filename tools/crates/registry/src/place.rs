@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use verbatim_digest::{Digest, Hasher};
+use verbatim_foreign::printable_path;
 use verbatim_oci::layout::{write_root, Layout};
 use verbatim_oci::{json, Descriptor};
 use verbatim_output::{OutputDir, OutputFile};
@@ -48,10 +49,10 @@ impl Place {
         if self.new.is_some() {
             return Ok(());
         }
-        let shown = self.out.display();
+        let shown = printable_path(&self.out);
         let single = Layout::open(&self.out)
             .and_then(|layout| layout.single())
-            .map_err(|e| document_error(&shown.to_string(), e))?;
+            .map_err(|e| document_error(&shown, e))?;
         if single.is_some_and(|single| single.digest == root.digest) {
             return fs::create_dir_all(&self.blobs).map_err(|e| cannot_write(&self.out, e));
         }
@@ -110,11 +111,11 @@ impl Place {
             return Ok(());
         };
         write_root(folder.partial(), root, tag)
-            .map_err(|e| document_error(&self.out.display().to_string(), e))?;
+            .map_err(|e| document_error(&printable_path(&self.out), e))?;
         match Arc::try_unwrap(folder) {
             Ok(folder) => folder.commit().map_err(output),
             Err(_) => Err(Error::local(
-                format!("cannot complete {}", self.out.display()),
+                format!("cannot complete {}", printable_path(&self.out)),
                 io::Error::other("a download is still running"),
             )),
         }
@@ -150,7 +151,7 @@ impl Blob {
 }
 
 pub(crate) fn cannot_write(path: &Path, error: io::Error) -> Error {
-    Error::local(format!("cannot write {}", path.display()), error)
+    Error::local(format!("cannot write {}", printable_path(path)), error)
 }
 
 /// The sentence names the file already; the kind stays, for the exit code.

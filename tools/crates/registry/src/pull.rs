@@ -224,7 +224,7 @@ impl Client {
                         .collect();
                     return Err(Error::Options(format!(
                         "{name}: holds no image for {wanted}, only for {}",
-                        crate::error::printable(&list(&all), 500)
+                        verbatim_foreign::excerpt(&list(&all), 500)
                     )));
                 }
                 [one] => chosen.push(one.clone()),

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
 
-use crate::error::printable;
+use verbatim_foreign::excerpt;
 
 /// The first error of the distribution specification's error document ("Error Codes"), or
 /// the first line of what else came.
@@ -27,7 +27,7 @@ pub(crate) fn first_error(body: &[u8]) -> String {
                 (false, true) => one.code.clone(),
                 (true, _) => one.message.clone(),
             };
-            printable(&both, 300)
+            excerpt(&both, 300)
         });
     }
     let text = String::from_utf8_lossy(body);
@@ -36,7 +36,7 @@ pub(crate) fn first_error(body: &[u8]) -> String {
     if line.starts_with('<') {
         return String::new();
     }
-    printable(line, 200)
+    excerpt(line, 200)
 }
 
 /// `Retry-After` in seconds or as a date (RFC 9110, section 10.2.3).
@@ -45,32 +45,16 @@ pub(crate) fn retry_after(value: &str) -> Option<Duration> {
     if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
         return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
-    let then = http_date(value)?;
-    let now = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .ok()?
-        .as_secs();
-    Some(Duration::from_secs(then.saturating_sub(now)))
-}
-
-/// Seconds since 1970 of `Sun, 06 Nov 1994 08:49:37 GMT`, the one form that is written today.
-fn http_date(text: &str) -> Option<u64> {
-    const MONTHS: [&str; 12] = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
-    let rest = text.split_once(", ")?.1.strip_suffix(" GMT")?;
-    let mut words = rest.split(' ');
-    let day: u64 = words.next()?.parse().ok()?;
-    let name = words.next()?;
-    let month = MONTHS.iter().position(|month| *month == name)? as u64 + 1;
-    let year: u64 = words.next()?.parse().ok()?;
-    let mut clock = words.next()?.split(':').map(str::parse::<u64>);
-    let (h, m, s) = (
-        clock.next()?.ok()?,
-        clock.next()?.ok()?,
-        clock.next()?.ok()?,
-    );
-    crate::time::seconds(year, month, day, h, m, s)
+    // Clocks know the date and not always the day of the week, which adds nothing.
+    let date = value.split_once(", ").map_or(value, |(_, date)| date);
+    let then = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+        .iter()
+        .find_map(|day| httpdate::parse_http_date(&format!("{day}, {date}")).ok())
+        .or_else(|| httpdate::parse_http_date(value).ok())?;
+    Some(
+        then.duration_since(SystemTime::now())
+            .unwrap_or(Duration::ZERO),
+    )
 }
 
 #[cfg(test)]
@@ -90,27 +74,27 @@ mod tests {
 
     #[test]
     fn dates() {
-        assert_eq!(
-            http_date("Sun, 06 Nov 1994 08:49:37 GMT"),
-            Some(784_111_777)
-        );
-        assert_eq!(http_date("Thu, 01 Jan 1970 00:00:00 GMT"), Some(0));
-        assert_eq!(
-            http_date("Tue, 29 Feb 2000 12:00:00 GMT"),
-            Some(951_825_600)
-        );
         for text in [
             "",
             "Sun, 06 Nov 1994",
             "Sun, 99 Nov 1994 08:49:37 GMT",
             "Sun, 06 Nov 99999999999999999999 08:49:37 GMT",
+            "soon",
+            "7.5",
         ] {
-            assert_eq!(http_date(text), None, "{text}");
+            assert_eq!(retry_after(text), None, "{text}");
         }
         assert_eq!(
             retry_after("Sun, 06 Nov 1994 08:49:37 GMT"),
             Some(Duration::ZERO)
         );
+        for text in [
+            "Tue, 31 Dec 2999 23:59:59 GMT",
+            "Fri, 31 Dec 2999 23:59:59 GMT",
+        ] {
+            let days = retry_after(text).unwrap().as_secs() / 86_400;
+            assert!((300_000..400_000).contains(&days), "{text}: {days}");
+        }
         assert_eq!(retry_after("7"), Some(Duration::from_secs(7)));
         assert_eq!(
             retry_after("99999999999999999999999"),

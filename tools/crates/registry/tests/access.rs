@@ -348,11 +348,11 @@ async fn what_passes_is_tried_again() {
 }
 
 #[tokio::test]
-async fn the_pause_that_is_asked_for_is_kept_and_capped() {
+async fn the_pause_that_is_asked_for_is_kept() {
     for (after, least, most) in [
         ("0", 0, 40),
-        ("999999", 50, 500),
-        ("Fri, 31 Dec 2999 23:59:59 GMT", 50, 500),
+        ("Sun, 06 Nov 1994 08:49:37 GMT", 0, 40),
+        ("soon", 5, 50),
     ] {
         let server = Server::start(move |request| match request.number {
             0 => Reply::status(429).header("Retry-After", after),

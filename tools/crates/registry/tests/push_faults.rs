@@ -316,3 +316,78 @@ async fn an_upload_without_a_place_is_an_error() {
         assert_eq!(error.kind(), ErrorKind::Broken, "{error}");
     }
 }
+
+#[tokio::test]
+async fn a_blob_that_only_a_get_reaches_is_there() {
+    for (head, get, there) in [
+        (400, 206, true),
+        (401, 206, true),
+        (403, 200, true),
+        (405, 206, true),
+        (501, 416, true),
+        (200, 500, true),
+        (403, 404, false),
+        (404, 500, false),
+    ] {
+        // A store whose addresses are signed for a GET.
+        let objects = Server::start(move |request| match request.method.as_str() {
+            "HEAD" => Reply::status(head),
+            _ => Reply::status(get),
+        });
+        let address = objects.address();
+        let (server, store) = registry(move |_, request| {
+            let blob = request.path.contains("/blobs/sha256:");
+            (blob && matches!(request.method.as_str(), "HEAD" | "GET")).then(|| {
+                Reply::status(307).header("Location", &format!("http://{address}/x?sig=1"))
+            })
+        });
+        push(&server, quick(), 1 << 20).await.unwrap();
+        let uploaded = store.lock().unwrap().blobs.len();
+        assert_eq!(uploaded, if there { 0 } else { 2 }, "{head} {get}");
+        // Of what is there no more than the first byte is asked for.
+        let requests = objects.requests();
+        let gets = requests.iter().filter(|request| request.method == "GET");
+        for request in gets {
+            assert_eq!(request.header("range"), Some("bytes=0-0"));
+            assert!(request.header("authorization").is_none());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_registry_that_takes_no_head_is_asked_by_get() {
+    let (server, store) = registry(|store, request| {
+        let last = request.path.rsplit('/').next().unwrap_or_default();
+        match request.method.as_str() {
+            "HEAD" => Some(Reply::status(405)),
+            "GET" if store.blobs.contains_key(last) => Some(Reply::status(206)),
+            _ => None,
+        }
+    });
+    for _ in 0..2 {
+        push(&server, quick(), 1 << 20).await.unwrap();
+    }
+    let posts = server.requests();
+    let posts = posts.iter().filter(|request| request.method == "POST");
+    assert_eq!(posts.count(), 2, "the second push uploads nothing");
+    assert_eq!(store.lock().unwrap().blobs.len(), 2);
+}
+
+#[tokio::test]
+async fn pieces_are_advised_and_long_pauses_are_not_waited_for() {
+    for (status, part) in [
+        (413, "--chunk"),
+        (429, "in 2 h 0 min"),
+        (503, "in 2 h 0 min"),
+    ] {
+        let (server, _) = registry(move |_, request| {
+            (request.method == "PUT").then(|| Reply::status(status).header("Retry-After", "7200"))
+        });
+        let error = push(&server, quick(), 1 << 20).await.unwrap_err();
+        assert!(error.to_string().contains(part), "{status}: {error}");
+        let requests = server.requests();
+        let puts = requests.iter().filter(|request| request.method == "PUT");
+        // Both blobs at a time, each once.
+        assert!(puts.count() <= 2, "{status}");
+    }
+}

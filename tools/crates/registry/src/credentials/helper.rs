@@ -10,11 +10,14 @@ use std::time::{Duration, Instant, SystemTime};
 
 use http::header::HeaderName;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 use tokio::time::timeout;
+use verbatim_foreign::printable_path;
 use zeroize::Zeroizing;
 
+use super::file::member;
 use super::Credential;
 use crate::error::Error;
 use crate::host::Url;
@@ -34,7 +37,10 @@ struct Printed {
 /// Run `PROGRAM get`.
 async fn ask(program: &Path, question: &str, patience: Duration) -> Result<Printed, Error> {
     let failed = |why: String| {
-        Error::Credentials(format!("the credential helper {} {why}", program.display()))
+        Error::Credentials(format!(
+            "the credential helper {} {why}",
+            printable_path(program)
+        ))
     };
     let run = async {
         let mut child = Command::new(program)
@@ -114,13 +120,6 @@ async fn docker(
     server: &str,
     patience: Duration,
 ) -> Result<Option<Credential>, Error> {
-    #[derive(Deserialize)]
-    struct Answer {
-        #[serde(rename = "Username")]
-        user: String,
-        #[serde(rename = "Secret")]
-        secret: String,
-    }
     let printed = ask(program, &format!("{server}\n"), patience).await?;
     let said = String::from_utf8_lossy(&printed.output);
     if !printed.success {
@@ -130,22 +129,30 @@ async fn docker(
         }
         return Err(Error::Credentials(format!(
             "the credential helper {} failed for {server}; run `echo {server} | {} get` to see why",
-            program.display(),
-            program.display()
+            printable_path(program),
+            printable_path(program)
         )));
     }
-    let answer: Answer = serde_json::from_slice(&printed.output).map_err(|_| {
+    let wrong = || {
         Error::Credentials(format!(
             "the credential helper {} prints no JSON with Username and Secret",
-            program.display()
+            printable_path(program)
         ))
-    })?;
-    let secret = Secret::new(answer.secret);
-    Ok(match answer.user.as_str() {
+    };
+    let answer: Map<String, Value> =
+        serde_json::from_slice(&printed.output).map_err(|_| wrong())?;
+    // `null`, or nothing, is what some say of a registry that they do not know.
+    let text = |name: &str| match member(&answer, name) {
+        None => Ok(""),
+        Some(Value::String(text)) => Ok(text.as_str()),
+        Some(_) => Err(wrong()),
+    };
+    let (user, secret) = (text("Username")?, Secret::new(text("Secret")?));
+    Ok(match user {
         _ if secret.expose().is_empty() => None,
         "<token>" => Some(Credential::Identity(secret)),
-        _ => Some(Credential::Basic {
-            user: answer.user,
+        user => Some(Credential::Basic {
+            user: user.to_owned(),
             password: secret,
         }),
     })
@@ -168,7 +175,7 @@ pub(super) async fn bazel(
     let wrong = |what: &str| {
         Error::Credentials(format!(
             "the credential helper {} {what}",
-            program.display()
+            printable_path(program)
         ))
     };
     let uri = Url::new(

@@ -17,8 +17,6 @@ mod file;
 mod helper;
 mod netrc;
 
-pub(crate) use file::serving_host;
-
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fmt;
@@ -31,10 +29,12 @@ use base64::engine::general_purpose::STANDARD;
 use base64::Engine;
 use http::header::HeaderName;
 
-use crate::error::{printable, Error};
+use crate::docker_hub::{canonical_host, login_name};
+use crate::error::Error;
 use crate::host::{HostPort, Url};
 use crate::name::Repository;
 use crate::secret::Secret;
+use verbatim_foreign::{excerpt, printable_path};
 
 /// What a registry can be told.
 #[derive(Debug, Clone)]
@@ -82,7 +82,7 @@ impl FromStr for CredentialHelper {
         if program.is_empty() {
             return Err(Error::Options(format!(
                 "`{}` names no program; write PROGRAM or HOST=PROGRAM",
-                printable(text, 200)
+                excerpt(text, 200)
             )));
         }
         Ok(Self {
@@ -104,7 +104,7 @@ impl CredentialHelper {
                 .strip_suffix(pattern.host.host())
                 .is_some_and(|rest| rest.ends_with('.'))
         } else {
-            host.host() == pattern.host.host()
+            canonical_host(host.host()) == canonical_host(pattern.host.host())
         };
         let exact = if pattern.below { 0 } else { 1000 };
         (port && fits).then(|| 1 + exact + pattern.host.host().len())
@@ -224,7 +224,7 @@ impl Credentials {
                 file::Found::Helper(name) => {
                     let program = self.find(&PathBuf::from(format!("docker-credential-{name}")))?;
                     self.helper_kept
-                        .docker(&program, file::server_of(&repository.registry), patience)
+                        .docker(&program, login_name(&repository.registry), patience)
                         .await?
                 }
             };
@@ -272,7 +272,13 @@ impl Credentials {
         let Some(named) = self.text("VERBATIM_REGISTRY") else {
             return Ok(None);
         };
-        if named.parse::<HostPort>()? != *host {
+        // Without the value: somebody may have put the password there.
+        let named: HostPort = named.parse().map_err(|_| {
+            Error::Credentials(
+                "VERBATIM_REGISTRY is no host; write HOST or HOST:PORT, and nothing before or after it".into(),
+            )
+        })?;
+        if canonical_host(&named.to_string()) != canonical_host(&host.to_string()) {
             return Ok(None);
         }
         if let Some(token) = self.text("VERBATIM_REGISTRY_TOKEN") {
@@ -329,7 +335,7 @@ impl Credentials {
             .ok_or_else(|| {
                 Error::Credentials(format!(
                     "the credential helper {} is not on the PATH; install it, or remove it from the configuration",
-                    printable(&program.display().to_string(), 200)
+                    printable_path(program)
                 ))
             })
     }

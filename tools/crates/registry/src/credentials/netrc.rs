@@ -5,9 +5,11 @@
 use std::io;
 use std::path::Path;
 
+use verbatim_foreign::printable_path;
 use zeroize::Zeroizing;
 
 use super::Credential;
+use crate::docker_hub::canonical_host;
 use crate::error::Error;
 use crate::secret::Secret;
 
@@ -30,7 +32,7 @@ pub(super) fn find(path: &Path, host: &str) -> Result<Option<Credential>, Error>
         }
         Err(e) => Err(Error::Credentials(format!(
             "the credentials in {} cannot be read: {e}",
-            path.display()
+            printable_path(path)
         ))),
     }
 }
@@ -57,7 +59,7 @@ fn read(text: &str, host: &str) -> Option<Credential> {
                     ours = word == "machine"
                         && words
                             .next()
-                            .is_some_and(|name| name.eq_ignore_ascii_case(host));
+                            .is_some_and(|name| canonical_host(&name) == canonical_host(host));
                 }
                 "login" => user = words.next(),
                 "password" => password = words.next(),

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
+use verbatim_foreign::printable_path;
 
 use crate::error::Error;
 use crate::host::HostPort;
@@ -126,7 +127,7 @@ impl Tls {
                     let key = PrivateKeyDer::from_pem_slice(&data).map_err(|_| {
                         Error::Options(format!(
                             "{}: holds no private key in PEM form",
-                            key.display()
+                            printable_path(&key)
                         ))
                     })?;
                     client = Some((chain, key));
@@ -172,7 +173,7 @@ fn system_bundle() -> Result<Option<Vec<u8>>, Error> {
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Error {
-    Error::Options(format!("{} cannot be read: {error}", path.display()))
+    Error::Options(format!("{} cannot be read: {error}", printable_path(path)))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
@@ -186,7 +187,7 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
         Ok(all) if !all.is_empty() => Ok(all),
         _ => Err(Error::Options(format!(
             "{}: holds no certificate in PEM form",
-            path.display()
+            printable_path(path)
         ))),
     }
 }
@@ -196,7 +197,7 @@ fn add(roots: &mut RootCertStore, path: &Path) -> Result<(), Error> {
         roots.add(certificate).map_err(|e| {
             Error::Options(format!(
                 "{}: holds a certificate that cannot be trusted: {e}",
-                path.display()
+                printable_path(path)
             ))
         })?;
     }

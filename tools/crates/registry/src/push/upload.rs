@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 use http::header::{self, HeaderValue};
 use http::{Method, StatusCode};
 use verbatim_digest::Digest;
+use verbatim_foreign::excerpt;
 
 use super::feed::{nowhere, Feed};
 use super::image::Blob;
 use super::Push;
 use crate::auth::Scope;
-use crate::error::{printable, Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
 use crate::exchange::{Answer, Call, Payload};
 use crate::host::{Scheme, Url};
 use crate::name::Repository;
@@ -159,7 +160,7 @@ impl Push {
             }
             attempt += 1;
             self.client
-                .pause(&url, &error, None, attempt, retries.attempts)
+                .pause(&url, &error, attempt, retries.attempts)
                 .await;
         }
     }
@@ -293,7 +294,7 @@ impl Push {
                 &session.location,
                 format!(
                     "it says that it has the bytes {} after {end} were sent",
-                    printable(answer.header(header::RANGE).unwrap_or_default(), 60)
+                    excerpt(answer.header(header::RANGE).unwrap_or_default(), 60)
                 ),
             ));
         }
@@ -327,7 +328,7 @@ impl Push {
                 url,
                 format!(
                     "it sends uploads to `{}`, which is no address of http or https",
-                    printable(location.split('?').next().unwrap_or_default(), 200)
+                    excerpt(location.split('?').next().unwrap_or_default(), 200)
                 ),
             )
         })?;

@@ -2,6 +2,7 @@
 
 use verbatim_digest::Digest;
 use verbatim_oci::Reference;
+use verbatim_registry::Repository;
 
 /// A container, or an image that an engine holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,19 +138,8 @@ impl Name {
 
     /// The name of a reference.
     pub fn of(reference: &Reference) -> Self {
-        let registry = match reference.registry() {
-            "index.docker.io" | "registry-1.docker.io" => "docker.io",
-            other => other,
-        };
-        let repository = reference.repository();
-        // Docker's own images have two names.
-        let repository = if registry == "docker.io" && !repository.contains('/') {
-            format!("library/{repository}")
-        } else {
-            repository
-        };
         Self {
-            repository: format!("{registry}/{repository}"),
+            repository: Repository::from(reference).to_string(),
             tag: reference.tag().map(str::to_owned),
         }
     }
