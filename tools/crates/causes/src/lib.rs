@@ -23,6 +23,7 @@ mod place;
 mod text;
 mod words;
 
+pub use binary::compare_rpm_heads;
 pub use cause::{Cause, UnknownCause};
 pub use compare::compare;
 pub use comparison::{Comparison, Excerpt, Finding, Line, Piece, Side};

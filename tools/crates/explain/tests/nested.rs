@@ -4,7 +4,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use support::{ar, causes, file, gzip, ids, report, tar, within, zip, Entry};
+use support::{ar, causes, cpio, file, gzip, ids, report, rpm, tar, within, zip, Entry};
 use verbatim_explain::{html, text, ErrorKind, Kind, Limits, Verdict, View};
 
 #[test]
@@ -70,6 +70,119 @@ fn a_zip_file_whose_entries_overlap_is_not_taken_apart() {
     assert!(
         shown.contains("an entry overlaps what follows it"),
         "{shown}"
+    );
+}
+
+#[test]
+fn fields_of_cpio_each_have_their_cause() {
+    let plain = cpio(&[("init", &[], b"#!/bin/sh\n")]);
+    for (field, value, cause) in [
+        (0, 77, "archive-header"),
+        (1, 0o100_600, "mode"),
+        (1, 0o120_644, "source-change"),
+        (2, 1000, "owner"),
+        (4, 2, "hardlink"),
+        (5, 1_700_000_000, "timestamp"),
+        (10, 5, "source-change"),
+    ] {
+        let other = cpio(&[("init", &[(field, value)], b"#!/bin/sh\n")]);
+        assert_eq!(
+            causes(&report(&plain, &other)),
+            [(cause.into(), vec!["init".into()])],
+            "{field}"
+        );
+    }
+}
+
+#[test]
+fn files_of_cpio_are_compared_by_name() {
+    let (a, b): (support::Packed<'_>, support::Packed<'_>) =
+        (("a", &[], b"1"), ("bin/x", &[], b"x"));
+    assert_eq!(ids(&report(&cpio(&[a, b]), &cpio(&[b, a]))), ["file-order"]);
+    assert_eq!(ids(&report(&cpio(&[a]), &cpio(&[a, b]))), ["added-file"]);
+    assert_eq!(ids(&report(&cpio(&[a, b]), &cpio(&[b]))), ["removed-file"]);
+    let cut = cpio(&[a]);
+    let damaged = report(&cut, &cut[..cut.len() - 20]);
+    assert_eq!(damaged.differences[0].kind, Kind::NotExamined);
+}
+
+#[test]
+fn file_systems_for_the_start_of_linux() {
+    // Microcode first, as it is, then zeros and the rest, compressed.
+    let image = |motd: &[u8], level| {
+        let mut image = cpio(&[("kernel/x86/microcode", &[], b"code")]);
+        image.resize(image.len().next_multiple_of(512), 0);
+        let inner = cpio(&[("bin/sh", &[], b"elf"), ("etc/motd", &[], motd)]);
+        image.extend(gzip(&inner, level, 0, ""));
+        image
+    };
+    assert_eq!(
+        causes(&report(
+            &image(b"the red door\n", 6),
+            &image(b"the blue door\n", 6)
+        )),
+        [(
+            "source-change".into(),
+            vec!["what follows the archive!etc/motd".into()]
+        )]
+    );
+    let (a, b) = (
+        image(b"same same same same", 0),
+        image(b"same same same same", 9),
+    );
+    assert_eq!(ids(&report(&a, &b)), ["compression"]);
+    // One archive in another is entered too.
+    let outer = |content: &[u8]| cpio(&[("initrd", &[], &cpio(&[("a", &[], content)]))]);
+    assert_eq!(
+        causes(&report(&outer(b"red\n"), &outer(b"blue\n"))),
+        [("source-change".into(), vec!["initrd!a".into()])]
+    );
+}
+
+#[test]
+fn packages_of_rpm_are_compared_file_by_file() {
+    let files = |time: u32, motd: &[u8]| {
+        let archive = cpio(&[("./etc/motd", &[(5, time)], motd)]);
+        gzip(&archive, 6, 0, "")
+    };
+    let path = || vec!["payload!./etc/motd".to_owned()];
+    let plain = rpm("one.example.com", "aa", 13, &files(7, b"the red door\n"));
+    // What the header says of the files follows from them: it is no cause beside the true one.
+    let stamped = b"built 2024-01-02T10:11:12Z\n";
+    let built = |digest, content: &[u8]| rpm("one.example.com", digest, 27, &files(7, content));
+    assert_eq!(
+        causes(&report(
+            &built("aa", stamped),
+            &built("bb", b"built 2025-03-04T11:12:13Z\n")
+        )),
+        [("timestamp".into(), path())]
+    );
+    let other = rpm("one.example.com", "bb", 14, &files(7, b"the blue door\n"));
+    assert_eq!(
+        causes(&report(&plain, &other)),
+        [("source-change".into(), path())]
+    );
+    let later = rpm("one.example.com", "aa", 13, &files(8, b"the red door\n"));
+    assert_eq!(
+        causes(&report(&plain, &later)),
+        [("timestamp".into(), path())]
+    );
+    // Causes of the header stand beside those of the files.
+    let elsewhere = rpm("two.example.com", "aa", 13, &files(8, b"the red door\n"));
+    assert_eq!(ids(&report(&plain, &elsewhere)), ["hostname", "timestamp"]);
+    let header = rpm("two.example.com", "aa", 13, &files(7, b"the red door\n"));
+    assert_eq!(ids(&report(&plain, &header)), ["hostname"]);
+    // Files that are packed in an unknown way are told by what the header says of them.
+    let (a, b) = (
+        rpm("one.example.com", "aa", 13, b"\x5d\0\0\x80\0 lzma"),
+        rpm("one.example.com", "bb", 14, b"\x5d\0\0\x80\0 LZMA"),
+    );
+    assert_eq!(
+        causes(&report(&a, &b)),
+        [(
+            "source-change".into(),
+            vec![report(&a, &b).differences[0].path.clone()]
+        )]
     );
 }
 

@@ -8,10 +8,12 @@
 //! the place where a file contradicts its format: a [`Flaw`].
 
 pub mod ar;
+pub mod cpio;
 mod flaw;
 pub mod gzip;
 mod number;
 mod read_at;
+pub mod rpm;
 pub mod zip;
 
 pub use flaw::Flaw;

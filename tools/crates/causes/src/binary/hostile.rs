@@ -1,7 +1,7 @@
 //! Damaged files of all formats: no reader may panic, hang, or call two files explained that it
 //! found nothing in.
 
-use super::{class, compare, cpio, font, gettext, macho, pdf, pe, png, rpm, sqlite};
+use super::{class, compare, font, gettext, macho, pdf, pe, png, rpm, sqlite};
 use crate::Cause;
 
 /// Numbers that are the same in every run (xorshift64).
@@ -71,11 +71,6 @@ fn pairs() -> Vec<(&'static str, Vec<u8>, Vec<u8>)> {
             "elf",
             elf("built 2024-01-02"),
             elf("built 2025-01-02 later"),
-        ),
-        (
-            "cpio",
-            cpio::tests::archive(&[cpio::tests::file("a", &[], "x")]),
-            cpio::tests::archive(&[cpio::tests::file("a", &[], "y")]),
         ),
         (
             "pyc",

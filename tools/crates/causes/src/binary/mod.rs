@@ -9,7 +9,6 @@
 //! follows no offset twice, and gives up (`None`) where a file contradicts itself.
 
 mod class;
-mod cpio;
 mod elf;
 mod font;
 mod gettext;
@@ -28,6 +27,7 @@ mod sqlite;
 mod stamps;
 mod strings;
 
+pub use self::rpm::compare_heads as compare_rpm_heads;
 use self::seen::Seen;
 use crate::{Cause, Comparison};
 
@@ -39,7 +39,6 @@ const FORMATS: &[Format] = &[
     // Before the formats of programs, of which it explains all.
     |_, left, right| go::compare(left, right),
     |_, left, right| elf::compare(left, right),
-    |_, left, right| cpio::compare(left, right),
     |_, left, right| python::compare(left, right),
     sqlite::compare,
     |_, left, right| rpm::compare(left, right),

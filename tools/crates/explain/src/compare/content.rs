@@ -3,12 +3,15 @@
 use std::io::{self, Read};
 
 use verbatim_causes::{Cause, Comparison, Excerpt, Finding, Piece};
+use verbatim_formats::cpio::is_archive;
 use verbatim_formats::gzip::Header;
+use verbatim_formats::rpm::Layout;
 use verbatim_formats::Flaw;
 use verbatim_reader::{decompress, Compression};
 
 use super::Explainer;
 use crate::blob::{read_full, Blob, Spool};
+use crate::container::cpio::Cpio;
 use crate::container::{ar, gzip, zip};
 use crate::limits::Limited;
 use crate::report::Difference;
@@ -24,6 +27,8 @@ enum Shape {
     Compressed(Compression),
     Zip,
     Ar,
+    Cpio,
+    Rpm,
     File,
 }
 
@@ -35,7 +40,9 @@ impl Shape {
         }
         match head {
             [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Self::Zip,
-            _ if head.starts_with(b"!<arch>\n") => Self::Ar,
+            _ if head.starts_with(verbatim_formats::ar::MAGIC) => Self::Ar,
+            _ if head.starts_with(verbatim_formats::rpm::MAGIC) => Self::Rpm,
+            _ if is_archive(head) => Self::Cpio,
             _ if tree::is_tar(head) => Self::Tar,
             _ => Self::File,
         }
@@ -94,8 +101,36 @@ impl Explainer<'_> {
                     }
                 }
             }
+            (Shape::Cpio, Shape::Cpio) => {
+                self.enter(depth)?;
+                node.format = Some("cpio");
+                match (Cpio::read(left), Cpio::read(right)) {
+                    (Ok(l), Ok(r)) => self.cpios(node, path, &l, &r, depth),
+                    (Err(e), _) | (_, Err(e)) => {
+                        self.leaf(node, name, left, right)?;
+                        node.not_examined(format!(
+                            "it is no archive of cpio that can be read: {e}"
+                        ));
+                        Ok(())
+                    }
+                }
+            }
+            (Shape::Rpm, Shape::Rpm) => {
+                self.enter(depth)?;
+                match (Layout::find(left), Layout::find(right)) {
+                    (Ok(l), Ok(r)) => {
+                        self.packages(node, path, name, (left, &l), (right, &r), depth)
+                    }
+                    _ => self.leaf(node, name, left, right),
+                }
+            }
             _ => self.leaf(node, name, left, right),
         }
+    }
+
+    /// Whether a content is opened, and not compared as a file.
+    pub(crate) fn is_container(blob: &Blob) -> io::Result<bool> {
+        Ok(Shape::of(&blob.head(HEAD)?) != Shape::File)
     }
 
     /// Read both archives at the same time.

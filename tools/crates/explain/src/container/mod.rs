@@ -1,6 +1,8 @@
-//! Containers other than tar, read as far as their entries can be told apart.
+//! Containers other than tar: their parts are found by `verbatim-formats`, here they are compared.
 
 pub(crate) mod ar;
+pub(crate) mod cpio;
 pub(crate) mod gzip;
 pub(crate) mod members;
+mod rpm;
 pub(crate) mod zip;

@@ -152,6 +152,72 @@ pub fn zip(members: &[(&str, u16, &[u8])]) -> Vec<u8> {
     out
 }
 
+/// A file for [`cpio`]: fields by their number, in the order of the header.
+pub type Packed<'a> = (&'a str, &'a [(usize, u32)], &'a [u8]);
+
+/// An archive of cpio in the new format.
+pub fn cpio(files: &[Packed<'_>]) -> Vec<u8> {
+    let mut out = b"".to_vec();
+    let end: Packed<'_> = ("TRAILER!!!", &[], b"");
+    for (name, fields, content) in files.iter().chain([&end]) {
+        let mut values = [0u32; 13];
+        values[1] = 0o100_644;
+        values[6] = content.len() as u32;
+        values[11] = name.len() as u32 + 1;
+        for (field, value) in *fields {
+            values[*field] = *value;
+        }
+        out.extend(b"070701");
+        out.extend(values.iter().flat_map(|v| format!("{v:08x}").into_bytes()));
+        out.extend(name.bytes().chain([0]));
+        out.resize(out.len().next_multiple_of(4), 0);
+        out.extend_from_slice(content);
+        out.resize(out.len().next_multiple_of(4), 0);
+    }
+    out
+}
+
+/// A package of RPM: the host that built it, digest and size of a file, and the files.
+pub fn rpm(host: &str, digest: &str, size: u32, payload: &[u8]) -> Vec<u8> {
+    const MAGIC: &[u8] = &[0x8e, 0xad, 0xe8, 0x01, 0, 0, 0, 0];
+    let header = |texts: &[(u32, u32, &str)], number: (u32, u32)| {
+        let (mut index, mut store) = (Vec::new(), Vec::new());
+        store.extend(number.1.to_be_bytes());
+        for word in [number.0, 4, 0, 1] {
+            index.extend(word.to_be_bytes());
+        }
+        for (tag, kind, text) in texts {
+            for word in [*tag, *kind, store.len() as u32, 1] {
+                index.extend(word.to_be_bytes());
+            }
+            store.extend(text.bytes().chain([0]));
+        }
+        let mut out = MAGIC.to_vec();
+        out.extend((texts.len() as u32 + 1).to_be_bytes());
+        out.extend((store.len() as u32).to_be_bytes());
+        out.extend(index);
+        out.extend(store);
+        out
+    };
+    let mut out = vec![0xed, 0xab, 0xee, 0xdb];
+    out.resize(96, 0);
+    // Digest of the header and size: they follow.
+    out.extend(header(&[(269, 6, digest)], (1000, payload.len() as u32)));
+    out.resize(out.len().next_multiple_of(8), 0);
+    out.extend(header(
+        &[
+            (1000, 6, "a"),
+            (1001, 6, "1"),
+            (1002, 6, "1"),
+            (1007, 6, host),
+            (1035, 8, digest),
+        ],
+        (1028, size),
+    ));
+    out.extend_from_slice(payload);
+    out
+}
+
 pub fn paths(left: &Path, right: &Path) -> Result<Report, Error> {
     paths_within(left, right, &Limits::default())
 }

@@ -5,6 +5,8 @@ mod value;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use verbatim_formats::rpm::Header;
+
 use self::database::{columns, Database, Entry, Row, Value};
 use super::rpm;
 use super::seen::{shown, Seen};
@@ -301,9 +303,9 @@ fn pairs<'a>(left: &[&'a Row], right: &[&'a Row]) -> Option<(Pairs<'a>, bool)> {
 
 /// The headers of the packages that are installed; `None` if they are no headers.
 fn packages(seen: &mut Seen, left: &[Row], right: &[Row]) -> Option<()> {
-    let headers = |rows: &[Row]| -> Option<Vec<rpm::Header>> {
+    let headers = |rows: &[Row]| -> Option<Vec<Header>> {
         let header = |row: &Row| match row.values.get(1) {
-            Some(Value::Blob(blob)) => rpm::Header::read(blob).map(|(header, _)| header),
+            Some(Value::Blob(blob)) => Header::read(blob).ok().map(|(header, _)| header),
             _ => None,
         };
         rows.iter().map(header).collect()

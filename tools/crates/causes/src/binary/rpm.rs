@@ -1,18 +1,20 @@
 //! RPM packages and the database of those that are installed: tag by tag.
 
-mod header;
-
 use std::collections::BTreeMap;
 
-pub(super) use self::header::Header;
-use self::header::Values;
+use verbatim_formats::rpm::{Header, Layout, Values, LEAD};
+
 use super::seen::{shown, Seen};
 use super::strings;
 use crate::{Cause, Comparison};
 
-const LEAD: usize = 96;
-const LEAD_MAGIC: &[u8] = &[0xed, 0xab, 0xee, 0xdb];
-const HEADER_MAGIC: &[u8] = &[0x8e, 0xad, 0xe8, 0x01, 0, 0, 0, 0];
+const NAME: u32 = 1000;
+const VERSION: u32 = 1001;
+const RELEASE: u32 = 1002;
+const ARCH: u32 = 1022;
+const REQUIREFLAGS: u32 = 1048;
+const REQUIRENAME: u32 = 1049;
+const REQUIREVERSION: u32 = 1050;
 
 /// What is known of a tag.
 enum Tag {
@@ -68,7 +70,7 @@ fn tag(number: u32) -> (&'static str, Tag) {
 pub(super) fn compare(left: &[u8], right: &[u8]) -> Option<Comparison> {
     let (l, r) = (Package::read(left)?, Package::read(right)?);
     let mut seen = Seen::default();
-    headers(&mut seen, "", &l.header, &r.header);
+    headers(&mut seen, "", &l.header, &r.header, Files::Told);
     // Numbers mean other things in the signature: what is no digest there is a signature.
     for (number, values) in &l.signature.tags {
         let is_digest =
@@ -94,7 +96,7 @@ pub(super) fn compare(left: &[u8], right: &[u8]) -> Option<Comparison> {
         let evidence = "the files have the same digests, but they are packed in other bytes";
         seen.add(Cause::Compression, "payload", evidence);
     }
-    if seen.is_empty() && left[..LEAD] != right[..LEAD] {
+    if seen.is_empty() && left[..LEAD as usize] != right[..LEAD as usize] {
         seen.add(Cause::ArchiveHeader, "lead", "the first 96 bytes differ");
     }
     seen.finish("rpm")
@@ -108,19 +110,85 @@ struct Package<'a> {
 
 impl<'a> Package<'a> {
     fn read(data: &'a [u8]) -> Option<Self> {
-        data.starts_with(LEAD_MAGIC).then_some(())?;
-        let rest = data.get(LEAD..)?.strip_prefix(HEADER_MAGIC)?;
-        let (signature, rest) = Header::read(rest)?;
-        // The signature is padded to eight bytes.
-        let used = data.len() - rest.len();
-        let rest = data.get(used.next_multiple_of(8)..)?;
-        let (header, payload) = Header::read(rest.strip_prefix(HEADER_MAGIC)?)?;
+        let layout = Layout::find(data).ok()?;
+        let part = |from: u64, to: u64| &data[from as usize..to as usize];
+        let header = |at: &std::ops::Range<u64>| -> Option<Header> {
+            Some(Header::read(part(at.start, at.end)).ok()?.0)
+        };
         Some(Self {
-            signature,
-            header,
-            payload,
+            signature: header(&layout.signature)?,
+            header: header(&layout.header)?,
+            payload: part(layout.payload, data.len() as u64),
         })
     }
+}
+
+/// Compare two packages whose files are compared by the caller, who gives no more of each than is
+/// in front of the files. What the header says of the files follows from them, and so do
+/// signatures; `None` if nothing else differs.
+pub fn compare_heads(left: &[u8], right: &[u8]) -> Option<Comparison> {
+    let (l, r) = (Package::read(left)?, Package::read(right)?);
+    let mut seen = Seen::default();
+    headers(&mut seen, "", &l.header, &r.header, Files::Compared);
+    seen.finish("rpm")
+}
+
+/// Whether what the header says of the files tells more than others do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Files {
+    /// It is all that is known of them.
+    Told,
+    /// They are compared themselves.
+    Compared,
+}
+
+impl Files {
+    /// Whether a tag follows from the files. Lists of what only the header has of them (owners by
+    /// name, flags) do so only if there are more files on one side.
+    fn explain(self, number: u32, left: Option<&Values>, right: Option<&Values>) -> bool {
+        let count = |values: Option<&Values>| match values {
+            Some(Values::Numbers(numbers)) => numbers.len(),
+            Some(Values::Texts(texts)) => texts.len(),
+            _ => 0,
+        };
+        self == Self::Compared
+            && match number {
+                1028 | 1033 | 1035 | 1036 | 1095 | 1096 | 1116..=1118 | 1140..=1145 | 5008 => true,
+                1030 | 1034 | 1037 | 1039 | 1040 | 1045 | 1097 => count(left) != count(right),
+                _ => false,
+            }
+    }
+}
+
+/// Name and architecture, by which a package is known, and its version.
+fn package(header: &Header) -> (String, String) {
+    (
+        format!("{}.{}", header.text(NAME), header.text(ARCH)),
+        format!("{}-{}", header.text(VERSION), header.text(RELEASE)),
+    )
+}
+
+/// The header without the features of RPM itself that a package requires: they follow from how it
+/// was packed.
+fn without_features(header: &Header) -> Header {
+    let mut header = header.clone();
+    let Some(Values::Texts(names)) = header.tags.get(&REQUIRENAME) else {
+        return header;
+    };
+    let keeps: Vec<bool> = names
+        .iter()
+        .map(|name| !name.starts_with("rpmlib("))
+        .collect();
+    for tag in [REQUIREFLAGS, REQUIRENAME, REQUIREVERSION] {
+        let mut keep = keeps.iter();
+        let mut next = || *keep.next().unwrap_or(&true);
+        match header.tags.get_mut(&tag) {
+            Some(Values::Numbers(numbers)) => numbers.retain(|_| next()),
+            Some(Values::Texts(texts)) => texts.retain(|_| next()),
+            _ => {}
+        }
+    }
+    header
 }
 
 /// Compare two lists of installed packages, in any order.
@@ -129,7 +197,7 @@ pub(super) fn packages(seen: &mut Seen, left: &[Header], right: &[Header]) {
         let mut times: BTreeMap<String, usize> = BTreeMap::new();
         let mut map = BTreeMap::new();
         for header in headers {
-            let (name, _) = header.package();
+            let (name, _) = package(header);
             let n = times.entry(name.clone()).or_default();
             map.insert((name, *n), header.clone());
             *n += 1;
@@ -139,11 +207,14 @@ pub(super) fn packages(seen: &mut Seen, left: &[Header], right: &[Header]) {
     let (a, b) = (by_name(left), by_name(right));
     for ((name, n), header) in &a {
         match b.get(&(name.clone(), *n)) {
-            Some(other) => headers(seen, &format!("package {name}, "), header, other),
+            Some(other) => {
+                let place = format!("package {name}, ");
+                headers(seen, &place, header, other, Files::Told);
+            }
             None => seen.add(
                 Cause::PackageChange,
                 format!("package {name}"),
-                format!("{} is installed on the left side only", header.package().1),
+                format!("{} is installed on the left side only", package(header).1),
             ),
         }
     }
@@ -151,7 +222,7 @@ pub(super) fn packages(seen: &mut Seen, left: &[Header], right: &[Header]) {
         seen.add(
             Cause::PackageChange,
             format!("package {name}"),
-            format!("{} is installed on the right side only", header.package().1),
+            format!("{} is installed on the right side only", package(header).1),
         );
     }
     if seen.is_empty() {
@@ -166,28 +237,24 @@ pub(super) fn packages(seen: &mut Seen, left: &[Header], right: &[Header]) {
     }
 }
 
-fn headers(seen: &mut Seen, place: &str, left: &Header, right: &Header) {
+fn headers(seen: &mut Seen, place: &str, left: &Header, right: &Header, files: Files) {
     if left == right {
         return;
     }
-    let ((_, a), (_, b)) = (left.package(), right.package());
-    if a != b || left.text(header::NAME) != right.text(header::NAME) {
-        let evidence = format!(
-            "{} {a} → {} {b}",
-            left.text(header::NAME),
-            right.text(header::NAME)
-        );
+    let ((_, a), (_, b)) = (package(left), package(right));
+    if a != b || left.text(NAME) != right.text(NAME) {
+        let evidence = format!("{} {a} → {} {b}", left.text(NAME), right.text(NAME));
         seen.add(Cause::PackageChange, format!("{place}version"), evidence);
         return;
     }
-    let (left, right) = (&left.without_features(), &right.without_features());
+    let (left, right) = (&without_features(left), &without_features(right));
     let numbers = left.tags.keys().chain(right.tags.keys());
     let numbers: std::collections::BTreeSet<u32> = numbers.copied().collect();
     let mut follows = false;
     let before = seen.count();
     for number in numbers {
         let (x, y) = (left.tags.get(&number), right.tags.get(&number));
-        if x == y {
+        if x == y || files.explain(number, x, y) {
             continue;
         }
         let (name, tag) = tag(number);
@@ -305,8 +372,9 @@ pub(super) mod tests {
 
     /// A package that was built on a host at a time.
     pub(in crate::binary) fn package(host: &str, time: u32, payload: &[u8]) -> Vec<u8> {
-        let mut data = LEAD_MAGIC.to_vec();
-        data.resize(LEAD, 0);
+        const HEADER_MAGIC: &[u8] = &[0x8e, 0xad, 0xe8, 0x01, 0, 0, 0, 0];
+        let mut data = verbatim_formats::rpm::MAGIC.to_vec();
+        data.resize(LEAD as usize, 0);
         data.extend_from_slice(HEADER_MAGIC);
         data.extend(header(&[(269, "4f1c2d3e5a6b7988")], &[]));
         data.resize(data.len().next_multiple_of(8), 0);
