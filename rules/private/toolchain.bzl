@@ -1,19 +1,27 @@
 """The toolchain: one program, `verbatim`, that does all the work of the rules."""
 
 load("//rules/private/providers:verbatim_toolchain_info.bzl", "VerbatimToolchainInfo")
+load(":transitions.bzl", "release_transition")
 
 TOOLCHAIN_TYPE = Label("//rules:toolchain_type")
 
-def _verbatim_toolchain_impl(ctx):
-    info = VerbatimToolchainInfo(verbatim = ctx.attr.verbatim[DefaultInfo].files_to_run)
+def _toolchain(verbatim):
+    info = VerbatimToolchainInfo(verbatim = verbatim[DefaultInfo].files_to_run)
     return [
-        DefaultInfo(files = depset([ctx.executable.verbatim])),
+        DefaultInfo(files = depset([info.verbatim.executable])),
         platform_common.ToolchainInfo(
             verbatim = info.verbatim,
             verbatim_info = info,
         ),
         info,
     ]
+
+def _verbatim_toolchain_impl(ctx):
+    return _toolchain(ctx.attr.verbatim)
+
+def _released_toolchain_impl(ctx):
+    # A list, because the attribute has a transition.
+    return _toolchain(ctx.attr.verbatim[0])
 
 verbatim_toolchain = rule(
     implementation = _verbatim_toolchain_impl,
@@ -31,6 +39,27 @@ verbatim_toolchain = rule(
 Register it with Bazel's `toolchain` rule and the type `@rules_verbatim//rules:toolchain_type`.
 The extension `verbatim` of `@rules_verbatim//rules:extensions.bzl` does so for released programs.
 """,
+    provides = [platform_common.ToolchainInfo],
+)
+
+# For the workspace that releases the program itself, and for nobody else: built as the
+# release builds it, it is compiled once for both. Elsewhere a tool belongs into the
+# configuration of tools, where the flags of what is built do not reach it.
+released_toolchain = rule(
+    implementation = _released_toolchain_impl,
+    attrs = {
+        "platform": attr.label(
+            doc = "The platform of the release that the machine which runs the actions is of.",
+            mandatory = True,
+            providers = [platform_common.PlatformInfo],
+        ),
+        "verbatim": attr.label(
+            doc = "The program: the target that the release is made of.",
+            cfg = release_transition,
+            mandatory = True,
+        ),
+    },
+    doc = "Names the program of this workspace's own release as the one that the rules run.",
     provides = [platform_common.ToolchainInfo],
 )
 
