@@ -3,11 +3,18 @@
 //! The program is thin: each subcommand is a file in [`command`], an options struct that
 //! clap reads and a function that calls the crates beside this one.
 
+mod arguments;
+mod colours;
 mod command;
+mod files;
+mod layout_output;
 mod outcome;
+mod printing;
 mod progress;
 mod registry_options;
+mod report_form;
 mod sums_file;
+mod threads;
 mod workspace;
 
 use std::process::ExitCode;

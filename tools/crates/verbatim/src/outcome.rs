@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use verbatim_foreign::printable;
+
 /// The end of a run that was carried through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -35,7 +37,7 @@ pub fn report(result: anyhow::Result<Outcome>) -> ExitCode {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Different) => ExitCode::from(1),
         Err(error) => {
-            eprintln!("verbatim: {}", sentence(&error));
+            eprintln!("verbatim: {}", shown(&sentence(&error)));
             ExitCode::from(
                 if error.downcast_ref::<Unchecked>().is_some() || disk_failed(&error) {
                     3
@@ -58,6 +60,13 @@ fn sentence(error: &anyhow::Error) -> String {
         }
     }
     sentence
+}
+
+/// The last guard before the terminal. Words of others are escaped where a message is made,
+/// and there a line feed in them too; what libraries say comes here as it is.
+fn shown(sentence: &str) -> String {
+    let lines: Vec<_> = sentence.split('\n').map(printable).collect();
+    lines.join("\n")
 }
 
 /// A full or failing disk says nothing about the input.
@@ -84,6 +93,11 @@ mod tests {
         assert_eq!(sentence(&error), "cannot write x: the disk is on fire");
         let error = anyhow::anyhow!("b").context("a");
         assert_eq!(sentence(&error), "a: b");
+    }
+
+    #[test]
+    fn nothing_moves_the_cursor() {
+        assert_eq!(shown("a\u{1b}[2J\0\nb"), "a\\u{1b}[2J\\u{0}\nb");
     }
 
     #[test]

@@ -14,9 +14,10 @@ use verbatim_variation::compare::Verdict;
 use verbatim_variation::variants::{self, Variants};
 use verbatim_variation::{bazel, Condition, Interrupt};
 
-use super::image::print;
-use super::layout::Format;
 use crate::outcome::{Outcome, Unchecked};
+use crate::printing::print;
+use crate::printing::print_json;
+use crate::report_form::Format;
 
 const MOST_MANIFEST: u64 = 64 << 20;
 
@@ -152,7 +153,7 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
     // The builds are there until the end: their files are looked into.
     let whole = explained::Whole::of(&checked.report);
     match options.format {
-        Format::Json => print(&String::from_utf8(json::to_canonical_line(&whole)?)?)?,
+        Format::Json => print_json(&whole)?,
         Format::Text => print(&text::report(&whole, scratch.keep)?)?,
     }
     Ok(outcome(checked.report.verdict))
@@ -317,7 +318,7 @@ fn compare_built(manifest: &Path, format: Format) -> anyhow::Result<Outcome> {
     let report = variants::compare(&listed, Path::new("."))
         .map_err(|e| anyhow::Error::from(e).context(Unchecked))?;
     if let Format::Json = format {
-        print(&String::from_utf8(json::to_canonical_line(&report)?)?)?;
+        print_json(&report)?;
     } else {
         print(&text::variants(&report)?)?;
     }

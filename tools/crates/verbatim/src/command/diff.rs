@@ -8,12 +8,12 @@ use verbatim_causes::Cause;
 use verbatim_explain::{
     explain, html, text, Error, ErrorKind, Limits, Opener, Side, Verdict, View,
 };
-use verbatim_oci::json;
 
-use super::image::print;
-use super::layout::Format;
 use crate::outcome::{Outcome, Unchecked};
+use crate::printing::print;
+use crate::printing::print_json;
 use crate::registry_options::{tell_retries, RegistryOptions};
+use crate::report_form::Format;
 
 /// Say what differs between two things, why, and how to stop it.
 ///
@@ -96,7 +96,7 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
             .with_context(|| format!("--html={} cannot be written", path.display()))?;
     }
     match options.format {
-        Format::Json => print(&String::from_utf8(json::to_canonical_line(&report)?)?)?,
+        Format::Json => print_json(&report)?,
         Format::Text => {
             let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
             print(&text(

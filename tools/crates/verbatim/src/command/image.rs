@@ -1,20 +1,23 @@
 //! `verbatim image`: an image from layers, a base and settings.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{bail, Context};
-use verbatim_foreign::printable_path;
-use verbatim_oci::layout::{import, Inputs, LayerInput, Layout, Link, Plan};
-use verbatim_oci::{
-    build, json, Base, Family, ImageMetadata, LayerMetadata, Named, Platform, Settings,
-};
-use verbatim_output::{promise, OutputFile, Promise};
-use verbatim_requests::{ImageSpec, LayerFiles};
+use anyhow::bail;
+use verbatim_oci::layout::{import, Inputs, LayerInput, Layout};
+use verbatim_oci::{build, json, Base, ImageMetadata, Named, Platform, Settings};
+use verbatim_requests::ImageSpec;
 
+use crate::arguments::layer_input;
+use crate::arguments::pair;
+use crate::files::write_files;
+use crate::layout_output::write_layout;
+use crate::layout_output::FamilyName;
+use crate::layout_output::LayoutOutput;
 use crate::outcome::Outcome;
+use crate::printing::print;
+use crate::threads::threads;
 
 /// Make an image: manifest and config from layers, a base and settings.
 ///
@@ -159,62 +162,6 @@ struct ImageOptions {
     metadata: Option<PathBuf>,
     #[command(flatten)]
     layout: LayoutOutput,
-}
-
-/// A whole layout as output, for people.
-#[derive(Debug, clap::Args)]
-pub(super) struct LayoutOutput {
-    /// Write an OCI layout: a folder, or an archive if the name ends with .tar.
-    #[arg(short, long, value_name = "LAYOUT")]
-    pub(super) output: Option<PathBuf>,
-    /// The name of the image in the layout; in an archive a full reference.
-    #[arg(long, value_name = "NAME", requires = "output")]
-    tag: Option<String>,
-    /// How the layers come into the folder.
-    #[arg(long, value_name = "HOW", default_value = "copy", requires = "output")]
-    link: LinkName,
-}
-
-/// Whose media types to write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum FamilyName {
-    Oci,
-    Docker,
-}
-
-impl From<FamilyName> for Family {
-    fn from(name: FamilyName) -> Self {
-        match name {
-            FamilyName::Oci => Self::Oci,
-            FamilyName::Docker => Self::Docker,
-        }
-    }
-}
-
-/// How blobs come into a folder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum LinkName {
-    Symlink,
-    Hardlink,
-    Copy,
-}
-
-impl From<LinkName> for Link {
-    fn from(name: LinkName) -> Self {
-        match name {
-            LinkName::Symlink => Self::Symlink,
-            LinkName::Hardlink => Self::Hardlink,
-            LinkName::Copy => Self::Copy,
-        }
-    }
-}
-
-/// NAME=VALUE, as it stands on the command line.
-pub(super) fn pair(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err(format!("`{text}` is not of the form NAME=VALUE")),
-    }
 }
 
 pub fn run(options: Options) -> anyhow::Result<Outcome> {
@@ -374,12 +321,7 @@ fn base(
             "" => None,
             _ => Some(settings.platform(None)?),
         };
-        let image = import(
-            &layout,
-            platform.as_ref(),
-            super::layout::threads(None),
-            Arc::new(()),
-        )?;
+        let image = import(&layout, platform.as_ref(), threads(None), Arc::new(()))?;
         let base = Base::new(
             Named::new(&image.manifest, "the base's manifest"),
             Named::new(&image.config, "the base's config"),
@@ -402,25 +344,6 @@ fn base(
         Named::new(&config_data, &config.display().to_string()),
         known.as_ref().map(|(known, file)| (known, file.as_str())),
     )?))
-}
-
-/// What is known of a layer, and where its blob is if that was said.
-pub(super) fn layer_input(text: &str) -> anyhow::Result<(LayerMetadata, Option<PathBuf>)> {
-    if text.starts_with('{') {
-        let layer = LayerFiles::parse(text, "--layer")?;
-        return Ok((layer.read()?, Some(layer.blob)));
-    }
-    let path = Path::new(text);
-    let mut start = [0; 1];
-    let is_document = std::fs::File::open(path)
-        .and_then(|mut file| io::Read::read(&mut file, &mut start))
-        .with_context(|| format!("{text}: cannot be read"))?
-        == 1
-        && start == *b"{";
-    if is_document {
-        return Ok((LayerMetadata::read(path)?, None));
-    }
-    Ok((LayerMetadata::of_blob(path)?, Some(path.to_owned())))
 }
 
 fn text_file(path: &Path) -> anyhow::Result<String> {
@@ -453,85 +376,4 @@ fn list_file(path: &Path) -> anyhow::Result<Vec<String>> {
         return Ok(json::parse(text.as_bytes(), &path.display().to_string())?);
     }
     Ok(text.lines().map(str::to_owned).collect())
-}
-
-/// In which form a layout is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
-    Folder,
-    /// A tar archive without compression: its layers have their own.
-    Archive,
-}
-
-/// The form that the name of a layout asks for.
-pub(super) fn layout_form(output: &Path) -> anyhow::Result<Form> {
-    let ending = match promise(output) {
-        Promise::Nothing => return Ok(Form::Folder),
-        Promise::Tar => return Ok(Form::Archive),
-        Promise::Gzip => "gzip".to_owned(),
-        Promise::Zstd => "zstd".to_owned(),
-        Promise::Other(ending) => ending,
-    };
-    bail!(
-        "-o {}: the name promises {ending}, and a layout is a folder or a .tar archive without compression, as its layers have their own; name it so",
-        printable_path(output)
-    )
-}
-
-/// Write the layout, if one is asked for.
-pub(super) fn write_layout(
-    options: &LayoutOutput,
-    root: Named<'_>,
-    inputs: Inputs,
-) -> anyhow::Result<()> {
-    let Some(output) = &options.output else {
-        return Ok(());
-    };
-    let plan = Plan::new(root, inputs)?;
-    if layout_form(output)? == Form::Archive {
-        let reference = options
-            .tag
-            .as_deref()
-            .map(|tag| super::layout::archive_name(tag, "--tag"))
-            .transpose()?;
-        plan.write_archive(
-            output,
-            reference
-                .as_ref()
-                .map(|(full, tag)| (full.as_str(), tag.as_deref())),
-        )?;
-    } else {
-        plan.write_folder(output, options.link.into(), options.tag.as_deref())?;
-    }
-    Ok(())
-}
-
-/// Write several files; none of them appears unless all could be written.
-pub(super) fn write_files(files: Vec<(Option<&Path>, Vec<u8>)>) -> anyhow::Result<()> {
-    let mut open = Vec::new();
-    for (path, data) in files {
-        let Some(path) = path else { continue };
-        let mut file = OutputFile::create(path).map_err(output_error)?;
-        file.write_all(&data)
-            .with_context(|| format!("cannot write {}", path.display()))?;
-        open.push(file);
-    }
-    for file in open {
-        file.commit().map_err(output_error)?;
-    }
-    Ok(())
-}
-
-/// The sentence names the reason already; the kind stays, for the exit code.
-fn output_error(error: verbatim_output::Error) -> anyhow::Error {
-    io::Error::new(error.io().kind(), error.to_string()).into()
-}
-
-/// Print to stdout; a closed pipe is nobody's mistake.
-pub(super) fn print(text: &str) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => other.context("cannot write to standard output"),
-    }
 }

@@ -8,8 +8,14 @@ use verbatim_oci::layout::{check, images, Inputs, Layout};
 use verbatim_oci::{build_index, json, Descriptor, ImageMetadata, Manifest, Named};
 use verbatim_requests::Documents;
 
-use super::image::{pair, print, write_files, write_layout, FamilyName, LayoutOutput};
+use crate::arguments::pair;
+use crate::files::write_files;
+use crate::layout_output::write_layout;
+use crate::layout_output::FamilyName;
+use crate::layout_output::LayoutOutput;
 use crate::outcome::Outcome;
+use crate::printing::print;
+use crate::threads::threads;
 
 /// Make the index of several images, one a platform.
 ///
@@ -80,7 +86,7 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
     }
     for path in &options.layouts {
         let layout = Layout::open(path)?;
-        let report = check(&layout, super::layout::threads(None), Arc::new(()))?;
+        let report = check(&layout, threads(None), Arc::new(()))?;
         if let Some(problem) = report.problems.first() {
             bail!(
                 "{}{}: {}",

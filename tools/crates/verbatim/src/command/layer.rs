@@ -20,6 +20,7 @@ pub(super) use verbatim_requests::mode;
 use verbatim_requests::{xattr_value, Entry};
 
 use crate::outcome::Outcome;
+use crate::report_form::Format;
 
 /// Make a layer: one canonical tar archive from files, directories and archives.
 ///
@@ -120,13 +121,6 @@ pub(super) struct OutputOptions {
     /// The layer to write.
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
-}
-
-/// The form of a report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Format {
-    Text,
-    Json,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]

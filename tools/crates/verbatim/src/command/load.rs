@@ -8,11 +8,13 @@ use serde::Serialize;
 use verbatim_digest::Digest;
 use verbatim_engine::{find, load, platform, Engine, Load, Place};
 use verbatim_oci::layout::{images, Candidate, Inputs, Layout, Plan};
-use verbatim_oci::{json, Config, Manifest, Named, Platform};
+use verbatim_oci::{Config, Manifest, Named, Platform};
 
-use super::image::print;
-use super::layout::{archive_name, Format};
+use crate::layout_output::archive_name;
 use crate::outcome::{Outcome, Unchecked};
+use crate::printing::print;
+use crate::printing::print_json;
+use crate::report_form::Format;
 
 /// Load an image into podman, docker or containerd, by their own sockets.
 ///
@@ -155,7 +157,7 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
                 n => format!(", without {n} layers that it had"),
             }
         ))?,
-        Format::Json => print(&String::from_utf8(json::to_canonical_line(&Report {
+        Format::Json => print_json(&Report {
             schema: "verbatim.load/1",
             verdict,
             engine: place.engine.to_string(),
@@ -164,7 +166,7 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
             expected,
             id: loaded.id,
             layers_left_out: loaded.left_out,
-        })?)?)?,
+        })?,
     }
     Ok(Outcome::Done)
 }

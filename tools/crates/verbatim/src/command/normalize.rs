@@ -10,8 +10,9 @@ use verbatim_digest::Digest;
 use verbatim_normalize::normalize_files;
 use verbatim_scrub::{Done, Rules, RULES};
 
-use super::layer::{mode, owner, Format, OutputOptions, SetOptions};
+use super::layer::{mode, owner, OutputOptions, SetOptions};
 use crate::outcome::Outcome;
+use crate::report_form::Format;
 
 /// Make a canonical archive of any tar archive, or remove what varies inside files.
 ///

@@ -13,10 +13,12 @@ use verbatim_oci::layout::Progress;
 use verbatim_oci::{json, Platform};
 use verbatim_registry::{runtime, Pull, Repository, Target};
 
-use super::image::{layout_form, print, write_files, Form};
-use super::layout::Format;
+use crate::files::write_files;
+use crate::layout_output::{layout_form, Form};
 use crate::outcome::Outcome;
+use crate::printing::print;
 use crate::registry_options::{failed, tell_retries, RegistryOptions};
+use crate::report_form::Format;
 use crate::workspace::workspace_file;
 
 /// Pull an image from a registry into an OCI layout, checking every byte on the way.

@@ -13,11 +13,14 @@ use verbatim_registry::{runtime, Count, Image, Inputs, PushOptions, Pushed, Repo
 use verbatim_requests::{ImageRequest, Values};
 use verbatim_sums::{text, Subject, Sums};
 
-use super::image::{pair, print};
-use super::layout::{colours, Format};
+use crate::arguments::pair;
+use crate::colours::colours;
 use crate::outcome::{Outcome, Unchecked};
+use crate::printing::print;
+use crate::printing::print_json;
 use crate::progress::Bar;
 use crate::registry_options::{failed, tell_retries, RegistryOptions};
+use crate::report_form::Format;
 
 /// Push images to registries, and read back what is served.
 ///
@@ -236,10 +239,6 @@ fn report_wrong(wrong: &[Wrong], format: Format) -> anyhow::Result<Outcome> {
 
 /// The version of the report for machines.
 const SCHEMA: &str = "verbatim.push/1";
-
-fn print_json(report: &impl Serialize) -> anyhow::Result<()> {
-    print(&String::from_utf8(json::to_canonical_line(report)?)?)
-}
 
 /// What became of an image, in one word.
 fn verdict(pushed: &Pushed, dry_run: bool) -> &'static str {

@@ -7,17 +7,21 @@ use std::path::{Path, PathBuf};
 use anyhow::{anyhow, bail, Context};
 use serde::Serialize;
 use verbatim_foreign::{counted, printable, printable_path};
-use verbatim_oci::json;
 use verbatim_oci::Reference;
 use verbatim_requests::{FileRecord, ImageRequest, Values};
 use verbatim_sums::collect::{self, Collection, Kind, Place, Wanted};
 use verbatim_sums::record::Image;
 use verbatim_sums::{compare, text, Change, Reading, Record, Subject, Sums};
 
-use super::image::{pair, print, write_files};
-use super::layout::{colours, threads, Format};
+use crate::arguments::pair;
+use crate::colours::colours;
+use crate::files::write_files;
 use crate::outcome::{unchecked, Outcome};
+use crate::printing::print;
+use crate::printing::print_json;
+use crate::report_form::Format;
 use crate::sums_file::{beside, load, read_record, read_text};
+use crate::threads::threads;
 use crate::workspace::workspace_file;
 
 /// Fewer records than this are not worth a thread.
@@ -467,7 +471,7 @@ fn run_check(options: Check) -> anyhow::Result<Outcome> {
         }
     }
     match options.format {
-        Format::Json => print(&String::from_utf8(json::to_canonical_line(&report)?)?)?,
+        Format::Json => print_json(&report)?,
         Format::Text if sentence.is_none() => {
             let (good, bad) = colours();
             let colour = if report.verdict == "well-formed" {
@@ -560,7 +564,7 @@ fn run_compare(options: Compare) -> anyhow::Result<Outcome> {
     match options.format {
         Format::Json => {
             let report = compare_report(&expected, &actual, &changes);
-            print(&String::from_utf8(json::to_canonical_line(&report)?)?)?;
+            print_json(&report)?;
         }
         Format::Text if changes.is_empty() => print(&match actual.len() {
             1 => format!("{actual_name}: the one sum is that of {expected_name}\n"),

@@ -10,7 +10,7 @@ use verbatim_variation::compare::{Target, Verdict};
 use verbatim_variation::variants;
 
 use super::explained::{Explained, Whole};
-use crate::command::layout::colours;
+use crate::colours::colours;
 
 /// More than anybody reads at once; `--format=json` has them all.
 const MOST: usize = 20;

@@ -6,14 +6,17 @@ use std::path::PathBuf;
 use anyhow::{anyhow, Context};
 use serde::Serialize;
 use verbatim_oci::layout::{check, check_roots, Checked, Layout, Report, Root};
-use verbatim_oci::{json, Descriptor, MediaType};
+use verbatim_oci::{Descriptor, MediaType};
 use verbatim_registry::{Remote, Target};
 
-use super::super::image::print;
-use super::{colours, threads, Format};
+use crate::colours::colours;
 use crate::outcome::{unchecked, Outcome, Unchecked};
+use crate::printing::print;
+use crate::printing::print_json;
 use crate::progress::Bar;
 use crate::registry_options::{failed, tell_retries, RegistryOptions};
+use crate::report_form::Format;
+use crate::threads::threads;
 
 /// Check every byte of a layout, or of an image where it is served, against its documents.
 ///
@@ -75,14 +78,12 @@ pub(super) fn run(options: Check) -> anyhow::Result<Outcome> {
     };
     let name = options.layout.display().to_string();
     match options.format {
-        Format::Json => print(&String::from_utf8(json::to_canonical_line(
-            &CheckReport {
-                schema: "verbatim.layout/1",
-                verdict,
-                layout: name,
-                report: &report,
-            },
-        )?)?)?,
+        Format::Json => print_json(&CheckReport {
+            schema: "verbatim.layout/1",
+            verdict,
+            layout: name,
+            report: &report,
+        })?,
         Format::Text => print(&text_report(&name, verdict, &report))?,
     }
     if let Some(problem) = unreadable {

@@ -2,20 +2,20 @@
 
 mod check;
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
-use std::thread::available_parallelism;
 
-use anyhow::{anyhow, bail};
-use clap::builder::styling::{AnsiColor, Style};
+use anyhow::bail;
 use verbatim_foreign::printable_path;
 use verbatim_oci::layout::{import, import_documents, Inputs, LayerInput, Layout, Plan};
-use verbatim_oci::Reference;
 use verbatim_oci::{json, Named, Platform};
 
-use super::image::{layer_input, layout_form, print, write_files, Form, LinkName};
+use crate::arguments::layer_input;
+use crate::files::write_files;
+use crate::layout_output::{archive_name, layout_form, Form, LinkName};
 use crate::outcome::{unchecked, Outcome};
+use crate::printing::print;
 use crate::progress::Bar;
+use crate::threads::threads;
 
 /// Write, read and check OCI layouts: images as folders or tar archives.
 #[derive(Debug, clap::Args)]
@@ -159,15 +159,6 @@ fn run_archive(options: Archive) -> anyhow::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// A name for a loaded image, and the tag in it. Local names need no registry.
-pub(super) fn archive_name(text: &str, option: &str) -> anyhow::Result<(String, Option<String>)> {
-    let parsed: Reference = text
-        .parse()
-        .or_else(|error| format!("localhost/{text}").parse().map_err(|_| error))
-        .map_err(|error| anyhow!("{option}: {error}"))?;
-    Ok((text.to_owned(), parsed.tag().map(str::to_owned)))
-}
-
 /// Take one image out of a layout, after checking every byte of it.
 ///
 /// The layout may have several descriptors and nested indexes; attestations, signatures and
@@ -241,33 +232,4 @@ fn run_import(options: Import) -> anyhow::Result<Outcome> {
         print(&format!("{digest}\n"))?;
     }
     Ok(Outcome::Done)
-}
-
-/// The form of a report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Format {
-    Text,
-    Json,
-}
-
-/// Styles for good and bad news; plain where nobody looks, or where `NO_COLOR` is set.
-pub(super) fn colours() -> (Style, Style) {
-    let plain = !std::io::stdout().is_terminal()
-        || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    if plain {
-        (Style::new(), Style::new())
-    } else {
-        (
-            AnsiColor::Green.on_default().bold(),
-            AnsiColor::Red.on_default().bold(),
-        )
-    }
-}
-
-/// As many threads as asked for, or as there are cores.
-pub(super) fn threads(asked: Option<u16>) -> usize {
-    asked.map_or_else(
-        || available_parallelism().map_or(1, usize::from),
-        usize::from,
-    )
 }

@@ -16,9 +16,9 @@ use verbatim_verify::{Finding, Judgement, Report, Verdict};
 
 use self::release::Release;
 use self::show::show;
-use super::layout::Format;
 use crate::outcome::{Outcome, Unchecked};
 use crate::registry_options::RegistryOptions;
+use crate::report_form::Format;
 
 /// Which part of a list is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

@@ -6,12 +6,13 @@ use std::io::IsTerminal;
 use clap::builder::styling::Style;
 use indicatif::{ProgressBar, ProgressStyle};
 use verbatim_foreign::printable;
-use verbatim_oci::json;
 use verbatim_verify::{Finding, Report, Verdict};
 
-use super::super::image::print;
-use super::super::layout::{colours, Format};
 use super::Options;
+use crate::colours::colours;
+use crate::printing::print;
+use crate::printing::print_json;
+use crate::report_form::Format;
 
 /// How many places of one finding are named.
 const MAX_PLACES: usize = 3;
@@ -31,7 +32,7 @@ pub(super) fn progress(count: usize) -> ProgressBar {
 /// Print the report.
 pub(super) fn show(report: &Report, options: &Options) -> anyhow::Result<()> {
     if let Format::Json = options.format {
-        return print(&String::from_utf8(json::to_canonical_line(report)?)?);
+        return print_json(report);
     }
     let (good, bad) = colours();
     let mut text = String::new();

@@ -16,7 +16,6 @@ use verbatim_verify::{
     assets, container, deep, files as local, image, running, served, Finding, Judgement, Verdict,
 };
 
-use super::super::layout::threads;
 use super::release::{image_of, Release};
 use super::show::progress;
 use super::{Options, Part};
@@ -24,6 +23,7 @@ use crate::outcome::{unchecked, Unchecked};
 use crate::progress::Bar;
 use crate::registry_options::tell_retries;
 use crate::sums_file;
+use crate::threads::threads;
 
 /// How long a registry is asked at most for what would make a finding about a cluster exact.
 const LOOK_UP: Duration = Duration::from_secs(10);
