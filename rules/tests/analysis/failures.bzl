@@ -7,6 +7,7 @@ load("//rules:layer.bzl", "binary_layer", "oci_layer", "tar_layer")
 load("//rules:sums.bzl", "container_sums", "file_sums")
 load("//rules/private:oci_load.bzl", "load_program")
 load("//rules/private:oci_push.bzl", "push_program")
+load("//rules/private:sums_verify.bzl", "verify_program")
 
 def _failure_test_impl(ctx):
     env = analysistest.begin(ctx)
@@ -127,6 +128,8 @@ _FAILURES = {
     "sums_registry": (container_sums, {"images": {":image": "a"}}, "registry", "is missing; write a host"),
     "sums_registry_and_file": (container_sums, {"images": {":image": "a"}, "registry": "r.example.com", "registry_file": "data.txt"}, "registry", "cannot be used together with `registry_file`"),
     "sums_tag_and_file": (container_sums, {"images": {":image": "a"}, "registry": "r.example.com", "tag": "v1", "tag_file": "data.txt"}, "tag", "cannot be used together with `tag_file`"),
+    "verify_files_of_images": (verify_program, {"files": "dist", "only": "images", "sums": ":sums"}, "files", "cannot be used together with `only`"),
+    "verify_only": (verify_program, {"only": "layers", "sums": ":sums"}, "only", "\"layers\" is not known; write one of \"files\", \"images\""),
     "tar_layer_clamp": (tar_layer, {"clamp_mtime": 1, "mtime": 1, "srcs": ["data.txt"]}, "clamp_mtime", "cannot be used together with `mtime`"),
     "tar_layer_devices": (tar_layer, {"devices": "maybe", "srcs": ["data.txt"]}, "devices", "\"maybe\" is not known; write one of \"keep\", \"reject\""),
     "tar_layer_directory": (tar_layer, {"srcs": [":image"]}, "srcs", "is a directory and not an archive; use `oci_layer` for it"),
