@@ -60,7 +60,8 @@ pub struct Options {
     /// An image as a JSON object, for build rules: see docs/push-and-load.md.
     #[arg(long = "request", value_name = "JSON")]
     requests: Vec<String>,
-    /// Values for {KEY} in requests: lines `KEY value`, as Bazel's workspace status has them.
+    /// Values for {KEY} in requests: lines `KEY value`, as Bazel's workspace status has them. Only
+    /// stable keys count: STABLE_…, BUILD_EMBED_LABEL, BUILD_HOST, BUILD_USER.
     #[arg(long, value_name = "FILE")]
     status: Vec<PathBuf>,
     /// A value for {KEY}.

@@ -79,7 +79,7 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
 ///
 /// Further kinds: "index" (index, images), "layout" (layout), "output_groups" (digest,
 /// descriptor), "file" (file). Parts of a reference are texts or {"file":FILE}; {KEY} in them
-/// comes from --status and --define.
+/// comes from --define, and from the stable keys of --status.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLES
   Images, printed:
@@ -104,7 +104,8 @@ struct Create {
     /// A file as a JSON object: {"name":"tool-linux-amd64","file":"out/tool","origin":"//tool"}.
     #[arg(long = "file-record", value_name = "JSON")]
     file_records: Vec<String>,
-    /// Values for {KEY}: lines `KEY value`, as Bazel's workspace status has them.
+    /// Values for {KEY}: lines `KEY value`, as Bazel's workspace status has them. Only stable
+    /// keys count: STABLE_…, BUILD_EMBED_LABEL, BUILD_HOST, BUILD_USER.
     #[arg(long, value_name = "FILE")]
     status: Vec<PathBuf>,
     /// A value for {KEY}.
