@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use verbatim_digest::Digest;
-use verbatim_foreign::{printable_bytes, printable_path};
+use verbatim_foreign::printable_path;
 
 /// A layer could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -57,9 +57,9 @@ pub enum Error {
         /// What is wrong with that and what to do.
         problem: &'static str,
     },
-    /// What a scrubbed root file system must not hold, in the order of the paths.
-    #[error("{}", refused(.0))]
-    Scrub(Vec<verbatim_scrub::Refusal>),
+    /// What a scrubbed root file system must not hold.
+    #[error(transparent)]
+    Scrub(#[from] verbatim_scrub::Refused),
     /// Something that a layer does not take.
     #[error("{path} from {origin} is {what}; {fix}")]
     Unsupported {
@@ -128,26 +128,4 @@ pub enum Error {
         /// Its own words.
         problem: String,
     },
-}
-
-/// The first refusal in full, and the paths of the next ones.
-fn refused(refusals: &[verbatim_scrub::Refusal]) -> String {
-    const SHOWN: usize = 10;
-    let Some((first, others)) = refusals.split_first() else {
-        return "nothing was refused".to_owned();
-    };
-    let mut text = first.to_string();
-    if !others.is_empty() {
-        let paths: Vec<_> = others
-            .iter()
-            .take(SHOWN)
-            .map(|refusal| format!("{} ({})", printable_bytes(&refusal.path), refusal.rule))
-            .collect();
-        text.push_str("; refused as well: ");
-        text.push_str(&paths.join(", "));
-        if others.len() > SHOWN {
-            text.push_str(&format!(" and {} more", others.len() - SHOWN));
-        }
-    }
-    text
 }

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use verbatim_scrub::{Action, Done, Kind as Seen, Refusal, Scrub};
+use verbatim_scrub::{Action, Done, Kind as Seen, Refusal, Refused, Scrub};
 
 use crate::content::Files;
 use crate::entry::{Content, Entry, Kind};
@@ -52,7 +52,10 @@ pub(crate) fn apply(
     }
     refused.extend(half_rewritten(entries, &fates, scrub.done()));
     if !refused.is_empty() {
-        return Err(Error::Scrub(refused));
+        return Err(Error::Scrub(Refused {
+            refusals: refused,
+            done: scrub.into_done(),
+        }));
     }
     rebuild(entries, fates, files);
     Ok(scrub.into_done())

@@ -1,13 +1,13 @@
 //! Which format two files are read as.
 
-use crate::{binary, bytes, json, packages, place, text, Comparison};
+use crate::{binary, bytes, json, packages, purpose, text, Comparison};
 
 /// A reader of one format: `None` if one of the files is not of it, or cannot be read as such.
 type Format = fn(name: &str, left: &[u8], right: &[u8]) -> Option<Comparison>;
 
 /// The most particular first: what one knows of a name or a format tells more than its lines.
 const FORMATS: &[Format] = &[
-    place::compare,
+    purpose::compare,
     packages::compare,
     binary::compare,
     json::compare,

@@ -19,7 +19,7 @@ mod json;
 #[cfg(test)]
 mod mutations;
 mod packages;
-mod place;
+mod purpose;
 mod text;
 mod words;
 
@@ -27,3 +27,4 @@ pub use binary::compare_rpm_heads;
 pub use cause::{Cause, UnknownCause};
 pub use compare::compare;
 pub use comparison::{Comparison, Excerpt, Finding, Line, Piece, Side};
+pub use purpose::cause_of_place;

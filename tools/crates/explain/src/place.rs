@@ -3,55 +3,18 @@
 //! The paths are those of `verbatim-scrub`, which takes such files out of layers. They count
 //! only where they stand in a root file system, and where the content agrees with the path.
 
-use verbatim_causes::Cause;
+use verbatim_causes::{cause_of_place, Cause};
 use verbatim_reader::Kind as EntryKind;
-use verbatim_scrub::{Action, Kind, Rules, Scrub};
+use verbatim_scrub::{Action, Kind, Place, Rule, Rules, Scrub};
 
 use crate::blob::Blob;
 
-/// The rules that speak of one machine or one run. Temporary folders, bytecode and keys in
-/// general are left out: those paths also occur in archives that are no root file system.
-const RULES: &str = "account-backup,apt-cache,dnf-cache,font-cache,home-cache,host-identity,host-key,hostname,ldconfig-aux,logs,machine-id,other-package-cache,package-journal,random-seed,search-index,update-stamp";
-
-fn cause_of(rule: &str, path: &[u8]) -> Option<Cause> {
-    Some(match rule {
-        // Written from the network of the machine.
-        "hostname" if path.ends_with(b"/resolv.conf") => Cause::Environment,
-        "machine-id" | "host-identity" => Cause::MachineId,
-        "host-key" => Cause::HostKey,
-        "hostname" => Cause::Hostname,
-        "package-journal" => Cause::PackageDatabase,
-        "random-seed" => Cause::RandomId,
-        "account-backup"
-        | "apt-cache"
-        | "dnf-cache"
-        | "font-cache"
-        | "home-cache"
-        | "ldconfig-aux"
-        | "logs"
-        | "other-package-cache"
-        | "search-index"
-        | "update-stamp" => Cause::LogOrCache,
-        _ => return None,
-    })
-}
-
-/// The first names of all paths that rules speak of: most entries lie elsewhere.
-pub(crate) fn may_be_special(path: &[u8]) -> bool {
-    let first = path.split(|&b| b == b'/').next().unwrap_or_default();
-    matches!(
-        first,
-        b"etc" | b"var" | b"boot" | b"root" | b"home" | b"usr" | b"lib"
-    )
-}
-
 /// The rule that would have taken a file out, if there is one.
-fn rule(path: &[u8], kind: &EntryKind, content: &Blob) -> Option<&'static str> {
-    if !may_be_special(path) {
+fn rule(path: &[u8], kind: &EntryKind, content: &Blob) -> Option<Rule> {
+    if !verbatim_scrub::is_special(path) {
         return None;
     }
-    let rules = Rules::parse(RULES).ok()?;
-    let mut scrub = Scrub::new(rules);
+    let mut scrub = Scrub::new(Rules::only(Place::RULES));
     let kind = match kind {
         EntryKind::File => Kind::File {
             size: content.size(),
@@ -74,7 +37,7 @@ pub(crate) fn of_file(path: &[u8], left: &Blob, right: &Blob) -> Option<(Cause, 
     // One of them may be empty or clean already.
     let rule =
         rule(path, &EntryKind::File, left).or_else(|| rule(path, &EntryKind::File, right))?;
-    let cause = cause_of(rule, path)?;
+    let cause = cause_of_place(Place::of(rule, path)?);
     // Lists of packages and names of hosts may be meant; then both say something plain.
     let evidence = match (cause, short_line(left), short_line(right)) {
         (Cause::MachineId | Cause::Hostname, Some(l), Some(r)) => format!("{l} → {r}"),
@@ -86,7 +49,7 @@ pub(crate) fn of_file(path: &[u8], left: &Blob, right: &Blob) -> Option<(Cause, 
 /// Why only one side has a file, if the path says so.
 pub(crate) fn of_lone(path: &[u8], kind: &EntryKind, content: &Blob) -> Option<(Cause, String)> {
     let rule = rule(path, kind, content)?;
-    let cause = cause_of(rule, path)?;
+    let cause = cause_of_place(Place::of(rule, path)?);
     Some((
         cause,
         format!("only on one side; a file of the kind `{rule}`, which differs from one machine or run to the next"),

@@ -1,6 +1,6 @@
 //! The few files whose content decides.
 
-use crate::rules::Rules;
+use crate::rule::Rules;
 
 /// What the content of a file says.
 #[derive(Debug, PartialEq, Eq)]
@@ -60,44 +60,6 @@ pub(crate) fn shadow(content: &[u8], rules: &Rules) -> Found {
     }
 }
 
-/// Whether a file holds a private key in a form that is recognised for sure.
-pub(crate) fn private_key(start: &[u8], _: &Rules) -> Found {
-    const BEGIN: &[u8] = b"-----BEGIN ";
-    const KEY: &[u8] = b"PRIVATE KEY";
-    // Other forms have their own first line.
-    const OTHERS: &[&[u8]] = &[
-        b"PuTTY-User-Key-File-",
-        b"AGE-SECRET-KEY-1",
-        b"---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----",
-        b"untrusted comment: minisign encrypted secret key",
-        b"untrusted comment: signify secret key",
-    ];
-    let lines = start.split(|&b| b == b'\n').take(16);
-    let mut rest = start;
-    if lines
-        .into_iter()
-        .any(|line| OTHERS.iter().any(|other| line.starts_with(other)))
-    {
-        return Found::Bad {
-            what: "holds a private key",
-            fix: "make the key where the image runs, not where it is built",
-        };
-    }
-    while let Some(at) = rest.windows(BEGIN.len()).position(|window| window == BEGIN) {
-        rest = &rest[at + BEGIN.len()..];
-        // "RSA PRIVATE KEY-----", "PGP PRIVATE KEY BLOCK-----"
-        let label = &rest[..rest.len().min(40)];
-        let label = label.split(|&b| b == b'\n' || b == b'-').next();
-        if label.is_some_and(|label| label.windows(KEY.len()).any(|window| window == KEY)) {
-            return Found::Bad {
-                what: "holds a private key",
-                fix: "make the key where the image runs, not where it is built",
-            };
-        }
-    }
-    Found::Fine
-}
-
 /// A journal of a database that was closed is empty; one that is not holds changes.
 pub(crate) fn sqlite_journal(start: &[u8], _: &Rules) -> Found {
     if start.is_empty() {
@@ -146,43 +108,6 @@ mod tests {
             shadow(b"a:*:1:0\n", &rules),
             Found::Rewrite(b"a:*::0\n".to_vec())
         );
-    }
-
-    #[test]
-    fn private_keys() {
-        let found = |text: &str| private_key(text.as_bytes(), &Rules::default()) != Found::Fine;
-        for label in [
-            "PRIVATE KEY",
-            "RSA PRIVATE KEY",
-            "EC PRIVATE KEY",
-            "OPENSSH PRIVATE KEY",
-            "ENCRYPTED PRIVATE KEY",
-            "PGP PRIVATE KEY BLOCK",
-        ] {
-            assert!(
-                found(&format!("text\n-----BEGIN {label}-----\nMII")),
-                "{label}"
-            );
-            let second = format!("-----BEGIN CERTIFICATE-----\nx\n-----BEGIN {label}-----\n");
-            assert!(found(&second), "{label}");
-        }
-        for other in [
-            "PuTTY-User-Key-File-3: ssh-ed25519\n",
-            "# created: 2024-01-01\n# public key: age1x\nAGE-SECRET-KEY-1QQ\n",
-            "untrusted comment: minisign encrypted secret key\nRWR",
-        ] {
-            assert!(found(other), "{other}");
-        }
-        for text in [
-            "see PuTTY-User-Key-File-3",
-            "-----BEGIN PUBLIC KEY-----",
-            "-----BEGIN CERTIFICATE-----\nPRIVATE KEY\n",
-            "a PRIVATE KEY",
-            "-----BEGIN ",
-            "",
-        ] {
-            assert!(!found(text), "{text}");
-        }
     }
 
     #[test]

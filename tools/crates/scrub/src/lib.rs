@@ -23,13 +23,19 @@
 
 mod content;
 mod glob;
-mod rules;
+mod patterns;
+mod place;
+mod private_key;
+mod rule;
 
 use std::fmt;
 
-pub use rules::{Rule, Rules, UnknownRule, RULES};
+use verbatim_foreign::printable_bytes;
 
-use rules::{Pattern, Treatment, PATTERNS};
+pub use place::{is_special, place, Place};
+pub use rule::{Rule, Rules, UnknownRule, RULES};
+
+use patterns::{Pattern, Treatment};
 
 /// What an entry is, as far as it matters here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,11 +72,11 @@ pub enum Action {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{path} {what} (rule {rule}); {fix}, or allow it with --scrub-keep={path} or --scrub=-{rule}",
-    path = shown(.path)
+    path = printable_bytes(.path)
 )]
 pub struct Refusal {
-    /// The rule's name.
-    pub rule: &'static str,
+    /// The rule.
+    pub rule: Rule,
     /// The entry's path.
     pub path: Vec<u8>,
     /// What is wrong with it.
@@ -79,11 +85,26 @@ pub struct Refusal {
     pub fix: &'static str,
 }
 
+/// All that cannot be let through, in the order of the paths; one line each.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", lines(.refusals))]
+pub struct Refused {
+    /// What was refused.
+    pub refusals: Vec<Refusal>,
+    /// What would have been done about the other entries.
+    pub done: Vec<Done>,
+}
+
+fn lines(refusals: &[Refusal]) -> String {
+    let lines: Vec<_> = refusals.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
 /// One thing that was done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Done {
-    /// The rule's name.
-    pub rule: &'static str,
+    /// The rule.
+    pub rule: Rule,
     /// The entry's path.
     pub path: Vec<u8>,
     /// What became of it.
@@ -118,40 +139,24 @@ impl fmt::Display for Done {
             f,
             "{:9} {} ({})",
             self.change.as_str(),
-            shown(&self.path),
+            printable_bytes(&self.path),
             self.rule
         )
     }
-}
-
-fn shown(path: &[u8]) -> String {
-    path.escape_ascii().to_string()
 }
 
 /// Decides about entries, and remembers what it did.
 #[derive(Debug, Clone)]
 pub struct Scrub {
     rules: Rules,
-    /// The patterns of rules that are on, by the first name of their paths: most entries
-    /// lie in usr, which hardly any pattern is about.
-    patterns: Vec<(&'static [u8], Vec<&'static Pattern>)>,
     done: Vec<Done>,
 }
 
 impl Scrub {
     /// Work by these rules.
     pub fn new(rules: Rules) -> Self {
-        let mut patterns: Vec<(&[u8], Vec<&Pattern>)> = Vec::new();
-        for pattern in PATTERNS.iter().filter(|pattern| rules.is_on(pattern.rule)) {
-            let first = glob::first(pattern.glob.as_bytes());
-            match patterns.iter_mut().find(|group| group.0 == first) {
-                Some(group) => group.1.push(pattern),
-                None => patterns.push((first, vec![pattern])),
-            }
-        }
         Self {
             rules,
-            patterns,
             done: Vec::new(),
         }
     }
@@ -162,9 +167,8 @@ impl Scrub {
     /// more than a mebibyte.
     pub fn needs(&self, path: &[u8], kind: Kind) -> usize {
         let Kind::File { size } = kind else { return 0 };
-        let most = match self.find(plain(path), kind) {
-            Some((_, Treatment::Empty)) => 0,
-            Some((_, Treatment::Look { limit, .. })) => limit,
+        let most = match self.find(plain(path), kind).map(|found| found.treatment) {
+            Some(Treatment::Look { limit, .. }) => limit,
             _ => 0,
         };
         usize::try_from(size).map_or(most, |size| size.min(most))
@@ -176,7 +180,10 @@ impl Scrub {
     /// of a file's content, as long as [`Scrub::needs`] says.
     pub fn visit(&mut self, path: &[u8], kind: Kind, start: &[u8]) -> Action {
         let path = plain(path);
-        let Some((rule, treatment)) = self.find(path, kind) else {
+        let Some(&Pattern {
+            rule, treatment, ..
+        }) = self.find(path, kind)
+        else {
             return Action::Keep;
         };
         let refuse = |what, fix| {
@@ -245,22 +252,13 @@ impl Scrub {
         self.done
     }
 
-    /// The first rule that is switched on and speaks of the entry.
-    fn find(&self, path: &[u8], kind: Kind) -> Option<(&'static str, Treatment)> {
+    /// What is said about the entry by the rules that are switched on.
+    fn find(&self, path: &[u8], kind: Kind) -> Option<&'static Pattern> {
         let name = path.rsplit(|&b| b == b'/').next().unwrap_or(path);
         if path.is_empty() || name.starts_with(b".wh.") || self.rules.is_exempt(path) {
             return None;
         }
-        let first = glob::first(path);
-        let group = |first| self.patterns.iter().find(|group| group.0 == first);
-        let ours = group(first).into_iter();
-        // Patterns for everything are not for where packages put their own files.
-        let all = group(b"**").filter(|_| !rules::PACKAGED.contains(&first));
-        ours.chain(all)
-            .flat_map(|(_, patterns)| patterns)
-            .filter(|pattern| pattern.kinds.include(kind))
-            .find(|pattern| glob::matches(pattern.glob, path))
-            .map(|pattern| (pattern.rule, pattern.treatment))
+        patterns::find(path, kind, |rule| self.rules.is_on(rule))
     }
 }
 

@@ -38,7 +38,7 @@ fn root(dir: &Path, day: u32, machine: &str, key: bool) {
     if key {
         write(
             "srv/app/tls.txt",
-            "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIA==\n-----END PRIVATE KEY-----\n",
+            "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIKp1hV3mkzGrSk2bw0sVZz5sXqj2Zl9mQx0nJrYt8u4P\n-----END PRIVATE KEY-----\n",
         );
     }
     // In an order in which the hard link comes after its file.
@@ -244,7 +244,9 @@ fn rules_are_listed_and_unknown_ones_refused() {
     assert_eq!(stderr(&output), "emptied   etc/machine-id (machine-id)\n");
 }
 
-const KEY: &str = "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\n";
+const KEY: &str = "-----BEGIN PRIVATE KEY-----\n\
+    MC4CAQAwBQYDK2VwBCIEIKp1hV3mkzGrSk2bw0sVZz5sXqj2Zl9mQx0nJrYt8u4P\n\
+    -----END PRIVATE KEY-----\n";
 
 /// An archive of these paths, in this order.
 fn archive(dir: &Path, name: &str, paths: &[&str]) {
@@ -350,10 +352,29 @@ fn all_that_is_refused_is_named() {
     assert_eq!(output.status.code(), Some(2));
     assert!(
         sentence.contains("data/server.key holds a private key")
-            && sentence.contains("etc/ssh/ssh_host_rsa_key (host-key)")
+            && sentence.contains("etc/ssh/ssh_host_rsa_key identifies one host")
             && !sentence.contains("usr/lib"),
         "{sentence}"
     );
+    assert_eq!(sentence.lines().count(), 2, "{sentence}");
+    // A check tells what else would be done.
+    fs::write(dir.join("root/etc/passwd-"), "x").unwrap();
+    archive(dir, "in.tar", &["etc", "data", "usr"]);
+    let output = normalize(dir, &["--scrub", "--check", "in.tar"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(stderr(&output), sentence);
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "dropped   etc/passwd- (account-backup)\n\
+         refused   data/server.key (private-key)\n\
+         refused   etc/ssh/ssh_host_rsa_key (host-key)\n"
+    );
+    let output = normalize(dir, &["--scrub", "--check", "--format=json", "in.tar"]);
+    assert_eq!(output.status.code(), Some(2));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["verdict"], "different");
+    assert_eq!(report["done"][0]["path"], "etc/passwd-");
+    assert_eq!(report["refused"][1]["rule"], "host-key");
 }
 
 #[test]

@@ -350,7 +350,7 @@ impl Explainer<'_> {
             let looked_at: Vec<usize> = wanted
                 .iter()
                 .copied()
-                .filter(|&index| place::may_be_special(&tree.entries[index].path))
+                .filter(|&index| verbatim_scrub::is_special(&tree.entries[index].path))
                 .collect();
             let contents = tree.contents(&looked_at, &self.bounds(depth))?;
             for index in wanted {

@@ -8,7 +8,7 @@ use serde_json::json;
 use verbatim_archive::{ArchiveOptions, Defaults, Devices, Filter, Glob, Mtime};
 use verbatim_digest::Digest;
 use verbatim_normalize::normalize_files;
-use verbatim_scrub::{Done, Rules, RULES};
+use verbatim_scrub::{Done, Refusal, Rules, RULES};
 
 use super::layer::{mode, owner, OutputOptions, SetOptions};
 use crate::outcome::Outcome;
@@ -200,10 +200,24 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
         }
     }
     archive.filter.check_used()?;
-    let layer = builder.finish()?;
+    let layer = builder.finish();
     let Some(encoding) = encoding else {
-        return options.report_check(layer.scrubbed());
+        return match layer {
+            Ok(layer) => {
+                options.print_check(layer.scrubbed(), &[])?;
+                Ok(match layer.scrubbed() {
+                    [] => Outcome::Done,
+                    _ => Outcome::Different,
+                })
+            }
+            Err(verbatim_archive::Error::Scrub(refused)) => {
+                options.print_check(&refused.done, &refused.refusals)?;
+                Err(refused.into())
+            }
+            Err(error) => Err(error.into()),
+        };
     };
+    let layer = layer?;
     options.output.write(&layer, encoding)?;
     if options.scrub.is_some() {
         options.report_scrubbed(layer.scrubbed())?;
@@ -215,8 +229,8 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
 fn scrub_rules() -> anyhow::Result<Outcome> {
     let mut text = String::new();
     for rule in RULES {
-        let state = if rule.default { "on " } else { "off" };
-        text.push_str(&format!("{:20} {state}  {}\n", rule.name, rule.about));
+        let state = if rule.on_by_default() { "on " } else { "off" };
+        text.push_str(&format!("{rule:20} {state}  {}\n", rule.about()));
     }
     std::io::stdout()
         .lock()
@@ -225,27 +239,49 @@ fn scrub_rules() -> anyhow::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// One line for each thing that was done.
-fn scrub_text(done: &[Done]) -> String {
-    done.iter().map(|done| format!("{done}\n")).collect()
+/// One line for each thing that was done, and for each that was refused.
+fn scrub_text(done: &[Done], refused: &[Refusal]) -> String {
+    let done = done.iter().map(|done| format!("{done}\n"));
+    let refused = refused.iter().map(|refusal| {
+        let path = verbatim_foreign::printable_bytes(&refusal.path);
+        format!("refused   {path} ({})\n", refusal.rule)
+    });
+    done.chain(refused).collect()
 }
 
-fn scrub_json(done: &[Done]) -> serde_json::Value {
-    let entries: Vec<_> = done
+fn scrub_json(done: &[Done], refused: &[Refusal]) -> serde_json::Value {
+    let path = |path: &[u8]| path.escape_ascii().to_string();
+    let verdict = match (done, refused) {
+        ([], []) => "equal",
+        _ => "different",
+    };
+    let done: Vec<_> = done
         .iter()
         .map(|done| {
             json!({
-                "rule": done.rule,
-                "path": done.path.escape_ascii().to_string(),
+                "rule": done.rule.name(),
+                "path": path(&done.path),
                 "change": done.change.as_str(),
             })
         })
         .collect();
-    json!({
+    let mut report = json!({
         "schema": "verbatim.scrub/1",
-        "verdict": if done.is_empty() { "equal" } else { "different" },
-        "done": entries,
-    })
+        "verdict": verdict,
+        "done": done,
+    });
+    if !refused.is_empty() {
+        let refused = refused.iter().map(|refusal| {
+            json!({
+                "rule": refusal.rule.name(),
+                "path": path(&refusal.path),
+                "what": refusal.what,
+                "fix": refusal.fix,
+            })
+        });
+        report["refused"] = refused.collect();
+    }
+    report
 }
 
 impl Options {
@@ -264,29 +300,25 @@ impl Options {
     fn report_scrubbed(&self, done: &[Done]) -> anyhow::Result<()> {
         std::io::stderr()
             .lock()
-            .write_all(scrub_text(done).as_bytes())
+            .write_all(scrub_text(done, &[]).as_bytes())
             .context("cannot write to standard error")?;
         if let Some(path) = &self.scrub_report {
-            let report = verbatim_oci::json::to_canonical_line(&scrub_json(done))?;
+            let report = verbatim_oci::json::to_canonical_line(&scrub_json(done, &[]))?;
             verbatim_output::write(path, &report)?;
         }
         Ok(())
     }
 
     /// What would be done, which is the answer here and goes to standard output.
-    fn report_check(&self, done: &[Done]) -> anyhow::Result<Outcome> {
+    fn print_check(&self, done: &[Done], refused: &[Refusal]) -> anyhow::Result<()> {
         let text = match self.output.format {
-            Format::Text => scrub_text(done).into_bytes(),
-            Format::Json => verbatim_oci::json::to_canonical_line(&scrub_json(done))?,
+            Format::Text => scrub_text(done, refused).into_bytes(),
+            Format::Json => verbatim_oci::json::to_canonical_line(&scrub_json(done, refused))?,
         };
         std::io::stdout()
             .lock()
             .write_all(&text)
-            .context("cannot write to standard output")?;
-        Ok(match done {
-            [] => Outcome::Done,
-            _ => Outcome::Different,
-        })
+            .context("cannot write to standard output")
     }
 
     fn filter(&self) -> anyhow::Result<Filter> {

@@ -64,7 +64,11 @@ mod tests {
     fn of(data: &[u8]) -> Option<Vec<u8>> {
         let normal = normal(data, Code::of(3413).unwrap())?;
         let again = super::normal(&normal, Code::of(3413).unwrap());
-        assert_eq!(again.as_ref(), Some(&normal), "not the same when done twice");
+        assert_eq!(
+            again.as_ref(),
+            Some(&normal),
+            "not the same when done twice"
+        );
         Some(normal)
     }
 
