@@ -4,16 +4,20 @@
 //! differ to `verbatim-causes` and `verbatim-explain`; they all see the same parts.
 //!
 //! Files come from anywhere. A reader takes a number for a claim until it is checked against the
-//! length of the file, holds no more in memory than it says, follows no offset twice, and names
-//! the place where a file contradicts its format: a [`Flaw`].
+//! length of the file, holds no more in memory than it says, follows no offset twice, and gives up
+//! where a file contradicts its format; most name the place, a [`Flaw`].
 
 pub mod ar;
 pub mod cpio;
 mod flaw;
+pub mod gettext;
 pub mod gzip;
+pub mod inflate;
 mod number;
+pub mod png;
 mod read_at;
 pub mod rpm;
+pub mod sqlite;
 pub mod zip;
 
 pub use flaw::Flaw;

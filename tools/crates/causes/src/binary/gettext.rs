@@ -1,6 +1,9 @@
 //! Catalogues of translations (GNU `.mo`): message by message, and the header line by line.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
+
+use verbatim_formats::gettext::Catalogue;
 
 use super::seen::{shown, Seen};
 use super::strings;
@@ -8,29 +11,17 @@ use crate::{Cause, Comparison};
 
 /// Messages, each with its translation; the empty one has the header.
 fn read(data: &[u8]) -> Option<BTreeMap<String, String>> {
-    let magic: [u8; 4] = data.get(..4)?.try_into().ok()?;
-    let number: fn([u8; 4]) -> u32 = match u32::from_le_bytes(magic) {
-        0x9504_12de => u32::from_le_bytes,
-        0xde12_0495 => u32::from_be_bytes,
-        _ => return None,
+    let text = |at: Range<u64>| {
+        let bytes = &data[at.start as usize..at.end as usize];
+        String::from_utf8_lossy(bytes).into_owned()
     };
-    let word = |at: usize| -> Option<usize> {
-        Some(number(data.get(at..at.checked_add(4)?)?.try_into().ok()?) as usize)
-    };
-    let (count, originals, translations) = (word(8)?, word(12)?, word(16)?);
-    (count <= data.len() / 16).then_some(())?;
-    // Texts lie one behind the other: together they are no longer than the file.
-    let mut budget = data.len() * 2;
-    let mut text = |table: usize, i: usize| -> Option<String> {
-        let at = table.checked_add(8 * i)?;
-        let (length, offset) = (word(at)?, word(at + 4)?);
-        budget = budget.checked_sub(length)?;
-        let bytes = data.get(offset..offset.checked_add(length)?)?;
-        Some(String::from_utf8_lossy(bytes).into_owned())
-    };
-    (0..count)
-        .map(|i| Some((text(originals, i)?, text(translations, i)?)))
-        .collect()
+    let messages = Catalogue::open(data).ok()?.messages().ok()?;
+    let messages = messages.into_iter();
+    Some(
+        messages
+            .map(|message| (text(message.original), text(message.translation)))
+            .collect(),
+    )
 }
 
 /// Compare two catalogues; `None` if one is none, or damaged.

@@ -15,7 +15,6 @@ mod gettext;
 mod go;
 #[cfg(test)]
 mod hostile;
-mod inflate;
 mod macho;
 mod pdf;
 mod pe;

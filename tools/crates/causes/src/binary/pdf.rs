@@ -1,9 +1,9 @@
 //! PDF documents (ISO 32000): the dates and identifiers that writers put in, apart from the rest.
 
-use super::inflate;
 use super::seen::{shown, Seen};
 use super::strings;
 use crate::{Cause, Comparison};
+use verbatim_formats::inflate;
 
 /// Values that a writer stamps in: the key, what closes the value, and why it varies.
 const KEYS: &[(&[u8], Cause)] = &[

@@ -1,40 +1,39 @@
-//! PNG pictures (RFC 2083): chunk by chunk, and pixel by pixel.
+//! PNG pictures: chunk by chunk, and pixel by pixel.
 
-use super::inflate;
+use verbatim_formats::png::{pixels, text, Chunks};
+
 use super::seen::Seen;
 use super::strings;
 use crate::{Cause, Comparison};
 
-const MAGIC: &[u8] = b"\x89PNG\r\n\x1a\n";
-
-/// Chunks that are not pixels, and bytes of a compressed text: no picture has more.
+/// Chunks that are not pixels: no picture has more.
 const CHUNKS: usize = 1024;
-const TEXT: usize = 64 << 10;
 
-/// A chunk that is no part of the pixels, and all pixels as they are compressed.
+/// The chunks that are no part of the pixels, and all pixels as they are compressed.
 struct Png<'a> {
     chunks: Vec<([u8; 4], &'a [u8])>,
     pixels: Vec<u8>,
+    /// What follows the picture.
+    rest: &'a [u8],
 }
 
 impl<'a> Png<'a> {
     fn read(data: &'a [u8]) -> Option<Self> {
-        let mut rest = data.strip_prefix(MAGIC)?;
         let mut png = Self {
             chunks: Vec::new(),
             pixels: Vec::new(),
+            rest: &[],
         };
-        while !rest.is_empty() {
-            let size = u32::from_be_bytes(rest.get(..4)?.try_into().ok()?) as usize;
-            let kind: [u8; 4] = rest.get(4..8)?.try_into().ok()?;
-            let content = rest.get(8..8_usize.checked_add(size)?)?;
-            rest = rest.get(12 + size..)?;
-            match &kind {
+        let mut chunks = Chunks::of(data).ok()?;
+        while let Some(chunk) = chunks.next().ok()? {
+            let content = &data[chunk.content.start as usize..chunk.content.end as usize];
+            match &chunk.kind {
                 b"IDAT" => png.pixels.extend_from_slice(content),
                 _ if png.chunks.len() == CHUNKS => return None,
-                _ => png.chunks.push((kind, content)),
+                kind => png.chunks.push((*kind, content)),
             }
         }
+        png.rest = &data[chunks.position() as usize..];
         (png.chunks.first()?.0 == *b"IHDR").then_some(png)
     }
 
@@ -42,73 +41,15 @@ impl<'a> Png<'a> {
         self.chunks.first().map_or(&[], |(_, content)| content)
     }
 
-    /// The bytes of all lines, without what was subtracted from them; interlaced pictures are
-    /// left as they are.
     fn lines(&self) -> Option<Vec<u8>> {
-        let header = self.header();
-        let width = u32::from_be_bytes(header.get(..4)?.try_into().ok()?) as usize;
-        let (depth, colour, interlace) = (*header.get(8)?, *header.get(9)?, *header.get(12)?);
-        let samples = match colour {
-            2 => 3,
-            4 => 2,
-            6 => 4,
-            _ => 1,
-        };
-        let bits = samples * usize::from(depth);
-        let length = width.checked_mul(bits)?.div_ceil(8);
-        let height = u32::from_be_bytes(header.get(4..8)?.try_into().ok()?) as usize;
-        // Interlaced pictures have more lines, shorter ones.
-        let size = height.saturating_mul(length.saturating_add(1));
-        let raw = inflate::zlib(&self.pixels, size.saturating_mul(2))?;
-        // A picture without lines may claim to be as wide as it likes.
-        if interlace != 0 || length == 0 || raw.is_empty() || raw.len() % (length + 1) != 0 {
-            return Some(raw);
-        }
-        Some(unfilter(&raw, length, bits.div_ceil(8)))
-    }
-}
-
-/// Undo the filters of RFC 2083, section 6.
-fn unfilter(raw: &[u8], length: usize, step: usize) -> Vec<u8> {
-    let mut lines: Vec<u8> = Vec::with_capacity(raw.len());
-    let mut above = vec![0; length];
-    for line in raw.chunks_exact(length + 1) {
-        let mut current = line[1..].to_vec();
-        for i in 0..length {
-            let left = if i >= step { current[i - step] } else { 0 };
-            let corner = if i >= step { above[i - step] } else { 0 };
-            let up = above[i];
-            let predicted = match line[0] {
-                1 => left,
-                2 => up,
-                3 => ((u16::from(left) + u16::from(up)) / 2) as u8,
-                4 => paeth(left, up, corner),
-                _ => 0,
-            };
-            current[i] = current[i].wrapping_add(predicted);
-        }
-        lines.extend_from_slice(&current);
-        above = current;
-    }
-    lines
-}
-
-fn paeth(left: u8, up: u8, corner: u8) -> u8 {
-    let (a, b, c) = (i16::from(left), i16::from(up), i16::from(corner));
-    let p = a + b - c;
-    let (pa, pb, pc) = ((p - a).abs(), (p - b).abs(), (p - c).abs());
-    if pa <= pb && pa <= pc {
-        left
-    } else if pb <= pc {
-        up
-    } else {
-        corner
+        pixels(self.header(), &self.pixels)
     }
 }
 
 /// Compare two pictures; `None` if one is none, or damaged.
 pub(super) fn compare(left: &[u8], right: &[u8]) -> Option<Comparison> {
     let (l, r) = (Png::read(left)?, Png::read(right)?);
+    (l.rest == r.rest).then_some(())?;
     let mut seen = Seen::default();
     if l.header() != r.header() {
         let size = |png: &Png| {
@@ -168,9 +109,9 @@ fn chunks(seen: &mut Seen, l: &Png, r: &Png) {
         return;
     }
     // Texts are known by their keyword, all others by their kind.
-    let name = |(kind, content): &([u8; 4], &[u8])| -> (String, String, Option<String>) {
-        let kind = String::from_utf8_lossy(kind).into_owned();
-        match text(&kind, content) {
+    let name = |(bytes, content): &([u8; 4], &[u8])| -> (String, String, Option<String>) {
+        let kind = String::from_utf8_lossy(bytes).into_owned();
+        match text(*bytes, content) {
             Some((keyword, text)) => (kind, keyword, Some(text)),
             None => (kind, String::new(), None),
         }
@@ -237,29 +178,6 @@ fn of_keyword(keyword: &str) -> Option<Cause> {
     }
 }
 
-/// Keyword and text of `tEXt`, `zTXt` and `iTXt`.
-fn text(kind: &str, content: &[u8]) -> Option<(String, String)> {
-    let end = content.iter().position(|&b| b == 0)?;
-    let keyword = String::from_utf8_lossy(&content[..end]).into_owned();
-    let rest = &content[end + 1..];
-    let text = match kind {
-        "tEXt" => rest.to_vec(),
-        "zTXt" => inflate::zlib(rest.get(1..)?, TEXT)?,
-        "iTXt" => {
-            let compressed = *rest.first()? == 1;
-            // Behind flag and method: the language and the translated keyword.
-            let mut parts = rest.get(2..)?.splitn(3, |&b| b == 0);
-            let text = parts.nth(2)?;
-            match compressed {
-                true => inflate::zlib(text, TEXT)?,
-                false => text.to_vec(),
-            }
-        }
-        _ => return None,
-    };
-    Some((keyword, String::from_utf8_lossy(&text).into_owned()))
-}
-
 /// A moment in a `tIME` chunk.
 fn time(content: &[u8]) -> String {
     match content {
@@ -317,7 +235,7 @@ pub(super) mod tests {
         }
         let header = [0, 0, 0, 8, 0, 0, 0, 8, 8, 0, 0, 0, 0];
         [
-            MAGIC,
+            verbatim_formats::png::MAGIC,
             &chunk(b"IHDR", &header),
             chunks,
             &chunk(b"IDAT", &deflated(&raw, level)),

@@ -3,6 +3,8 @@
 //! `POT-Creation-Date` is the time at which a build ran xgettext; `PO-Revision-Date` is
 //! the translator's and stays.
 
+use verbatim_formats::gettext::{Catalogue, MAGIC};
+
 use super::{find, has_extension, Handler};
 use crate::in_place::{Context, Flaw, Moment, Plan, Source};
 
@@ -20,48 +22,26 @@ impl Handler for Gettext {
     }
 
     fn accepts(&self, name: &[u8], head: &[u8]) -> bool {
-        has_extension(name, &["mo", "gmo"])
-            && (head.starts_with(b"\xde\x12\x04\x95") || head.starts_with(b"\x95\x04\x12\xde"))
+        has_extension(name, &["mo", "gmo"]) && MAGIC.iter().any(|magic| head.starts_with(magic))
     }
 
     fn normalize(&self, source: &Source, context: &Context) -> Result<Plan, Flaw> {
         let length = source.len();
-        if length < 28 {
-            return Err(Flaw::at(length, "the header is cut short"));
-        }
-        let head = source.read(0..28)?;
-        let little = head[0] == 0xde;
-        let number = |data: &[u8], at: usize| {
-            let bytes = [data[at], data[at + 1], data[at + 2], data[at + 3]];
-            u64::from(if little {
-                u32::from_le_bytes(bytes)
-            } else {
-                u32::from_be_bytes(bytes)
-            })
-        };
-        let count = number(&head, 8);
-        let (originals, translations) = (number(&head, 12), number(&head, 16));
-        let row = |table: u64, index: u64| -> Result<(u64, u64), Flaw> {
-            let at = table + index * 8;
-            if at + 8 > length {
-                return Err(Flaw::at(at, "a table reaches beyond the end of the file"));
-            }
-            let row = source.read(at..at + 8)?;
-            Ok((number(&row, 0), number(&row, 4)))
-        };
+        let catalogue = Catalogue::open(source)?;
         let mut plan = Plan::default();
-        for index in 0..count.min(LOOKED_AT) {
-            if row(originals, index)?.0 != 0 {
+        for index in 0..catalogue.count().min(LOOKED_AT) {
+            let message = catalogue.message(index)?;
+            if !message.original.is_empty() {
                 continue;
             }
-            let (size, offset) = row(translations, index)?;
-            if size > LONGEST_HEADER || offset + size > length {
+            let offset = message.translation.start;
+            if message.translation.end - offset > LONGEST_HEADER {
                 return Err(Flaw::at(
-                    translations + index * 8,
-                    "the catalogue's own header reaches too far",
+                    offset,
+                    "the catalogue's own header is longer than any",
                 ));
             }
-            let text = source.read(offset..offset + size)?;
+            let text = source.read(message.translation)?;
             let Some(start) = find(&text, FIELD).map(|at| at + FIELD.len()) else {
                 break;
             };

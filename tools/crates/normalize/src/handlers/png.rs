@@ -1,11 +1,12 @@
 //! Dates in PNG images: the `tIME` chunk and dates among the texts.
 
+use verbatim_formats::png::{Chunk, Chunks, MAGIC};
+
 use super::{has_extension, Handler};
 use crate::in_place::{Context, Flaw, Moment, Plan, Source};
 
 pub(super) struct Png;
 
-const MAGIC: &[u8] = b"\x89PNG\r\n\x1a\n";
 /// The longest keyword that a text may have.
 const KEYWORD: u64 = 79;
 /// A longer text is no date, whatever its keyword says.
@@ -21,50 +22,40 @@ impl Handler for Png {
     }
 
     fn normalize(&self, source: &Source, context: &Context) -> Result<Plan, Flaw> {
-        let length = source.len();
+        let mut chunks = Chunks::of(source)?;
         let mut plan = Plan::default();
-        plan.copy(0..8);
-        let mut at = 8;
-        while at < length {
-            if length - at < 12 {
-                return Err(Flaw::at(at, "the last chunk is cut short"));
-            }
-            let head = source.read(at..at + 8)?;
-            let size = u64::from(u32::from_be_bytes([head[0], head[1], head[2], head[3]]));
-            if size > length - at - 12 {
-                return Err(Flaw::at(at, "a chunk reaches beyond the end of the file"));
-            }
-            let chunk = at..at + 12 + size;
-            let content = at + 8..at + 8 + size;
-            match &head[4..8] {
-                b"tIME" if size == 7 => {
+        plan.copy(0..chunks.position());
+        while let Some(Chunk {
+            kind,
+            whole,
+            content,
+        }) = chunks.next()?
+        {
+            match &kind {
+                b"tIME" if content.end - content.start == 7 => {
                     let old = source.read(content)?;
                     let new = time(&old, context);
                     if *old == new {
-                        plan.copy(chunk.clone());
+                        plan.copy(whole);
                     } else {
                         plan.change("tIME chunk");
                         plan.bytes(written(b"tIME", &new));
                     }
                 }
                 b"tEXt" | b"zTXt" | b"iTXt" => {
-                    match text(source, content, head[4] == b't', context)? {
+                    match text(source, content, kind == *b"tEXt", context)? {
                         Some((keyword, new)) => {
                             plan.change(format!("text {keyword:?}"));
                             plan.bytes(written(b"tEXt", &new));
                         }
-                        None => plan.copy(chunk.clone()),
+                        None => plan.copy(whole),
                     }
                 }
-                _ => plan.copy(chunk.clone()),
-            }
-            at = chunk.end;
-            if &head[4..8] == b"IEND" {
-                break;
+                _ => plan.copy(whole),
             }
         }
         // What follows the end is no part of the image, and stays.
-        plan.copy(at..length);
+        plan.copy(chunks.position()..source.len());
         Ok(plan)
     }
 }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use object::read::{Object, ObjectSection, ObjectSymbol};
 use object::{CompressionFormat, File, ObjectKind, SectionKind, SymbolKind};
 
-use crate::binary::inflate;
+use verbatim_formats::inflate;
 
 /// How often sections and names may overlap: honest files do not reuse more.
 const REUSE: usize = 4;

@@ -1,13 +1,12 @@
 //! SQLite databases: row by row, whatever page a row is on.
 
-mod database;
 mod value;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use verbatim_formats::rpm::Header;
+use verbatim_formats::sqlite::{columns, Database, Entry, Row, Value};
 
-use self::database::{columns, Database, Entry, Row, Value};
 use super::rpm;
 use super::seen::{shown, Seen};
 use super::strings;

@@ -1,6 +1,7 @@
 //! Why two values of a column differ: what the values show, and what the column is called.
 
-use super::database::Value;
+use verbatim_formats::sqlite::Value;
+
 use crate::binary::seen::shown;
 use crate::binary::strings;
 use crate::Cause;

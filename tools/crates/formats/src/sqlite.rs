@@ -1,5 +1,9 @@
 //! A reader of SQLite 3 databases (<https://www.sqlite.org/fileformat2.html>): tables and their
 //! rows, and nothing of what speeds up finding them.
+//!
+//! SQLite itself is not asked: it opens files and writes beside them, it reads as little as it
+//! needs and trusts the rest, and it would be the one part of the program that is not Rust and
+//! no codec. Here a damaged tree is none (`None`), and each page is read once at most.
 
 use std::ops::Range;
 
@@ -8,18 +12,24 @@ const DEPTH: usize = 20;
 /// Columns of a table; SQLite allows 32,767 at most.
 const COLUMNS: usize = 32_767;
 
+/// A value of a column.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Value {
+pub enum Value {
+    /// Nothing.
     Null,
+    /// A whole number.
     Int(i64),
+    /// Any number.
     Real(f64),
+    /// A text in any encoding.
     Text(String),
+    /// Bytes.
     Blob(Vec<u8>),
 }
 
 impl Value {
     /// Bytes that tell this value from others.
-    pub(super) fn key(&self, into: &mut Vec<u8>) {
+    pub fn key(&self, into: &mut Vec<u8>) {
         let (kind, bytes): (u8, &[u8]) = match self {
             Self::Null => (0, &[]),
             Self::Int(n) => (1, &n.to_le_bytes()),
@@ -35,33 +45,39 @@ impl Value {
 
 /// A row: its number (0 in tables without), and its columns.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Row {
-    pub(super) id: i64,
-    pub(super) values: Vec<Value>,
+pub struct Row {
+    /// The number, which SQLite calls `rowid`.
+    pub id: i64,
+    /// The columns in their order.
+    pub values: Vec<Value>,
 }
 
 /// A row of `sqlite_schema`.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Entry {
-    pub(super) kind: String,
-    pub(super) name: String,
-    pub(super) sql: String,
+pub struct Entry {
+    /// `table`, `index`, `view` or `trigger`.
+    pub kind: String,
+    /// What it is called.
+    pub name: String,
+    /// The statement that made it.
+    pub sql: String,
     root: u64,
 }
 
 /// A database, of which each page is read once at most.
-pub(super) struct Database<'a> {
+pub struct Database<'a> {
     data: &'a [u8],
     page_size: usize,
     usable: usize,
     encoding: u32,
     visited: Vec<bool>,
-    pub(super) schema: Vec<Entry>,
+    /// What there is.
+    pub schema: Vec<Entry>,
 }
 
 impl<'a> Database<'a> {
     /// `None` if it is no database, or none that can be read.
-    pub(super) fn open(data: &'a [u8]) -> Option<Self> {
+    pub fn open(data: &'a [u8]) -> Option<Self> {
         if !data.starts_with(b"SQLite format 3\0") || data.len() < 512 {
             return None;
         }
@@ -102,18 +118,18 @@ impl<'a> Database<'a> {
     }
 
     /// A number of four bytes in the header of the file.
-    pub(super) fn field(&self, at: usize) -> u32 {
+    pub fn field(&self, at: usize) -> u32 {
         let bytes = self.data.get(at..at + 4).and_then(|b| b.try_into().ok());
         u32::from_be_bytes(bytes.unwrap_or_default())
     }
 
     /// The header of the file, 100 bytes.
-    pub(super) fn header(&self) -> &'a [u8] {
+    pub fn header(&self) -> &'a [u8] {
         &self.data[..100]
     }
 
     /// All rows of a table, in the order of the tree; `None` if it is damaged.
-    pub(super) fn table(&mut self, entry: &Entry) -> Option<Vec<Row>> {
+    pub fn table(&mut self, entry: &Entry) -> Option<Vec<Row>> {
         if entry.root == 0 {
             // A virtual table: its rows are in others, or nowhere.
             return Some(Vec::new());
@@ -287,7 +303,7 @@ fn varint(data: &[u8]) -> Option<(u64, usize)> {
 }
 
 /// The names of the columns in a `CREATE TABLE` statement, as far as they can be told.
-pub(super) fn columns(sql: &str) -> Vec<String> {
+pub fn columns(sql: &str) -> Vec<String> {
     let Some(body) = sql.find('(').map(|at| &sql[at + 1..]) else {
         return Vec::new();
     };

@@ -7,7 +7,7 @@ const MOST: usize = 256 << 20;
 
 /// The whole content of a zlib stream (RFC 1950); `None` if it is damaged, cut or
 /// longer than `limit` bytes.
-pub(super) fn zlib(data: &[u8], limit: usize) -> Option<Vec<u8>> {
+pub fn zlib(data: &[u8], limit: usize) -> Option<Vec<u8>> {
     let limit = limit.min(MOST);
     let mut inflate = Inflate::new(true, 15);
     let mut output = Vec::new();
