@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::civil::{date, Date, DateTime};
+use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -358,30 +360,9 @@ fn expand_port(text: &str, ports: &mut Vec<String>) -> Option<()> {
 
 /// Seconds since 1970 as a time in UTC; the calendar is computed, no clock or zone is read.
 fn rfc3339(seconds: i64) -> Option<String> {
-    let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    // Counted from 1 March of the year 0, so that the leap day is the last of its year.
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year <= 9999).then(|| {
-        format!(
-            "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z",
-            rest / 3600,
-            rest / 60 % 60,
-            rest % 60
-        )
-    })
+    let epoch: DateTime = date(1970, 1, 1).into();
+    let moment = epoch.checked_add(SignedDuration::from_secs(seconds)).ok()?;
+    Some(format!("{moment}Z"))
 }
 
 /// Whether the text has the form of RFC 3339's date-time, with numbers that can be.
@@ -410,15 +391,12 @@ fn is_rfc3339(text: &str) -> bool {
     ) else {
         return false;
     };
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let days = match month {
-        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
-        4 | 6 | 9 | 11 => 30,
-        2 if leap => 29,
-        2 => 28,
-        _ => return false,
-    };
-    if day == 0 || day > days || hour > 23 || minute > 59 || second > 60 {
+    // Numbers of two and four digits: none is cut.
+    if Date::new(year as i16, month as i8, day as i8).is_err()
+        || hour > 23
+        || minute > 59
+        || second > 60
+    {
         return false;
     }
     let mut rest = &bytes[19..];

@@ -3,16 +3,21 @@
 //! A moment is read element by element (weekday, day, month, year, time, zone), so that one reader
 //! does for all the orders in which they are written.
 
+use jiff::civil::Date;
+use jiff::SignedDuration;
+
 use super::month::{month, weekday, Language};
 use crate::Cause;
 
 /// Hours, minutes, and seconds if they are written.
 type Clock = (u8, u8, Option<u8>);
 
+const EPOCH: Date = Date::constant(1970, 1, 1);
+
 /// A date, a time, or both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Moment {
-    year: Option<i32>,
+    year: Option<i16>,
     month: Option<u8>,
     day: Option<u8>,
     time: Option<Clock>,
@@ -118,7 +123,7 @@ impl Moment {
         dated || matches!(self.time, Some((_, _, Some(_))))
     }
 
-    fn date(&self) -> Option<(i32, u8, u8)> {
+    fn date(&self) -> Option<(i16, u8, u8)> {
         Some((self.year?, self.month?, self.day?))
     }
 
@@ -126,8 +131,11 @@ impl Moment {
     fn local_seconds(&self) -> Option<i64> {
         let (year, month, day) = self.date()?;
         let (h, m, s) = self.time?;
+        // A day that the month has not counts into the next one, as it does where dates are added up.
+        let first = Date::new(year, month.try_into().ok()?, 1).ok()?;
         Some(
-            days(year, month, day) * 86_400
+            first.duration_since(EPOCH).as_secs()
+                + (i64::from(day) - 1) * 86_400
                 + i64::from(h) * 3600
                 + i64::from(m) * 60
                 + i64::from(s.unwrap_or(0)),
@@ -187,16 +195,6 @@ impl Moment {
             _ => false,
         }
     }
-}
-
-/// Days since 1970-01-01 in the Gregorian calendar.
-fn days(year: i32, month: u8, day: u8) -> i64 {
-    let year = i64::from(year) - i64::from(month <= 2);
-    let era = year.div_euclid(400);
-    let of_era = year.rem_euclid(400);
-    let of_year =
-        (153 * (i64::from(month) + if month > 2 { -3 } else { 9 }) + 2) / 5 + i64::from(day) - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
 }
 
 struct Reader<'a> {
@@ -372,7 +370,7 @@ impl<'a> Reader<'a> {
         self.set_date(year, month, day, 4, digits)
     }
 
-    fn set_date(&mut self, year: i32, month: u8, day: u8, kind: u32, length: usize) -> bool {
+    fn set_date(&mut self, year: i16, month: u8, day: u8, kind: u32, length: usize) -> bool {
         if self.moment.month.is_some() || self.moment.day.is_some() {
             return false;
         }
@@ -417,19 +415,15 @@ impl<'a> Reader<'a> {
             return false;
         }
         let (Some(year), Ok(day @ 1..=366)) =
-            (plausible_year(&rest[..4]), rest[5..8].parse::<u16>())
+            (plausible_year(&rest[..4]), rest[5..8].parse::<i64>())
         else {
             return false;
         };
-        // Days since the first of January, as the calendar counts them.
-        let first = days(year, 1, 1);
-        let (month, day) = (1..=12u8)
-            .rev()
-            .find_map(|month| {
-                let of_month = first + i64::from(day) - days(year, month, 1);
-                (of_month > 0).then(|| (month, u8::try_from(of_month).unwrap_or(1)))
-            })
-            .unwrap_or((1, 1));
+        let since = SignedDuration::from_hours(24 * (day - 1));
+        let Ok(date) = Date::new(year, 1, 1).and_then(|first| first.checked_add(since)) else {
+            return false;
+        };
+        let (month, day) = (date.month() as u8, date.day() as u8);
         self.set_date(year, month, day, 5, 8)
     }
 
@@ -647,14 +641,14 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn plausible_year(digits: &str) -> Option<i32> {
+fn plausible_year(digits: &str) -> Option<i16> {
     digits
         .parse()
         .ok()
         .filter(|year| (1970..2100).contains(year))
 }
 
-fn date(year: &str, month: &str, day: &str) -> Option<(i32, u8, u8)> {
+fn date(year: &str, month: &str, day: &str) -> Option<(i16, u8, u8)> {
     let year = plausible_year(year)?;
     let month = month.parse().ok().filter(|m| (1..=12).contains(m))?;
     let day = day.parse().ok().filter(|d| (1..=31).contains(d))?;

@@ -1,5 +1,8 @@
 //! Seconds since 1970 as a date, in UTC, for formats that write dates.
 
+use jiff::civil::{Date, DateTime, Time};
+use jiff::SignedDuration;
+
 /// A second, as people write it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Moment {
@@ -15,40 +18,35 @@ pub(crate) struct Moment {
 const FIRST: i64 = -62_167_219_200;
 const LAST: i64 = 253_402_300_799;
 
+const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+
 impl Moment {
     /// The date of a second since 1970; what lies outside of the years 0 to 9999 becomes the nearest in them.
     pub(crate) fn from_seconds(seconds: i64) -> Self {
-        let seconds = seconds.clamp(FIRST, LAST);
-        let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-        // Years are counted from March, so that the leap day is the last; 400 years repeat.
-        let days = days + 719_468;
-        let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-        let year_of_era =
-            (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let month = (5 * day_of_year + 2) / 153;
-        let day = day_of_year - (153 * month + 2) / 5 + 1;
-        let month = if month < 10 { month + 3 } else { month - 9 };
+        let since = SignedDuration::from_secs(seconds.clamp(FIRST, LAST));
+        let moment = EPOCH.saturating_add(since);
         Self {
-            year: era * 400 + year_of_era + i64::from(month <= 2),
-            month: month as u8,
-            day: day as u8,
-            hour: (rest / 3600) as u8,
-            minute: (rest / 60 % 60) as u8,
-            second: (rest % 60) as u8,
+            year: moment.year().into(),
+            month: moment.month() as u8,
+            day: moment.day() as u8,
+            hour: moment.hour() as u8,
+            minute: moment.minute() as u8,
+            second: moment.second() as u8,
         }
     }
 
-    /// The second since 1970.
+    /// The second since 1970. Days, hours and seconds that there are not (31 June) count into what follows;
+    /// years after 9999 are the end of that one.
     pub(crate) fn to_seconds(self) -> i64 {
-        let month = i64::from(self.month);
-        let year = self.year - i64::from(month <= 2);
-        let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
-        let shifted = if month > 2 { month - 3 } else { month + 9 };
-        let day_of_year = (153 * shifted + 2) / 5 + i64::from(self.day) - 1;
-        let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-        let days = era * 146_097 + day_of_era - 719_468;
-        days * 86_400
+        let year = i16::try_from(self.year).unwrap_or(i16::MAX);
+        let Ok(month) = Date::new(year, self.month as i8, 1) else {
+            return LAST;
+        };
+        month
+            .to_datetime(Time::midnight())
+            .duration_since(EPOCH)
+            .as_secs()
+            + (i64::from(self.day) - 1) * 86_400
             + i64::from(self.hour) * 3600
             + i64::from(self.minute) * 60
             + i64::from(self.second)
@@ -156,6 +154,18 @@ mod tests {
         ] {
             assert_eq!(Moment::from_seconds(seconds).date(), date);
         }
+        let moment = |year, month, day| Moment {
+            year,
+            month,
+            day,
+            ..Moment::from_seconds(0)
+        };
+        // Days that there are not are those that follow, and years end where formats do.
+        assert_eq!(
+            moment(2023, 2, 31).to_seconds(),
+            moment(2023, 3, 3).to_seconds()
+        );
+        assert_eq!(moment(65_535, 1, 1).to_seconds(), LAST);
         for seconds in (FIRST..LAST).step_by(777_777_777) {
             assert_eq!(Moment::from_seconds(seconds).to_seconds(), seconds);
         }

@@ -9,6 +9,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use jiff::civil::Date;
 use ssh_key::public::KeyData;
 use ssh_key::PublicKey;
 use verbatim_foreign::excerpt;
@@ -258,22 +259,12 @@ fn moment(text: &str) -> Option<u64> {
     };
     let (year, month, day) = (number(0..4), number(4..6), number(6..8));
     let (hour, minute, second) = (number(8..10), number(10..12), number(12..14));
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let length = match month {
-        2 => 28 + u64::from(leap),
-        4 | 6 | 9 | 11 => 30,
-        1..=12 => 31,
-        _ => return None,
-    };
-    if year < 1970 || !(1..=length).contains(&day) || hour > 23 || minute > 59 || second > 60 {
+    let date = Date::new(year as i16, month as i8, day as i8).ok()?;
+    if year < 1970 || hour > 23 || minute > 59 || second > 60 {
         return None;
     }
-    let before =
-        |year: u64| (year - 1) * 365 + (year - 1) / 4 - (year - 1) / 100 + (year - 1) / 400;
-    const DAYS: [u64; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
-    let in_year = DAYS[month as usize - 1] + u64::from(leap && month > 2) + day - 1;
-    let days = before(year) - before(1970) + in_year;
-    let time = days * 86_400 + hour * 3_600 + minute * 60 + second;
+    let midnight = date.duration_since(Date::constant(1970, 1, 1)).as_secs();
+    let time = u64::try_from(midnight).ok()? + hour * 3_600 + minute * 60 + second;
     (time > 0).then_some(time)
 }
 
