@@ -414,11 +414,13 @@ macro_rules! signed {
 }
 
 /// Sums, keys and signatures that other programs made (crates/verify/testdata says how).
-const SIGNED: [(&str, &[u8]); 5] = signed!(
+const SIGNED: [(&str, &[u8]); 7] = signed!(
     "cli-v2.0.0.sha256",
     "cli-v2.0.0.sig",
     "cosign.pub",
     "minisign.pub",
+    "p256.pub",
+    "sums.cosign.json",
     "sums.minisig"
 );
 
@@ -470,6 +472,20 @@ fn a_signature_is_checked_before_anything_is_read() {
         verify(dir, &["cli-v2.0.0.sha256", "--key=minisign.pub"]).0,
         3
     );
+
+    // A bundle of cosign's lies beside the sums as any other signature does.
+    for ending in [".bundle", ".sigstore.json"] {
+        let list = format!("bundled{ending}.sha256");
+        fs::copy(dir.join("cli-v2.0.0.sha256"), dir.join(&list)).unwrap();
+        let bundle = dir.join(format!("{list}{ending}"));
+        fs::copy(dir.join("sums.cosign.json"), &bundle).unwrap();
+        let (exit, report, stderr) = verify(dir, &[&list, "--key=p256.pub"]);
+        assert_eq!(exit, 3, "{stderr}");
+        let reasons = report["results"].to_string();
+        assert!(reasons.contains("signed (cosign"), "{report}");
+        let (exit, report, _) = verify(dir, &[&list, "--key=cosign.pub"]);
+        assert_eq!((exit, &report["verdict"]), (1, &Value::from("different")));
+    }
 
     let sums = fs::read_to_string(dir.join("cli-v2.0.0.sha256")).unwrap();
     fs::write(dir.join("flipped.sha256"), sums.replacen('4', "5", 1)).unwrap();

@@ -29,6 +29,7 @@ use crate::outcome::Outcome;
 /// nothing is written. Repair it where it arises: -ffile-prefix-map for C and C++,
 /// --remap-path-prefix or trim-paths for Rust, -trimpath for Go.
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 #[command(after_help = "EXAMPLES
   Strip a program for release:
     verbatim binary --strip -o dist/tool build/tool

@@ -28,6 +28,7 @@ use crate::threads::threads;
 ///
 ///   --image={"manifest":"m.json","config":"c.json","metadata":"image.json"}
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 #[command(after_help = "EXAMPLES
   One layout from two:
     verbatim index -o app app-amd64 app-arm64

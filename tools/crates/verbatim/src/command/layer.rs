@@ -13,7 +13,7 @@ use verbatim_archive::{
     ArchiveOptions, Builder, Compression, Defaults, Encoding, Glob, Layer, Mtime, Overrides, Set,
     Summary,
 };
-use verbatim_foreign::printable_path;
+use verbatim_foreign::{counted, printable_path};
 use verbatim_oci::{Encoder, LayerMetadata, MediaType};
 use verbatim_output::{promise, OutputFile, Promise};
 pub(super) use verbatim_requests::mode;
@@ -49,6 +49,7 @@ use crate::report_form::Format;
 /// All may have "uid", "gid", "mtime", and "origin", a name for messages; all but
 /// archives "mode"; files and directories "xattrs" ({"user.a":"text or base64:…"}).
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 #[command(after_help = "EXAMPLES
   A directory as a gzip layer, with what is to be known about it beside it:
     verbatim layer --metadata=app.json -o app.tar.gz ./rootfs
@@ -385,13 +386,13 @@ impl OutputOptions {
             Format::Json => stdout.write_all(&json),
             Format::Text if stdout.is_terminal() => writeln!(
                 stdout,
-                "{}\n  digest   {}\n  diff_id  {}\n  {} bytes, {} of them uncompressed, {} entries",
-                path.display(),
+                "{}\n  digest   {}\n  diff_id  {}\n  {}, {} of them uncompressed, {}",
+                printable_path(path),
                 summary.digest,
                 summary.diff_id,
-                summary.size,
+                counted(summary.size, "byte"),
                 summary.uncompressed_size,
-                layer.len(),
+                counted(layer.len(), "entry"),
             ),
             Format::Text => Ok(()),
         }

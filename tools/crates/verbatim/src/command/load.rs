@@ -7,6 +7,7 @@ use anyhow::{anyhow, bail, Context};
 use serde::Serialize;
 use verbatim_digest::Digest;
 use verbatim_engine::{find, load, platform, Engine, Load, Place};
+use verbatim_foreign::counted;
 use verbatim_oci::layout::{images, Candidate, Inputs, Layout, Plan};
 use verbatim_oci::{Config, Manifest, Named, Platform};
 
@@ -154,7 +155,7 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
             name.as_deref().unwrap_or("an image without a name"),
             match loaded.left_out {
                 0 => String::new(),
-                n => format!(", without {n} layers that it had"),
+                n => format!(", without {} that it had", counted(n, "layer")),
             }
         ))?,
         Format::Json => print_json(&Report {

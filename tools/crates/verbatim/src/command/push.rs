@@ -7,11 +7,12 @@ use std::sync::Arc;
 use anyhow::{anyhow, bail, Context};
 use serde::Serialize;
 use verbatim_digest::Digest;
+use verbatim_foreign::counted;
 use verbatim_oci::json;
 use verbatim_oci::Reference;
 use verbatim_registry::{runtime, Count, Image, Inputs, PushOptions, Pushed, Repository, Target};
 use verbatim_requests::{ImageRequest, Values};
-use verbatim_sums::{text, Subject, Sums};
+use verbatim_sums::{Subject, Sums};
 
 use crate::arguments::pair;
 use crate::colours::colours;
@@ -21,6 +22,7 @@ use crate::printing::print_json;
 use crate::progress::Bar;
 use crate::registry_options::{failed, tell_retries, RegistryOptions};
 use crate::report_form::Format;
+use crate::sums_file;
 
 /// Push images to registries, and read back what is served.
 ///
@@ -188,8 +190,7 @@ struct Wrong {
 
 /// What is not as the sums say. They may name more than is pushed.
 fn against_sums(images: &[Image], path: &Path) -> anyhow::Result<Vec<Wrong>> {
-    let data = json::read_file(path, text::MAX_TEXT as u64).context(Unchecked)?;
-    let sums: Sums = text::parse(&data, &path.display().to_string())?.sums;
+    let sums: Sums = sums_file::load(path)?.parsed.sums;
     let expected = |reference: &Reference| sums.get(&Subject::Image(reference.clone()));
     Ok(images
         .iter()
@@ -336,8 +337,8 @@ fn text_report(images: &[Pushed], dry_run: bool) -> String {
     let what = if dry_run { "would be sent" } else { "sent" };
     let _ = writeln!(
         text,
-        "{} images: {}, {}, {}",
-        images.len(),
+        "{}: {}, {}, {}",
+        counted(images.len(), "image"),
         part(what, all[0]),
         part("mounted", all[1]),
         part("there", all[2])
@@ -347,8 +348,8 @@ fn text_report(images: &[Pushed], dry_run: bool) -> String {
 
 fn part(what: &str, count: Count) -> String {
     format!(
-        "{} blobs ({}) {what}",
-        count.blobs,
+        "{} ({}) {what}",
+        counted(count.blobs, "blob"),
         indicatif::DecimalBytes(count.bytes)
     )
 }

@@ -81,6 +81,7 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
 /// descriptor), "file" (file). Parts of a reference are texts or {"file":FILE}; {KEY} in them
 /// comes from --define, and from the stable keys of --status.
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 #[command(after_help = "EXAMPLES
   Images, printed:
     verbatim sums create --image=registry.example.com/acme/server:v1=./server

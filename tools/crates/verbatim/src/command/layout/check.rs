@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{anyhow, Context};
 use serde::Serialize;
+use verbatim_foreign::{counted, printable};
 use verbatim_oci::layout::{check, check_roots, Checked, Layout, Report, Root};
 use verbatim_oci::{Descriptor, MediaType};
 use verbatim_registry::{Remote, Target};
@@ -157,17 +158,18 @@ fn text_report(name: &str, verdict: &str, report: &Report) -> String {
     for image in &report.images {
         let _ = writeln!(
             text,
-            "  image      {}  {:width$}  {} layers, {} bytes",
+            "  image      {}  {:width$}  {}, {}",
             image.manifest,
-            image.platform.to_string(),
-            image.layers,
-            image.size
+            printable(&image.platform.to_string()),
+            counted(image.layers, "layer"),
+            counted(image.size, "byte")
         );
     }
     let _ = writeln!(
         text,
-        "  read       {} blobs, {} bytes",
-        report.blobs, report.bytes
+        "  read       {}, {}",
+        counted(report.blobs, "blob"),
+        counted(report.bytes, "byte")
     );
     for file in &report.unreferenced {
         let _ = writeln!(text, "  not named by any document: {file}");
