@@ -2,12 +2,11 @@
 
 use http::header;
 use verbatim_digest::{Digest, Hasher};
+use verbatim_net::percent::segment;
+use verbatim_net::{Call, Scheme, Url};
 
 use crate::client::Client;
 use crate::error::Error;
-use crate::exchange::Call;
-use crate::host::{Scheme, Url};
-use crate::name::Repository;
 
 /// The largest file that is read.
 const MAX_FILE: u64 = 64 << 30;
@@ -64,14 +63,8 @@ impl Client {
                 url.host
             )));
         }
-        let nobody = Repository {
-            registry: url.host.to_string(),
-            name: String::new(),
-        };
-        let mut call = Call::get(&nobody, url);
-        call.scopes.clear();
-        call.stranger = true;
-        let attempts = self.options().retries.attempts.max(1);
+        let call = Call::get(url, None);
+        let attempts = self.options().http.retries.attempts.max(1);
         let mut attempt = 1;
         loop {
             let error = match self.try_asset(&call).await {
@@ -89,7 +82,9 @@ impl Client {
     async fn try_asset(&self, call: &Call) -> Result<(Digest, u64), (Error, bool)> {
         let _permit = self.permit().await;
         let mut answer = self.send(call).await.map_err(|e| (e, false))?;
-        answer.must_be_whole("a file").map_err(|e| (e, false))?;
+        answer
+            .must_be_whole("a file")
+            .map_err(|e| (e.into(), false))?;
         let announced = answer
             .header(header::CONTENT_LENGTH)
             .and_then(|value| value.parse::<u64>().ok());
@@ -103,7 +98,7 @@ impl Client {
         }
         let mut hasher = Hasher::new();
         let mut bytes = 0u64;
-        while let Some(chunk) = answer.body.chunk().await.map_err(|e| (e, true))? {
+        while let Some(chunk) = answer.body.chunk().await.map_err(|e| (e.into(), true))? {
             bytes += chunk.len() as u64;
             if bytes > MAX_FILE {
                 return Err((too_large(&answer.url), false));
@@ -112,21 +107,6 @@ impl Client {
         }
         Ok((hasher.finish(), bytes))
     }
-}
-
-/// A path segment in an address (RFC 3986, section 3.3).
-fn segment(text: &str) -> String {
-    use std::fmt::Write as _;
-    let mut out = String::new();
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@".contains(&byte) {
-            out.push(byte.into());
-        } else {
-            // Writing to a string cannot fail.
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
 }
 
 #[cfg(test)]
@@ -156,8 +136,6 @@ mod tests {
 
     #[test]
     fn names_become_segments() {
-        assert_eq!(segment("a b%c?d#e"), "a%20b%25c%3Fd%23e");
-        assert_eq!(segment("tool-1.0_linux~x"), "tool-1.0_linux~x");
         let assets: Assets = "https://example.com/v1".parse().unwrap();
         let joined = assets.0.below("a:b/c").unwrap().to_string();
         assert_eq!(joined, "https://example.com/v1/a:b/c");

@@ -8,15 +8,14 @@ use http::header::{self, HeaderValue};
 use http::StatusCode;
 use verbatim_digest::{Digest, Hasher};
 use verbatim_foreign::excerpt;
+use verbatim_net::{Answer, Body, Call, Url};
 use verbatim_oci::Descriptor;
 
-use crate::body::Body;
 use crate::client::Client;
 use crate::error::Error;
-use crate::exchange::{Answer, Call};
-use crate::host::Url;
 use crate::manifest::worse;
 use crate::name::Repository;
+use crate::scope;
 
 /// A blob that is coming.
 ///
@@ -103,7 +102,7 @@ impl Client {
         if size.is_some_and(|size| size > limit) {
             return Err(too_large(&url, limit));
         }
-        let call = Call::get(repository, url);
+        let call = scope::read(repository, url);
         let answer = {
             let _permit = self.permit().await;
             self.send(&call).await?
@@ -157,7 +156,7 @@ impl BlobStream {
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         while !self.done {
             let piece = match &mut self.body {
-                Some(body) => body.chunk().await,
+                Some(body) => body.chunk().await.map_err(Error::from),
                 None => Err(Error::unreachable(&self.url, "the connection is gone")),
             };
             match piece {
@@ -225,7 +224,7 @@ impl BlobStream {
 
     /// Take a cut blob up again where it ended.
     async fn resume(&mut self, error: Error) -> Result<(), Error> {
-        let retries = self.client.options().retries.clone();
+        let retries = self.client.options().http.retries.clone();
         self.body = None;
         if self.attempt != u32::MAX && self.got - self.mark >= retries.progress {
             self.mark = self.got;

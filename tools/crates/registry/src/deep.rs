@@ -60,7 +60,7 @@ impl Blobs for Remote {
 
     /// Layers that a registry must not have are had from elsewhere.
     fn has(&self, descriptor: &Descriptor) -> bool {
-        !(descriptor.media_type.is_foreign_layer() && !descriptor.urls.is_empty())
+        !descriptor.media_type.is_foreign_layer() || descriptor.urls.is_empty()
     }
 
     fn document(&self, descriptor: &Descriptor) -> Result<Vec<u8>, Wrong> {

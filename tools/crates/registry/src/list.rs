@@ -5,13 +5,13 @@ use http::header;
 use serde::Deserialize;
 use verbatim_digest::Digest;
 use verbatim_foreign::excerpt;
+use verbatim_net::{Answer, Url};
 use verbatim_oci::{Descriptor, Index};
 
 use crate::client::Client;
 use crate::error::{document_error, Error, ErrorKind};
-use crate::exchange::{Answer, Call};
-use crate::host::Url;
 use crate::name::{Repository, Which};
+use crate::scope;
 
 /// More entries than these in one list are no list that anyone reads.
 const MAX_ENTRIES: usize = 1_000_000;
@@ -93,7 +93,7 @@ impl Client {
     ) -> Result<(), Error> {
         let _permit = self.permit().await;
         let limits = &self.options().limits;
-        let mut call = Call::get(repository, url);
+        let mut call = scope::read(repository, url);
         for _ in 0..limits.pages {
             let mut answer = self.send(&call).await?;
             answer.must_be_whole(what)?;

@@ -5,11 +5,12 @@ use http::header::{self, HeaderName, HeaderValue};
 use serde::Deserialize;
 use verbatim_digest::Digest;
 use verbatim_foreign::excerpt;
+use verbatim_net::Call;
 
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
-use crate::exchange::Call;
 use crate::name::{Repository, Which};
+use crate::scope;
 
 /// The kinds of manifests that are understood; a registry converts to none of them.
 const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.artifact.manifest.v1+json";
@@ -58,8 +59,8 @@ impl Client {
     ) -> Result<Manifest, Error> {
         let url = self.url(repository, &format!("manifests/{which}"))?;
         let call =
-            Call::get(repository, url).with(header::ACCEPT, HeaderValue::from_static(ACCEPT));
-        let retries = self.options().retries.attempts.max(1);
+            scope::read(repository, url).with(header::ACCEPT, HeaderValue::from_static(ACCEPT));
+        let retries = self.options().http.retries.attempts.max(1);
         let mut attempt = 1;
         loop {
             let error = match self.try_manifest(&call, repository, which).await {
@@ -81,13 +82,15 @@ impl Client {
         which: &Which,
     ) -> Result<Manifest, (Error, bool)> {
         let mut answer = self.send(call).await.map_err(|e| (e, false))?;
-        answer.must_be_whole("a manifest").map_err(|e| (e, false))?;
+        answer
+            .must_be_whole("a manifest")
+            .map_err(|e| (e.into(), false))?;
         let limit = self.options().limits.manifest;
         let bytes = answer
             .body
             .whole("the manifest", limit)
             .await
-            .map_err(|e| (e, true))?;
+            .map_err(|e| (e.into(), true))?;
         let digest = Digest::of(&bytes);
         if let Which::Digest(expected) = which {
             if digest != *expected {

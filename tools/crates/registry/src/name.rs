@@ -3,11 +3,11 @@
 use std::fmt;
 
 use verbatim_digest::Digest;
+use verbatim_net::docker_hub::{canonical_host, canonical_name};
+use verbatim_net::HostPort;
 use verbatim_oci::Reference;
 
-use crate::docker_hub::{canonical_host, canonical_name};
 use crate::error::Error;
-use crate::host::HostPort;
 
 /// A repository of a registry, in its normal form: `docker.io/library/NAME` for all the names
 /// that Docker's own images have.
@@ -17,13 +17,6 @@ pub struct Repository {
     pub registry: String,
     /// The name below it, such as `acme/server`.
     pub name: String,
-}
-
-impl Repository {
-    /// The registry's host.
-    pub(crate) fn host(&self) -> Result<HostPort, Error> {
-        self.registry.parse()
-    }
 }
 
 impl From<&Reference> for Repository {

@@ -18,9 +18,9 @@ use verbatim_output::OutputFile;
 
 use crate::client::Client;
 use crate::error::{document_error, Error, ErrorKind};
+use crate::layout_writer::{cannot_write, output, LayoutWriter};
 use crate::manifest::worse;
 use crate::name::{Repository, Target, Which};
-use crate::place::{cannot_write, output, Place};
 
 /// Indexes inside indexes that are followed.
 const MAX_DEPTH: usize = 8;
@@ -79,7 +79,7 @@ impl Client {
     ) -> Result<Pulled, Error> {
         let repository = pull.target.repository();
         let top = self.manifest(&repository, &pull.target.which()).await?;
-        let mut place = Place::open(out)?;
+        let mut place = LayoutWriter::open(out)?;
         let root = self.choose(&repository, pull, &top.bytes).await?;
         place.expect(&root.descriptor)?;
         let mut walk = Walk {
@@ -300,12 +300,12 @@ impl Client {
     async fn layers(
         &self,
         repository: &Repository,
-        place: &Place,
+        place: &LayoutWriter,
         layers: Vec<Descriptor>,
         progress: Arc<dyn Progress>,
     ) -> Result<(Count, Count), Error> {
         progress.total(layers.iter().fold(0, |sum, l| sum.saturating_add(l.size)));
-        let permits = Arc::new(Semaphore::new(self.options().parallel.clamp(1, 1024)));
+        let permits = Arc::new(Semaphore::new(self.options().http.parallel.clamp(1, 1024)));
         let mut tasks = JoinSet::new();
         for layer in layers {
             let (client, repository) = (self.clone(), repository.clone());
@@ -331,7 +331,7 @@ impl Client {
     async fn layer(
         &self,
         repository: &Repository,
-        place: &Place,
+        place: &LayoutWriter,
         layer: &Descriptor,
         progress: &dyn Progress,
     ) -> Result<(bool, u64), Error> {
@@ -367,7 +367,7 @@ struct Root {
 struct Walk<'a> {
     client: &'a Client,
     repository: &'a Repository,
-    place: &'a Place,
+    place: &'a LayoutWriter,
     seen: BTreeSet<Digest>,
     layers: Vec<Descriptor>,
     images: Vec<PulledImage>,

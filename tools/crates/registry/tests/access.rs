@@ -6,10 +6,12 @@ use std::ffi::OsString;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use server::{quick, repository, Reply, Request, Server, Then, MANIFEST};
+use server::{quick, quick_http, repository, with, Reply, Request, Server, Then, MANIFEST};
 use verbatim_digest::Digest;
+use verbatim_net::Credentials;
+use verbatim_net::Options as HttpOptions;
 use verbatim_oci::{Descriptor, MediaType};
-use verbatim_registry::{Client, Credentials, Error, ErrorKind, Manifest, Options, Which};
+use verbatim_registry::{Client, Error, ErrorKind, Manifest, Options, Which};
 
 /// `user:s3cret` in base64.
 const BASIC: &str = "Basic dXNlcjpzM2NyZXQ=";
@@ -33,10 +35,10 @@ async fn manifest(options: Options, server: &Server) -> Result<Manifest, Error> 
 }
 
 fn with_login(server: &Server) -> Options {
-    Options {
+    with(HttpOptions {
         credentials: login(server),
-        ..quick()
-    }
+        ..quick_http()
+    })
 }
 
 fn challenge(value: &str) -> Reply {
@@ -176,10 +178,10 @@ async fn an_identity_token_is_changed_for_a_token() {
     )
     .unwrap();
     let path = folder.path().as_os_str().to_owned();
-    let options = Options {
+    let options = with(HttpOptions {
         credentials: Credentials::new(move |name| (name == "DOCKER_CONFIG").then(|| path.clone())),
-        ..quick()
-    };
+        ..quick_http()
+    });
     manifest(options, &server).await.unwrap();
 }
 
@@ -227,10 +229,10 @@ async fn a_token_server_that_redirects_gets_no_password_elsewhere() {
 async fn a_password_for_one_registry_is_for_no_other() {
     let thief = Server::start(|_| challenge("Basic realm=\"x\""));
     let server = Server::start(|_| Reply::ok(MANIFEST));
-    let options = Options {
+    let options = with(HttpOptions {
         credentials: login(&server),
-        ..quick()
-    };
+        ..quick_http()
+    });
     assert!(manifest(options, &thief).await.is_err());
     assert!(thief
         .requests()
@@ -360,12 +362,12 @@ async fn the_pause_that_is_asked_for_is_kept() {
         });
         let told = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&told);
-        let options = Options {
+        let options = with(HttpOptions {
             on_retry: Some(Arc::new(move |retry| {
                 log.lock().unwrap().push(retry.clone())
             })),
-            ..quick()
-        };
+            ..quick_http()
+        });
         let began = Instant::now();
         manifest(options, &server).await.unwrap();
         assert!(began.elapsed() >= Duration::from_millis(least), "{after}");
@@ -432,10 +434,10 @@ async fn a_dead_host_is_not_waited_for_by_each() {
         })
         .collect();
     assert!(full.len() < 600, "the queue has no end here");
-    let client = Client::new(Options {
+    let client = Client::new(with(HttpOptions {
         parallel: 4,
-        ..quick()
-    })
+        ..quick_http()
+    }))
     .unwrap();
     let dead: verbatim_registry::Repository = format!("{address}/a").parse().unwrap();
     let began = Instant::now();

@@ -50,7 +50,7 @@ async fn a_redirect_is_followed_and_nobody_is_told_a_password() {
     let to = format!("http://{}/store?signature=1", store.address());
     let server = Server::start(move |_| Reply::status(302).header("Location", &to));
     let mut options = quick();
-    options.credentials = verbatim_registry::Credentials::default();
+    options.http.credentials = verbatim_net::Credentials::default();
     let found = fetch(options, &server, "a").await.unwrap();
     assert_eq!(found.0, Digest::of(b"hello"));
     for request in store.requests().iter().chain(&server.requests()) {

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use server::{quick, repository, Reply, Request, Server, Then};
 use verbatim_digest::Digest;
+use verbatim_net::runtime;
 use verbatim_oci::layout::{check_roots, Checked, Root};
 use verbatim_oci::{Descriptor, MediaType};
-use verbatim_registry::{runtime, Client, Remote};
+use verbatim_registry::{Client, Remote};
 
 /// Documents and blobs by what follows `/v2/acme/app/`.
 type Content = BTreeMap<String, Vec<u8>>;

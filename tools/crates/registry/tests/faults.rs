@@ -5,8 +5,9 @@ mod server;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use server::{quick, repository, Reply, Server, Then, MANIFEST};
+use server::{quick, quick_http, repository, with, Reply, Server, Then, MANIFEST};
 use verbatim_digest::Digest;
+use verbatim_net::Options as HttpOptions;
 use verbatim_oci::{Descriptor, MediaType};
 use verbatim_registry::{Client, Error, ErrorKind, Options, Which};
 
@@ -105,12 +106,12 @@ async fn a_cut_blob_is_resumed() {
     });
     let told = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&told);
-    let options = Options {
+    let options = with(HttpOptions {
         on_retry: Some(Arc::new(move |retry| {
             log.lock().unwrap().push(retry.clone())
         })),
-        ..quick()
-    };
+        ..quick_http()
+    });
     assert_eq!(fetch(options, &server).await.unwrap(), blob());
     let requests = server.requests();
     let ranges: Vec<_> = requests.iter().map(|r| r.header("range")).collect();

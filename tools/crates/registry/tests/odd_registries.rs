@@ -7,24 +7,27 @@ use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use server::{quick, repository, Reply, Request, Server, Then, MANIFEST};
+use server::{quick, quick_http, repository, with, Reply, Request, Server, Then, MANIFEST};
+use verbatim_net::Credentials;
+use verbatim_net::Options as HttpOptions;
 use verbatim_oci::{Descriptor, MediaType};
-use verbatim_registry::{Client, Credentials, Error, ErrorKind, Manifest, Options, Which};
+use verbatim_registry::{Client, Error, ErrorKind, Manifest, Options, Which};
 
 /// `user:s3cret` in base64.
 const BASIC: &str = "Basic dXNlcjpzM2NyZXQ=";
 
 fn login(server: &Server) -> Options {
     let host = server.address().to_string();
-    Options {
-        credentials: Credentials::new(move |name| match name {
-            "VERBATIM_REGISTRY" => Some(OsString::from(&host)),
-            "VERBATIM_REGISTRY_USER" => Some("user".into()),
-            "VERBATIM_REGISTRY_PASSWORD" => Some("s3cret".into()),
-            _ => None,
-        }),
-        ..quick()
-    }
+    let credentials = Credentials::new(move |name| match name {
+        "VERBATIM_REGISTRY" => Some(OsString::from(&host)),
+        "VERBATIM_REGISTRY_USER" => Some("user".into()),
+        "VERBATIM_REGISTRY_PASSWORD" => Some("s3cret".into()),
+        _ => None,
+    });
+    with(HttpOptions {
+        credentials,
+        ..quick_http()
+    })
 }
 
 async fn manifest(options: Options, server: &Server) -> Result<Manifest, Error> {
@@ -208,13 +211,13 @@ async fn nothing_that_a_token_server_says_is_repeated() {
     for (n, answer) in answers.iter().enumerate() {
         turn.store(n, std::sync::atomic::Ordering::SeqCst);
         let log = Arc::clone(&told);
-        let mut options = Options {
+        let mut options = with(HttpOptions {
             on_retry: Some(Arc::new(move |retry| {
                 log.lock().unwrap().push_str(&format!("{retry:?}"));
             })),
-            ..quick()
-        };
-        options.retries.attempts = 2;
+            ..quick_http()
+        });
+        options.http.retries.attempts = 2;
         let error = manifest(options, &server).await.unwrap_err();
         let shown = format!("{error} {error:?} {}", told.lock().unwrap());
         assert!(!shown.contains("s3cret"), "{}: {shown}", answer.status);

@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::sync::{Arc, Mutex};
 
-use server::{quick, repository, Reply, Request, Server, Then};
+use server::{quick, quick_http, repository, with, Reply, Request, Server, Then};
 use verbatim_digest::Digest;
+use verbatim_net::Credentials;
+use verbatim_net::Options as HttpOptions;
 use verbatim_oci::Named;
-use verbatim_registry::{
-    Client, Credentials, Error, ErrorKind, Image, Inputs, Options, PushOptions, Pushed,
-};
+use verbatim_registry::{Client, Error, ErrorKind, Image, Inputs, Options, PushOptions, Pushed};
 
 fn layer() -> Vec<u8> {
     (0..300_001u32).map(|i| (i * 7 + i / 251) as u8).collect()
@@ -225,7 +225,7 @@ async fn failures_that_pass_are_tried_again_and_others_are_not() {
     let error = push(&server, quick(), 64 << 20).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Server, "{error}");
     let puts = server.requests().iter().filter(|r| is_layer(r)).count();
-    assert_eq!(puts as u32, quick().retries.attempts);
+    assert_eq!(puts as u32, quick_http().retries.attempts);
 }
 
 #[tokio::test]
@@ -287,10 +287,10 @@ async fn credentials_stay_with_the_registry() {
         serde_json::json!({"auths": {server.address().to_string(): {"auth": "dXNlcjpzZWNyZXQ="}}});
     std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
     let path: OsString = folder.path().into();
-    let options = Options {
+    let options = with(HttpOptions {
         credentials: Credentials::new(move |name| (name == "DOCKER_CONFIG").then(|| path.clone())),
-        ..quick()
-    };
+        ..quick_http()
+    });
     push(&server, options, 64 << 20).await.unwrap();
     assert!(has_layer(&store) && !own.lock().unwrap().manifests.is_empty());
     assert!(storage.requests().iter().any(is_layer));

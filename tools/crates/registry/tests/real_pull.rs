@@ -6,8 +6,9 @@ use std::process::Command;
 use std::sync::Arc;
 
 use verbatim_digest::Digest;
+use verbatim_net::Credentials;
 use verbatim_oci::layout::{check, Layout};
-use verbatim_registry::{Client, Credentials, ErrorKind, Options, Pull, Pulled, Which};
+use verbatim_registry::{Client, ErrorKind, Options, Pull, Pulled, Which};
 use verbatim_testbed::{layout, run, tool, Content, Kind, Registry};
 
 /// A registry with `acme/app:v1`, pushed by skopeo, and the digest that skopeo sees.
@@ -51,7 +52,7 @@ fn options(registry: &Registry, kind: Kind) -> Options {
     let folder = registry
         .login()
         .map(|_| registry.docker_config().into_os_string());
-    Options {
+    let http = verbatim_net::Options {
         certificate_folders: Vec::new(),
         ca_files: if kind == Kind::Tls {
             vec![registry.ca()]
@@ -61,6 +62,10 @@ fn options(registry: &Registry, kind: Kind) -> Options {
         credentials: Credentials::new(move |name| {
             (name == "DOCKER_CONFIG").then(|| folder.clone()).flatten()
         }),
+        ..verbatim_net::Options::default()
+    };
+    Options {
+        http,
         ..Options::default()
     }
 }
@@ -113,7 +118,7 @@ async fn without_the_authority_or_the_password_nothing_is_had() {
     let which = Which::Tag("v1".into());
     let target: verbatim_registry::Target = reference.parse().unwrap();
     let mut options_without = options(&registry, Kind::Tls);
-    options_without.ca_files.clear();
+    options_without.http.ca_files.clear();
     let client = Client::new(options_without).unwrap();
     let error = client
         .manifest(&target.repository(), &which)
@@ -125,7 +130,7 @@ async fn without_the_authority_or_the_password_nothing_is_had() {
         let (registry, reference, _) = filled(kind);
         let target: verbatim_registry::Target = reference.parse().unwrap();
         let mut anonymous = options(&registry, kind);
-        anonymous.credentials = Credentials::none();
+        anonymous.http.credentials = Credentials::none();
         let client = Client::new(anonymous).unwrap();
         let error = client
             .manifest(&target.repository(), &which)
@@ -139,7 +144,7 @@ async fn without_the_authority_or_the_password_nothing_is_had() {
 async fn a_named_loopback_host_speaks_tls_or_nothing() {
     let (registry, reference, _) = filled(Kind::Plain);
     let mut strict = options(&registry, Kind::Plain);
-    strict.tls = vec![registry.host().parse().unwrap()];
+    strict.http.tls = vec![registry.host().parse().unwrap()];
     let target: verbatim_registry::Target = reference.parse().unwrap();
     let client = Client::new(strict).unwrap();
     let error = client

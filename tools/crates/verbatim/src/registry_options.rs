@@ -4,9 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use verbatim_registry::{
-    Client, CredentialHelper, Credentials, HostPort, Mirror, OnRetry, Options, Timeouts,
-};
+use verbatim_net::{CredentialHelper, Credentials, HostPort, OnRetry, Timeouts};
+use verbatim_registry::{Client, Mirror, Options};
 
 use crate::outcome::Unchecked;
 
@@ -54,15 +53,19 @@ impl RegistryOptions {
 
     /// A client. Each further try is told to `on_retry`.
     pub fn client(&self, on_retry: Option<OnRetry>) -> anyhow::Result<Client> {
-        Client::new(Options {
+        let http = verbatim_net::Options {
             plain_http: self.plain_http.clone(),
             tls: self.tls.clone(),
             ca_files: self.ca.clone(),
-            mirrors: self.mirror.clone(),
             credentials: Credentials::default().with_helpers(self.credential_helper.clone()),
             timeouts: Timeouts::of(Duration::from_secs(self.timeout.into())),
             parallel: self.parallel(),
             on_retry,
+            ..verbatim_net::Options::default()
+        };
+        Client::new(Options {
+            http,
+            mirrors: self.mirror.clone(),
             ..Options::default()
         })
         .map_err(failed)

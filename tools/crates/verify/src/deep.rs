@@ -56,7 +56,7 @@ pub fn check(
         }
     }
     let mut amount = Amount::default();
-    let threads = client.options().parallel;
+    let threads = client.options().http.parallel;
     for (number, checked) in numbers
         .into_iter()
         .zip(check_roots(&roots, threads, progress))

@@ -13,12 +13,12 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::sync::mpsc;
 use verbatim_digest::Hasher;
+use verbatim_net::{Payload, Upload};
 use verbatim_oci::layout::Progress;
 
 use super::image::{Blob, Source};
 use crate::client::Client;
 use crate::error::Error;
-use crate::exchange::{Payload, Upload};
 
 /// What is read at a time.
 const PIECE: usize = 256 << 10;

@@ -6,12 +6,13 @@ use http::header::{self, HeaderValue};
 use http::Method;
 use tokio::task::JoinSet;
 use verbatim_digest::Digest;
+use verbatim_net::Payload;
 
 use super::image::Sheet;
 use super::{Job, Push, Pushed};
 use crate::error::{Error, ErrorKind};
-use crate::exchange::{Call, Payload};
 use crate::name::{Repository, Which};
+use crate::scope;
 
 impl Push {
     /// Send all manifests, then all tags, and read back what is served.
@@ -140,7 +141,7 @@ impl Push {
         let content_type = HeaderValue::from_str(&sheet.media_type)
             .map_err(|_| Error::broken(&url, "the media type of the manifest fits no header"))?;
         let mut call =
-            Call::write(Method::PUT, repository, url).with(header::CONTENT_TYPE, content_type);
+            scope::write(Method::PUT, repository, url).with(header::CONTENT_TYPE, content_type);
         call.payload = Payload::Bytes(sheet.bytes.clone());
         self.client.send(&call).await?;
         Ok(())

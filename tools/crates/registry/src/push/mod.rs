@@ -141,7 +141,7 @@ impl Client {
         let push = Push {
             client: self.clone(),
             options: options.clone(),
-            uploads: Arc::new(Semaphore::new(self.options().parallel.clamp(1, 256))),
+            uploads: Arc::new(Semaphore::new(self.options().http.parallel.clamp(1, 256))),
         };
         let jobs = push.jobs(images)?;
         let mut reports: Vec<Pushed> = jobs

@@ -7,15 +7,14 @@ use http::header::{self, HeaderValue};
 use http::{Method, StatusCode};
 use verbatim_digest::Digest;
 use verbatim_foreign::excerpt;
+use verbatim_net::{Answer, Call, Payload, Scheme, Url};
 
 use super::feed::{nowhere, Feed};
 use super::image::Blob;
 use super::Push;
-use crate::auth::Scope;
 use crate::error::{Error, ErrorKind};
-use crate::exchange::{Answer, Call, Payload};
-use crate::host::{Scheme, Url};
 use crate::name::Repository;
+use crate::scope;
 
 /// A registry that hashes what it has got is given this many bytes a second.
 const HASHING: u64 = 20 << 20;
@@ -49,27 +48,17 @@ impl Session {
     }
 }
 
-impl Call {
-    /// A request that writes.
-    pub(crate) fn write(method: Method, repository: &Repository, url: Url) -> Self {
-        Self {
-            method,
-            scopes: vec![Scope::push(&repository.name)],
-            ..Self::get(repository, url)
-        }
-    }
-}
-
 impl Push {
     /// Whether a repository has a blob.
     pub(crate) async fn has(&self, repository: &Repository, digest: Digest) -> Result<bool, Error> {
         let url = self.client.url(repository, &format!("blobs/{digest}"))?;
-        let mut call = Call::get(repository, url);
+        // One token does for all that follows.
+        let mut call = if self.options.dry_run {
+            scope::read(repository, url)
+        } else {
+            scope::write(Method::HEAD, repository, url)
+        };
         call.method = Method::HEAD;
-        if !self.options.dry_run {
-            // One token does for all that follows.
-            call.scopes = vec![Scope::push(&repository.name)];
-        }
         let _permit = self.client.permit().await;
         match self.client.send(&call).await {
             Ok(_) => Ok(true),
@@ -90,8 +79,9 @@ impl Push {
         let url = url
             .with_query("mount", &digest.to_string())
             .with_query("from", &from.name);
-        let mut call = Call::write(Method::POST, to, url);
-        call.scopes.push(Scope::pull(&from.name));
+        let grants = vec![scope::push(to), scope::pull(from)];
+        let mut call = scope::write(Method::POST, to, url);
+        call.scope = Some(scope::scope(to, grants));
         let _permit = self.client.permit().await;
         match self.client.send(&call).await {
             Ok(answer) if answer.status == StatusCode::CREATED => Mount::Done,
@@ -126,7 +116,7 @@ impl Push {
             Arc::clone(blob),
             Arc::clone(&self.options.progress),
         );
-        let retries = self.client.options().retries.clone();
+        let retries = self.client.options().http.retries.clone();
         let url = self.client.url(repository, "blobs/uploads/")?;
         // A stream from elsewhere cannot be read from the middle without its beginning.
         let mut pieces = blob.source.is_here() && blob.descriptor.size > self.options.chunk;
@@ -172,7 +162,7 @@ impl Push {
         session: &mut Option<Session>,
         pieces: &mut bool,
     ) -> bool {
-        let Error::Status { status, .. } = error else {
+        let Some(status) = error.status() else {
             return error.is_transient();
         };
         let refused = matches!(status, 400 | 404 | 405 | 411 | 416 | 501);
@@ -241,7 +231,7 @@ impl Push {
     /// Begin an upload.
     async fn begin(&self, repository: &Repository) -> Result<Session, Error> {
         let url = self.client.url(repository, "blobs/uploads/")?;
-        let call = Call::write(Method::POST, repository, url);
+        let call = scope::write(Method::POST, repository, url);
         let _permit = self.client.permit().await;
         let answer = self.client.send(&call).await?;
         Ok(Session::new(self.location(repository, &answer)?))
@@ -305,12 +295,12 @@ impl Push {
 
     /// A request to the address of an upload. Credentials go with it only to the registry.
     fn upload_call(&self, method: Method, repository: &Repository, location: &Url) -> Call {
-        let mut call = Call::write(method, repository, location.clone());
+        let mut call = scope::write(method, repository, location.clone());
         call.attempts = Some(1);
-        call.stranger = self
-            .client
-            .url(repository, "")
-            .map_or(true, |home| home.origin() != location.origin());
+        let home = self.client.url(repository, "");
+        if home.map_or(true, |home| home.origin() != location.origin()) {
+            call.scope = None;
+        }
         call
     }
 
@@ -347,7 +337,7 @@ impl Push {
 
     /// Carry out a request with a body, as long as bytes are taken.
     async fn watched(&self, call: &Call, feed: &Feed, length: u64) -> Result<Answer, Error> {
-        let timeouts = &self.client.options().timeouts;
+        let timeouts = &self.client.options().http.timeouts;
         let began = feed.given();
         let mut given = began;
         let mut since = Instant::now();

@@ -8,7 +8,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use verbatim_registry::{Credentials, Options, Repository, Retries, Timeouts};
+use verbatim_net::{Credentials, Options as HttpOptions, Retries, Timeouts};
+use verbatim_registry::{Options, Repository};
 
 /// One request, as far as tests look at it.
 #[derive(Debug, Clone, Default)]
@@ -225,7 +226,20 @@ fn serve(
 
 /// Options with which a test that waits is over soon.
 pub fn quick() -> Options {
+    with(quick_http())
+}
+
+/// Other options of HTTP, and the usual ones of registries.
+pub fn with(http: HttpOptions) -> Options {
     Options {
+        http,
+        ..Options::default()
+    }
+}
+
+/// The same for servers of any kind.
+pub fn quick_http() -> HttpOptions {
+    HttpOptions {
         certificate_folders: Vec::new(),
         credentials: Credentials::none(),
         timeouts: Timeouts {
@@ -243,7 +257,7 @@ pub fn quick() -> Options {
             longest: Duration::from_millis(50),
             progress: 1 << 20,
         },
-        ..Options::default()
+        ..HttpOptions::default()
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 /// A regular file whole, up to a limit.
-pub(crate) fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     // Before it is opened: a pipe would wait for a writer.
     if !path.metadata()?.is_file() {
         return Err(io::Error::new(

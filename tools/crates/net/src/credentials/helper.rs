@@ -21,7 +21,7 @@ use super::file::member;
 use super::Credential;
 use crate::error::Error;
 use crate::host::Url;
-use crate::name::Repository;
+use crate::scope::Scope;
 use crate::secret::Secret;
 
 const MAX_OUTPUT: u64 = 1 << 20;
@@ -162,7 +162,7 @@ async fn docker(
 pub(super) async fn bazel(
     program: &Path,
     home: &Url,
-    repository: &Repository,
+    scope: &Scope,
     patience: Duration,
 ) -> Result<(Vec<(HeaderName, Secret)>, Instant), Error> {
     #[derive(Deserialize)]
@@ -181,7 +181,7 @@ pub(super) async fn bazel(
     let uri = Url::new(
         home.scheme,
         home.host.clone(),
-        &format!("/v2/{}/", repository.name),
+        &format!("/v2/{}/", scope.path),
     );
     let question = serde_json::json!({ "uri": uri.to_string() }).to_string();
     let printed = ask(program, &question, patience).await?;

@@ -19,11 +19,11 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::TlsConnector;
 use tower_service::Service;
 
-use super::dns::{NoAddress, Resolver};
-use super::proxy::{connect_request, tunnel_is_open, Proxies, Proxy};
-use super::tls::Tls;
+use crate::dns::{NoAddress, Resolver};
 use crate::error::Error;
 use crate::host::{HostPort, Scheme};
+use crate::proxy::{connect_request, tunnel_is_open, Proxies, Proxy};
+use crate::tls::Tls;
 
 /// How long one address may take before the next is tried beside it (RFC 8305).
 const STAGGER: Duration = Duration::from_millis(250);

@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use super::Credential;
 use crate::docker_hub::canonical_host;
 use crate::error::Error;
-use crate::name::Repository;
+use crate::scope::Scope;
 use crate::secret::Secret;
 
 const MAX_FILE: u64 = 4 << 20;
@@ -70,8 +70,8 @@ impl AuthFile {
     }
 
     /// The helper for the host, else the entry that is the most specific, else the store.
-    pub(super) fn find(&self, repository: &Repository) -> Result<Found, Error> {
-        let host = canonical_host(&repository.registry);
+    pub(super) fn find(&self, scope: &Scope) -> Result<Found, Error> {
+        let host = canonical_host(&scope.host);
         let helpers = self.members("credHelpers")?;
         let helper = helpers
             .iter()
@@ -82,7 +82,7 @@ impl AuthFile {
         if let Some(helper) = helper.filter(|helper| !helper.is_empty()) {
             return self.helper(helper);
         }
-        let mut name = format!("{host}/{}", repository.name);
+        let mut name = format!("{host}/{}", scope.path);
         loop {
             if let Some(credential) = self.entry(&name)? {
                 return Ok(Found::Credential(credential));
@@ -295,7 +295,7 @@ mod tests {
         let path = dir.path().join("config.json");
         std::fs::write(&path, json).unwrap();
         let file = AuthFile::read(&path)?.unwrap();
-        Ok(match file.find(&repository.parse().unwrap())? {
+        Ok(match file.find(&Scope::of(repository))? {
             Found::Nothing => "nothing".into(),
             Found::Helper(name) => format!("helper {name}"),
             Found::Credential(Credential::Basic { user, password }) => {

@@ -16,7 +16,7 @@ use crate::error::{document_error, Error};
 
 /// Where the layout comes to be.
 #[derive(Clone)]
-pub(crate) struct Place {
+pub(crate) struct LayoutWriter {
     /// A new folder, invisible until it is whole; `None` for one that is completed.
     new: Option<Arc<OutputDir>>,
     out: PathBuf,
@@ -24,7 +24,7 @@ pub(crate) struct Place {
     blobs: PathBuf,
 }
 
-impl Place {
+impl LayoutWriter {
     pub(crate) fn open(out: &Path) -> Result<Self, Error> {
         let old = out.join("oci-layout").is_file();
         if old {
@@ -92,7 +92,7 @@ impl Place {
         if self.new.is_some() || blob.size > json::MAX_DOCUMENT {
             return None;
         }
-        let data = crate::files::read(&self.path(&blob.digest), blob.size).ok()?;
+        let data = verbatim_net::files::read(&self.path(&blob.digest), blob.size).ok()?;
         (Digest::of(&data) == blob.digest && data.len() as u64 == blob.size).then_some(data)
     }
 

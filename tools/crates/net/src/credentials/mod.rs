@@ -32,7 +32,7 @@ use http::header::HeaderName;
 use crate::docker_hub::{canonical_host, login_name};
 use crate::error::Error;
 use crate::host::{HostPort, Url};
-use crate::name::Repository;
+use crate::scope::Scope;
 use crate::secret::Secret;
 use verbatim_foreign::{excerpt, printable_path};
 
@@ -114,13 +114,17 @@ impl CredentialHelper {
 type Variables = dyn Fn(&str) -> Option<OsString> + Send + Sync;
 /// What a source said, and until when that holds.
 type Kept = Option<(Option<Credential>, Option<Instant>)>;
+/// Whoever needs it first looks for it, the others wait.
+type Slot = Arc<tokio::sync::Mutex<Kept>>;
+/// Host and path.
+type Place = (String, String);
 
 /// Where credentials are looked for; by default where the process's environment says.
 #[derive(Clone)]
 pub struct Credentials {
     variables: Arc<Variables>,
     helpers: Vec<CredentialHelper>,
-    kept: Arc<Mutex<HashMap<Repository, Arc<tokio::sync::Mutex<Kept>>>>>,
+    kept: Arc<Mutex<HashMap<Place, Slot>>>,
     helper_kept: helper::Answers,
 }
 
@@ -175,7 +179,7 @@ impl Credentials {
     /// What to tell a registry that asks who we are.
     pub(crate) async fn of(
         &self,
-        repository: &Repository,
+        scope: &Scope,
         home: &Url,
         patience: Duration,
     ) -> Result<Option<Credential>, Error> {
@@ -183,7 +187,7 @@ impl Credentials {
             self.kept
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
-                .entry(repository.clone())
+                .entry((scope.host.clone(), scope.path.clone()))
                 .or_default(),
         );
         let mut slot = slot.lock().await;
@@ -192,25 +196,25 @@ impl Credentials {
                 return Ok(credential.clone());
             }
         }
-        let (credential, until) = self.look(repository, home, patience).await?;
+        let (credential, until) = self.look(scope, home, patience).await?;
         *slot = Some((credential.clone(), until));
         Ok(credential)
     }
 
     async fn look(
         &self,
-        repository: &Repository,
+        scope: &Scope,
         home: &Url,
         patience: Duration,
     ) -> Result<(Option<Credential>, Option<Instant>), Error> {
         if let Some(program) = self.helper(&home.host) {
             let path = self.find(program)?;
-            let (headers, until) = helper::bazel(&path, home, repository, patience).await?;
+            let (headers, until) = helper::bazel(&path, home, scope, patience).await?;
             if !headers.is_empty() {
                 return Ok((Some(Credential::Headers(headers)), Some(until)));
             }
         }
-        let host = repository.host()?;
+        let host: HostPort = scope.host.parse()?;
         if let Some(credential) = self.of_variables(&host)? {
             return Ok((Some(credential), None));
         }
@@ -218,13 +222,13 @@ impl Credentials {
             let Some(file) = file::AuthFile::read(&path)? else {
                 continue;
             };
-            let found = match file.find(repository)? {
+            let found = match file.find(scope)? {
                 file::Found::Nothing => None,
                 file::Found::Credential(credential) => Some(credential),
                 file::Found::Helper(name) => {
                     let program = self.find(&PathBuf::from(format!("docker-credential-{name}")))?;
                     self.helper_kept
-                        .docker(&program, login_name(&repository.registry), patience)
+                        .docker(&program, login_name(&scope.host), patience)
                         .await?
                 }
             };
@@ -246,14 +250,14 @@ impl Credentials {
     /// program for.
     pub(crate) async fn preemptive(
         &self,
-        repository: &Repository,
+        scope: &Scope,
         home: &Url,
         patience: Duration,
     ) -> Result<Vec<(HeaderName, Secret)>, Error> {
         if self.helper(&home.host).is_none() {
             return Ok(Vec::new());
         }
-        match self.of(repository, home, patience).await? {
+        match self.of(scope, home, patience).await? {
             Some(Credential::Headers(headers)) => Ok(headers),
             _ => Ok(Vec::new()),
         }
@@ -366,11 +370,9 @@ mod tests {
         credentials: &Credentials,
         repository: &str,
     ) -> Result<Option<Credential>, Error> {
-        let repository: Repository = repository.parse().unwrap();
-        let home = Url::parse(&format!("https://{}/", repository.registry)).unwrap();
-        credentials
-            .of(&repository, &home, Duration::from_secs(5))
-            .await
+        let scope = Scope::of(repository);
+        let home = Url::parse(&format!("https://{}/", scope.host)).unwrap();
+        credentials.of(&scope, &home, Duration::from_secs(5)).await
     }
 
     async fn user(credentials: &Credentials, repository: &str) -> Option<String> {
@@ -489,11 +491,11 @@ mod tests {
                 .unwrap_err();
             assert!(!error.to_string().contains("s3cret"), "{error}");
         }
-        let repository: Repository = "hang.example.com/a".parse().unwrap();
+        let scope = Scope::of("hang.example.com/a");
         let home = Url::parse("https://hang.example.com/").unwrap();
         let began = Instant::now();
         let error = credentials
-            .of(&repository, &home, Duration::from_millis(200))
+            .of(&scope, &home, Duration::from_millis(200))
             .await
             .unwrap_err();
         assert!(error.to_string().contains("200ms"), "{error}");

@@ -1,37 +1,10 @@
-//! Who we are to a registry: Basic, or a token from the server that it names.
-//!
-//! A registry says in its first 401 how it wants to be asked (RFC 9110, section 11.6.1;
-//! distribution specification, "Determining support"). That is remembered, so later
-//! requests bring the answer with them. Tokens are kept by what they allow.
-
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+//! How a server wants to be told who we are: by Basic, or by a token from the server that it
+//! names (RFC 9110, section 11.6.1; distribution specification, "Determining support").
 
 use verbatim_foreign::excerpt;
 
-use crate::host::{Origin, Scheme, Url};
-use crate::secret::Secret;
-
-/// What a request needs to be allowed, in a token server's words.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Scope(String);
-
-impl Scope {
-    /// Read a repository.
-    pub(crate) fn pull(name: &str) -> Self {
-        Self(format!("repository:{name}:pull"))
-    }
-
-    /// Read and write a repository.
-    pub(crate) fn push(name: &str) -> Self {
-        Self(format!("repository:{name}:pull,push"))
-    }
-
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
-    }
-}
+use crate::host::{Scheme, Url};
+use crate::scope::Grant;
 
 /// One challenge of a `WWW-Authenticate` header.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,23 +23,21 @@ impl Challenge {
     }
 
     /// What it says that a token must allow; nothing where that makes no sense.
-    pub(crate) fn scopes(&self) -> Vec<Scope> {
+    pub(crate) fn grants(&self) -> Vec<Grant> {
         let text = self.parameter("scope").unwrap_or_default();
         let sane = self.scheme == "bearer"
-            && text.len() <= MAX_SCOPES
+            && text.len() <= MAX_GRANTS
             && text.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
         if !sane {
             return Vec::new();
         }
         // One parameter names several, each of which is asked for on its own.
-        text.split_ascii_whitespace()
-            .map(|scope| Scope(scope.to_owned()))
-            .collect()
+        text.split_ascii_whitespace().map(Grant::new).collect()
     }
 }
 
 /// Longer lists of scopes are no honest ones.
-const MAX_SCOPES: usize = 4 << 10;
+const MAX_GRANTS: usize = 4 << 10;
 
 /// Read the challenges of one header (RFC 9110, section 11.6.1). What makes no sense ends
 /// the list; what came before it counts.
@@ -177,66 +148,6 @@ pub(crate) fn choose(
     ))
 }
 
-/// A token, and until when it is used.
-#[derive(Debug, Clone)]
-pub(crate) struct Token {
-    pub(crate) header: Secret,
-    pub(crate) until: Instant,
-}
-
-/// A place for one token: whoever needs it first fetches it, the others wait.
-pub(crate) type Slot = Arc<tokio::sync::Mutex<Option<Token>>>;
-type Key = (Origin, Url, Option<String>, Vec<Scope>, String);
-
-/// What is remembered of registries.
-#[derive(Debug, Default)]
-pub(crate) struct Memory {
-    ways: Mutex<HashMap<Origin, Way>>,
-    tokens: Mutex<HashMap<Key, Slot>>,
-    /// The scopes that a registry takes in place of those that a request needs.
-    scopes: Mutex<HashMap<(Origin, Vec<Scope>), Vec<Scope>>>,
-}
-
-impl Memory {
-    pub(crate) fn way(&self, origin: &Origin) -> Option<Way> {
-        lock(&self.ways).get(origin).cloned()
-    }
-
-    pub(crate) fn remember(&self, origin: Origin, way: Way) {
-        lock(&self.ways).insert(origin, way);
-    }
-
-    pub(crate) fn scopes(&self, origin: &Origin, own: &[Scope]) -> Option<Vec<Scope>> {
-        let key = (origin.clone(), own.to_vec());
-        lock(&self.scopes).get(&key).cloned()
-    }
-
-    pub(crate) fn remember_scopes(&self, origin: Origin, own: &[Scope], right: &[Scope]) {
-        lock(&self.scopes).insert((origin, own.to_vec()), right.to_vec());
-    }
-
-    pub(crate) fn forget_scopes(&self, origin: &Origin, own: &[Scope]) {
-        lock(&self.scopes).remove(&(origin.clone(), own.to_vec()));
-    }
-
-    /// The place of a token. `repository` tells apart credentials that hold below a path.
-    pub(crate) fn slot(
-        &self,
-        origin: Origin,
-        realm: Url,
-        service: Option<String>,
-        scopes: Vec<Scope>,
-        repository: String,
-    ) -> Slot {
-        let key = (origin, realm, service, scopes, repository);
-        Arc::clone(lock(&self.tokens).entry(key).or_default())
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -255,12 +166,12 @@ mod tests {
         assert_eq!(all[1].scheme, "basic");
         assert_eq!(all[2].parameter("service"), Some("r, x"));
         assert_eq!(challenges("Negotiate")[0].scheme, "negotiate");
-        assert_eq!(all[2].scopes(), [Scope::pull("a")]);
+        assert_eq!(all[2].grants(), [Grant::new("repository:a:pull")]);
         assert_eq!(
-            challenges("Bearer scope=\"repository:a:pull aws\"")[0].scopes(),
-            [Scope::pull("a"), Scope("aws".into())]
+            challenges("Bearer scope=\"repository:a:pull aws\"")[0].grants(),
+            [Grant::new("repository:a:pull"), Grant::new("aws")]
         );
-        assert!(challenges("Basic scope=\"a\"")[0].scopes().is_empty());
+        assert!(challenges("Basic scope=\"a\"")[0].grants().is_empty());
         assert_eq!(
             challenges("BEARER REALM=https://t.example.com/x")[0].parameter("realm"),
             Some("https://t.example.com/x")

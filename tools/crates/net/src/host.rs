@@ -1,10 +1,11 @@
-//! Hosts of registries, and addresses on them.
+//! Hosts, and addresses on them.
 
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
 use crate::error::Error;
+use crate::percent::{escaped, unescaped};
 
 /// `HOST` or `HOST:PORT`, in lower case; an IPv6 address stands in brackets.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -123,20 +124,24 @@ impl fmt::Display for HostPort {
 
 /// How bytes go to a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Scheme {
+pub enum Scheme {
+    /// In plain.
     Http,
+    /// By TLS.
     Https,
 }
 
 impl Scheme {
-    pub(crate) fn name(self) -> &'static str {
+    /// As it stands in addresses.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Http => "http",
             Self::Https => "https",
         }
     }
 
-    pub(crate) fn port(self) -> u16 {
+    /// The port where none is given.
+    pub fn port(self) -> u16 {
         match self {
             Self::Http => 80,
             Self::Https => 443,
@@ -146,19 +151,24 @@ impl Scheme {
 
 /// Scheme, host and port: what a credential is bound to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Origin {
-    pub(crate) scheme: Scheme,
-    pub(crate) host: String,
-    pub(crate) port: u16,
+pub struct Origin {
+    /// How bytes go there.
+    pub scheme: Scheme,
+    /// Without the port.
+    pub host: String,
+    /// The port, given or not.
+    pub port: u16,
 }
 
 /// An absolute address of http or https.
 ///
 /// Displayed it has no query: there registries put signatures that are as good as a password.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Url {
-    pub(crate) scheme: Scheme,
-    pub(crate) host: HostPort,
+pub struct Url {
+    /// How bytes go there.
+    pub scheme: Scheme,
+    /// Where.
+    pub host: HostPort,
     /// Begins with `/`.
     path: String,
     /// Without `?`.
@@ -171,7 +181,8 @@ pub(crate) struct Url {
 const MAX_URL: usize = 16 << 10;
 
 impl Url {
-    pub(crate) fn new(scheme: Scheme, host: HostPort, path: &str) -> Self {
+    /// By its parts, without a query; the path is escaped already.
+    pub fn new(scheme: Scheme, host: HostPort, path: &str) -> Self {
         Self {
             scheme,
             host,
@@ -182,7 +193,7 @@ impl Url {
     }
 
     /// An absolute address by its text; `None` if it is none that may be used.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         if text.len() > MAX_URL || !text.bytes().all(|b| b.is_ascii_graphic()) {
             return None;
         }
@@ -217,7 +228,7 @@ impl Url {
     }
 
     /// What a `Location` means, seen from here (RFC 3986, section 5.2).
-    pub(crate) fn join(&self, location: &str) -> Option<Self> {
+    pub fn join(&self, location: &str) -> Option<Self> {
         if location.len() > MAX_URL || !location.bytes().all(|b| b.is_ascii_graphic()) {
             return None;
         }
@@ -245,14 +256,14 @@ impl Url {
     }
 
     /// What lies below this folder, by a path that is escaped already.
-    pub(crate) fn below(&self, path: &str) -> Option<Self> {
+    pub fn below(&self, path: &str) -> Option<Self> {
         let mut url = self.clone();
         url.path.push_str(path);
         (url.path.len() <= MAX_URL).then_some(url)
     }
 
     /// Add to the query; name and value are escaped.
-    pub(crate) fn with_query(mut self, name: &str, value: &str) -> Self {
+    pub fn with_query(mut self, name: &str, value: &str) -> Self {
         let query = self.query.get_or_insert_with(String::new);
         if !query.is_empty() {
             query.push('&');
@@ -263,7 +274,8 @@ impl Url {
         self
     }
 
-    pub(crate) fn origin(&self) -> Origin {
+    /// What a credential for it is bound to.
+    pub fn origin(&self) -> Origin {
         Origin {
             scheme: self.scheme,
             host: self.host.host().to_owned(),
@@ -298,37 +310,6 @@ impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}{}", self.scheme.name(), self.host, self.path)
     }
-}
-
-/// Percent-encoding of everything that is not unreserved (RFC 3986, section 2.3).
-pub(crate) fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
-}
-
-/// Undo percent-encoding, as far as it is one.
-pub(crate) fn unescaped(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let byte = match bytes.get(at..at + 3) {
-            Some([b'%', digits @ ..]) => std::str::from_utf8(digits)
-                .ok()
-                .and_then(|digits| u8::from_str_radix(digits, 16).ok()),
-            _ => None,
-        };
-        out.push(byte.unwrap_or(bytes[at]));
-        at += if byte.is_some() { 3 } else { 1 };
-    }
-    String::from_utf8_lossy(&out).into_owned()
 }
 
 #[cfg(test)]

@@ -1,136 +1,25 @@
 //! One request and its answer: with a credential, along redirects, again where that helps.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{Method, StatusCode};
-use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt, Empty, Full};
+use http::header::{self, HeaderMap, HeaderValue};
+use http::Method;
 use tokio::time::timeout;
-
-use crate::auth::Scope;
-use crate::body::Body;
-use crate::client::Client;
-use crate::error::{is_transient, Error};
-use crate::host::{HostPort, Scheme, Url};
-use crate::limits::{Retries, Retry, Wait};
-use crate::name::Repository;
-use crate::net::NoConnection;
-use crate::secret::Secret;
-use crate::words::{first_error, retry_after};
 use verbatim_foreign::excerpt;
 
-/// What goes up with a request. It can be made again for a second try.
-#[derive(Clone)]
-pub(crate) enum Payload {
-    Empty,
-    Bytes(Bytes),
-    /// Made anew for each try, with its length.
-    Stream(Arc<dyn Fn() -> Upload + Send + Sync>, u64),
-}
-
-/// The bytes of one try.
-pub(crate) type Upload = BoxBody<Bytes, std::io::Error>;
-
-impl Payload {
-    fn make(&self) -> Upload {
-        match self {
-            Self::Empty => Empty::new().map_err(|never| match never {}).boxed(),
-            Self::Bytes(bytes) => Full::new(bytes.clone())
-                .map_err(|never| match never {})
-                .boxed(),
-            Self::Stream(make, _) => make(),
-        }
-    }
-
-    fn length(&self) -> u64 {
-        match self {
-            Self::Empty => 0,
-            Self::Bytes(bytes) => bytes.len() as u64,
-            Self::Stream(_, length) => *length,
-        }
-    }
-}
-
-/// A request to a registry.
-#[derive(Clone)]
-pub(crate) struct Call {
-    pub(crate) method: Method,
-    pub(crate) url: Url,
-    /// Whose credentials go with it.
-    pub(crate) repository: Repository,
-    /// What it needs to be allowed.
-    pub(crate) scopes: Vec<Scope>,
-    pub(crate) headers: HeaderMap,
-    pub(crate) payload: Payload,
-    /// How many tries; `None` for those of the options.
-    pub(crate) attempts: Option<u32>,
-    /// The address is not the registry's own: no credential goes with it.
-    pub(crate) stranger: bool,
-}
-
-impl Call {
-    pub(crate) fn get(repository: &Repository, url: Url) -> Self {
-        Self {
-            method: Method::GET,
-            url,
-            scopes: vec![Scope::pull(&repository.name)],
-            repository: repository.clone(),
-            headers: HeaderMap::new(),
-            payload: Payload::Empty,
-            attempts: None,
-            stranger: false,
-        }
-    }
-
-    pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
-        self
-    }
-}
-
-/// The head of an answer, and its body to be read.
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    /// Where it came from, after redirects.
-    pub(crate) url: Url,
-    pub(crate) body: Body,
-}
-
-impl Answer {
-    /// A header that is text.
-    pub(crate) fn header(&self, name: HeaderName) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
-    }
-}
-
-impl Answer {
-    /// How long to wait before another try.
-    pub(crate) fn wait(&self, retries: &Retries) -> Wait {
-        if !is_transient(self.status.as_u16()) {
-            return Wait::Usual;
-        }
-        retries.wait(self.header(header::RETRY_AFTER).and_then(retry_after))
-    }
-
-    /// Of the successful answers only 200 brings the thing itself, and the whole of it.
-    pub(crate) fn must_be_whole(&self, what: &str) -> Result<(), Error> {
-        if self.status == StatusCode::OK {
-            return Ok(());
-        }
-        Err(Error::broken(
-            &self.url,
-            format!("it answers {} where {what} must come", self.status),
-        ))
-    }
-}
+use crate::body::Body;
+use crate::call::{Answer, Call, Payload};
+use crate::client::Client;
+use crate::connection::NoConnection;
+use crate::error::Error;
+use crate::host::{HostPort, Scheme, Url};
+use crate::limits::{Retry, Wait};
+use crate::refusal::Refusal;
+use crate::secret::Secret;
 
 impl Client {
     /// Carry out a request. Statuses other than 2xx (and 416) are errors.
-    pub(crate) async fn send(&self, call: &Call) -> Result<Answer, Error> {
+    pub async fn send(&self, call: &Call) -> Result<Answer, Error> {
         let retries = &self.options().retries;
         let attempts = call.attempts.unwrap_or(retries.attempts).max(1);
         let mut attempt = 1;
@@ -143,12 +32,19 @@ impl Client {
                 return Err(error);
             }
             attempt += 1;
-            self.pause(&call.url, &error, attempt, attempts).await;
+            self.pause(
+                &call.url,
+                &error.to_string(),
+                error.wait(),
+                attempt,
+                attempts,
+            )
+            .await;
         }
     }
 
     /// Tell about a further try, and wait before it.
-    pub(crate) async fn pause(&self, url: &Url, error: &Error, attempt: u32, attempts: u32) {
+    pub async fn pause(&self, url: &Url, reason: &str, wait: Wait, attempt: u32, attempts: u32) {
         let retries = &self.options().retries;
         let doubled = retries
             .pause
@@ -157,14 +53,14 @@ impl Client {
         let mut random = [0; 1];
         let _ = getrandom::fill(&mut random);
         let doubled = doubled.saturating_add(doubled.saturating_mul(random[0].into()) / 1024);
-        let pause = match error.wait() {
+        let pause = match wait {
             Wait::Asked(asked) => asked,
             _ => doubled.min(retries.longest),
         };
         if let Some(on_retry) = &self.options().on_retry {
             on_retry(&Retry {
                 url: url.to_string(),
-                reason: error.to_string(),
+                reason: reason.to_owned(),
                 attempt,
                 attempts,
                 pause,
@@ -176,22 +72,27 @@ impl Client {
     /// One try: credentials and redirects, and no more.
     async fn once(&self, call: &Call) -> Result<Answer, Error> {
         let mut home = call.url.clone();
-        if !call.stranger {
+        if call.scope.is_some() {
             home.scheme = self.scheme(&home);
         }
         let mut url = home.clone();
         let mut method = call.method.clone();
         let mut own_headers = call.headers.clone();
         let mut hops = 0;
-        let mut admission = self.admission(call, &home);
+        let mut admission = call
+            .scope
+            .as_ref()
+            .map(|scope| self.admission(scope, &home));
         // What a loopback port said in plain HTTP, in case that it does not speak TLS either.
         let mut in_plain: Option<Error> = None;
         loop {
-            let at_home = !call.stranger && url.origin() == home.origin();
+            // Whom to tell who we are: nobody but the server that was meant.
+            let insider = admission.as_mut().filter(|_| url.origin() == home.origin());
+            let at_home = insider.is_some();
             let mut headers = own_headers.clone();
             let mut sent = None;
-            if at_home {
-                for (name, value) in self.authorization(call, &home, &admission).await? {
+            if let Some(admission) = insider.as_deref() {
+                for (name, value) in self.authorization(&home, admission).await? {
                     headers.insert(&name, sensitive(&value)?);
                     sent = (name == header::AUTHORIZATION).then_some(value).or(sent);
                 }
@@ -219,9 +120,13 @@ impl Client {
             match status {
                 // Of a stranger's challenge nothing is believed.
                 401 | 403 if at_home => {
-                    let again = self
-                        .answer_challenge(call, &home, &answer, sent.clone(), &mut admission)
-                        .await?;
+                    let again = match insider {
+                        Some(admission) => {
+                            self.answer_challenge(&home, &answer, sent.clone(), admission)
+                                .await?
+                        }
+                        None => false,
+                    };
                     if !again {
                         return Err(self.status(answer, sent.as_ref()).await);
                     }
@@ -235,9 +140,6 @@ impl Client {
                     url = next;
                 }
                 200..=299 | 416 => {
-                    if !call.stranger {
-                        self.settle(&home);
-                    }
                     return Ok(answer);
                 }
                 _ if method == Method::HEAD && knows_only_get(status, at_home) => {
@@ -250,7 +152,7 @@ impl Client {
                 }
                 400 if at_home && url.scheme == Scheme::Http => {
                     let body = self.error_body(answer).await;
-                    if !(speaks_of_tls(&body.text) && self.turn_to_tls(&mut home)) {
+                    if !(body.speaks_of_tls() && self.turn_to_tls(&mut home)) {
                         self.settle(&home);
                         return Err(body.error(sent.as_ref()));
                     }
@@ -453,41 +355,6 @@ fn knows_only_get(status: u16, at_home: bool) -> bool {
     }
 }
 
-/// Whether an error is what servers of TLS say to who speaks plain HTTP to them. There is no
-/// sign of it but these words; if they mean something else, the port will not speak TLS.
-fn speaks_of_tls(body: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(body).to_ascii_uppercase();
-    ["HTTPS", "SSL", "TLS"]
-        .iter()
-        .any(|word| text.contains(word))
-}
-
-/// An answer that is an error.
-struct Refusal {
-    text: Vec<u8>,
-    url: Url,
-    status: u16,
-    wait: Wait,
-}
-
-impl Refusal {
-    fn error(&self, sent: Option<&Secret>) -> Error {
-        let text = String::from_utf8_lossy(&self.text);
-        // Servers repeat what they were asked with.
-        let told = sent.is_some_and(|secret| secret.is_in(&text)) || self.url.tells_query(&text);
-        Error::Status {
-            url: self.url.to_string(),
-            status: self.status,
-            message: if told {
-                String::new()
-            } else {
-                first_error(&self.text)
-            },
-            wait: self.wait,
-        }
-    }
-}
-
 /// Why one request has no answer.
 pub(crate) enum Raw {
     /// A loopback port that does not answer plain HTTP: it may speak TLS.
@@ -514,7 +381,7 @@ pub(crate) fn sensitive(value: &Secret) -> Result<HeaderValue, Error> {
 
 impl Client {
     /// Whether a host may be spoken to in plain HTTP.
-    pub(crate) fn allows_plain(&self, host: &HostPort) -> bool {
+    pub fn allows_plain(&self, host: &HostPort) -> bool {
         host.is_loopback()
             || self
                 .options()

@@ -1,43 +1,6 @@
-//! What registries say beside the thing that was asked for: errors, and when to come back.
+//! When a server wants to be asked again.
 
 use std::time::{Duration, SystemTime};
-
-use serde::Deserialize;
-
-use verbatim_foreign::excerpt;
-
-/// The first error of the distribution specification's error document ("Error Codes"), or
-/// the first line of what else came.
-pub(crate) fn first_error(body: &[u8]) -> String {
-    #[derive(Deserialize)]
-    struct Errors {
-        errors: Vec<One>,
-    }
-    #[derive(Deserialize)]
-    struct One {
-        #[serde(default)]
-        code: String,
-        #[serde(default)]
-        message: String,
-    }
-    if let Ok(Errors { errors }) = serde_json::from_slice(body) {
-        return errors.first().map_or_else(String::new, |one| {
-            let both = match (one.code.is_empty(), one.message.is_empty()) {
-                (false, false) => format!("{}: {}", one.code, one.message),
-                (false, true) => one.code.clone(),
-                (true, _) => one.message.clone(),
-            };
-            excerpt(&both, 300)
-        });
-    }
-    let text = String::from_utf8_lossy(body);
-    let line = text.trim().lines().next().unwrap_or_default();
-    // A page for browsers says nothing here.
-    if line.starts_with('<') {
-        return String::new();
-    }
-    excerpt(line, 200)
-}
 
 /// `Retry-After` in seconds or as a date (RFC 9110, section 10.2.3).
 pub(crate) fn retry_after(value: &str) -> Option<Duration> {
@@ -60,17 +23,6 @@ pub(crate) fn retry_after(value: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_first_error_of_a_registry() {
-        let body =
-            br#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":{}}]}"#;
-        assert_eq!(first_error(body), "MANIFEST_UNKNOWN: manifest unknown");
-        assert_eq!(first_error(b"too many\nrequests"), "too many");
-        assert_eq!(first_error(b"<html>"), "");
-        assert_eq!(first_error(b"\xff\x1b[2J"), "\u{fffd}\\u{1b}[2J");
-        assert_eq!(first_error(b"{\"errors\":[]}"), "");
-    }
 
     #[test]
     fn dates() {

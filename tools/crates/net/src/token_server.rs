@@ -12,13 +12,16 @@ use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::auth::{Scope, Token};
+use crate::call::{Answer, Payload};
 use crate::client::Client;
 use crate::credentials::{basic, Credential};
 use crate::error::Error;
-use crate::exchange::{sensitive, Answer, Payload, Raw};
-use crate::host::{escaped, Url};
+use crate::exchange::{sensitive, Raw};
+use crate::host::Url;
 use crate::limits::Retries;
+use crate::memory::Token;
+use crate::percent::escaped;
+use crate::scope::Grant;
 use crate::secret::Secret;
 
 /// Longer tokens do not fit into a header that servers take.
@@ -39,15 +42,15 @@ impl Question {
     fn new(
         realm: &Url,
         service: Option<&str>,
-        scopes: &[Scope],
+        grants: &[Grant],
         credential: Option<&Credential>,
     ) -> Result<Self, Error> {
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         if let Some(Credential::Identity(token)) = credential {
-            let joined = scopes
+            let joined = grants
                 .iter()
-                .map(Scope::as_str)
+                .map(Grant::as_str)
                 .collect::<Vec<_>>()
                 .join(" ");
             let mut fields: Vec<(&str, &str)> = Vec::new();
@@ -78,8 +81,8 @@ impl Question {
         if let Some(service) = service {
             url = url.with_query("service", service);
         }
-        for scope in scopes {
-            url = url.with_query("scope", scope.as_str());
+        for grant in grants {
+            url = url.with_query("scope", grant.as_str());
         }
         match credential {
             Some(Credential::Basic { user, password }) => {
@@ -103,15 +106,15 @@ impl Question {
 }
 
 impl Client {
-    /// A token for scopes; asked for again where that helps.
+    /// A token; asked for again where that helps.
     pub(crate) async fn fetch_token(
         &self,
         realm: &Url,
         service: Option<&str>,
-        scopes: &[Scope],
+        grants: &[Grant],
         credential: Option<Credential>,
     ) -> Result<Token, Error> {
-        let question = Question::new(realm, service, scopes, credential.as_ref())?;
+        let question = Question::new(realm, service, grants, credential.as_ref())?;
         let retries = self.options().retries.attempts.max(1);
         let mut attempt = 1;
         loop {
@@ -123,7 +126,14 @@ impl Client {
                 return Err(error);
             }
             attempt += 1;
-            self.pause(&question.url, &error, attempt, retries).await;
+            self.pause(
+                &question.url,
+                &error.to_string(),
+                error.wait(),
+                attempt,
+                retries,
+            )
+            .await;
         }
     }
 

@@ -6,7 +6,8 @@
 use std::net::IpAddr;
 
 use crate::error::Error;
-use crate::host::{unescaped, HostPort, Scheme, Url};
+use crate::host::{HostPort, Scheme, Url};
+use crate::percent::unescaped;
 use crate::secret::Secret;
 
 /// A proxy that is spoken to in plain HTTP.

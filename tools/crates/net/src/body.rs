@@ -12,7 +12,7 @@ use crate::host::Url;
 use crate::limits::Timeouts;
 
 /// A body that is being read.
-pub(crate) struct Body {
+pub struct Body {
     incoming: Incoming,
     url: Url,
     timeouts: Timeouts,
@@ -35,7 +35,7 @@ impl Body {
     }
 
     /// The next piece; `None` at the end that the server meant.
-    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         loop {
             let left = self.timeouts.window.saturating_sub(self.waited);
             if left.is_zero() {
@@ -87,7 +87,7 @@ impl Body {
     }
 
     /// A small document whole. More than `limit` bytes are an error.
-    pub(crate) async fn whole(&mut self, what: &'static str, limit: u64) -> Result<Vec<u8>, Error> {
+    pub async fn whole(&mut self, what: &'static str, limit: u64) -> Result<Vec<u8>, Error> {
         let patience = self.timeouts.document;
         let url = self.url.clone();
         let read = async {
@@ -111,7 +111,7 @@ impl Body {
     }
 
     /// The first bytes, not more than `limit`.
-    pub(crate) async fn up_to(&mut self, limit: u64) -> Result<Vec<u8>, Error> {
+    pub async fn up_to(&mut self, limit: u64) -> Result<Vec<u8>, Error> {
         let mut data = Vec::new();
         while let Some(chunk) = self.chunk().await? {
             let room = (limit - data.len() as u64).min(chunk.len() as u64) as usize;

@@ -12,7 +12,7 @@ const ALIASES: [&str; 2] = ["index.docker.io", SERVER];
 const LOGIN: &str = "https://index.docker.io/v1/";
 
 /// The one name of a registry: `docker.io` for all names of Docker Hub, in lower case.
-pub(crate) fn canonical_host(host: &str) -> Cow<'_, str> {
+pub fn canonical_host(host: &str) -> Cow<'_, str> {
     if is_docker_hub(host) {
         Cow::Borrowed(NAME)
     } else if host.bytes().any(|b| b.is_ascii_uppercase()) {
@@ -28,7 +28,7 @@ fn is_docker_hub(host: &str) -> bool {
 
 /// The one name of a repository: Docker's own images are those of `library`, so that
 /// `docker.io/NAME` is `docker.io/library/NAME`.
-pub(crate) fn canonical_name<'a>(host: &str, name: &'a str) -> Cow<'a, str> {
+pub fn canonical_name<'a>(host: &str, name: &'a str) -> Cow<'a, str> {
     if is_docker_hub(host) && !name.contains('/') {
         Cow::Owned(format!("library/{name}"))
     } else {
@@ -37,7 +37,7 @@ pub(crate) fn canonical_name<'a>(host: &str, name: &'a str) -> Cow<'a, str> {
 }
 
 /// The host that serves what is named after a registry.
-pub(crate) fn serving_host(registry: &str) -> &str {
+pub fn serving_host(registry: &str) -> &str {
     if is_docker_hub(registry) {
         SERVER
     } else {
@@ -46,7 +46,7 @@ pub(crate) fn serving_host(registry: &str) -> &str {
 }
 
 /// What credential helpers call a registry.
-pub(crate) fn login_name(registry: &str) -> &str {
+pub fn login_name(registry: &str) -> &str {
     if is_docker_hub(registry) {
         LOGIN
     } else {

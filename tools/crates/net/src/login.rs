@@ -8,18 +8,20 @@
 
 use http::header::{self, HeaderName};
 
-use crate::auth::{challenges, choose, Challenge, Scope, Way};
+use crate::call::Answer;
+use crate::challenge::{challenges, choose, Challenge, Way};
 use crate::client::Client;
 use crate::credentials::{basic, Credential};
 use crate::error::{Error, ErrorKind};
-use crate::exchange::{Answer, Call};
 use crate::host::Url;
+use crate::scope::{Grant, Scope};
 use crate::secret::Secret;
 
 /// How far one request has got in being let in.
 pub(crate) struct Admission {
-    /// What a token is asked for.
-    scopes: Vec<Scope>,
+    scope: Scope,
+    /// What a token is asked for: what the scope needs, or what the server takes for it.
+    grants: Vec<Grant>,
     stage: Stage,
 }
 
@@ -35,34 +37,34 @@ enum Stage {
 
 impl Client {
     /// The start of a request: with the scope that was right for its like.
-    pub(crate) fn admission(&self, call: &Call, home: &Url) -> Admission {
-        let known = self.memory().scopes(&home.origin(), &call.scopes);
+    pub(crate) fn admission(&self, scope: &Scope, home: &Url) -> Admission {
+        let known = self.memory().grants(&home.origin(), &scope.grants);
         Admission {
-            scopes: known.unwrap_or_else(|| call.scopes.clone()),
+            grants: known.unwrap_or_else(|| scope.grants.clone()),
+            scope: scope.clone(),
             stage: Stage::Asking,
         }
     }
 
-    async fn credential(&self, call: &Call, home: &Url) -> Result<Option<Credential>, Error> {
+    async fn credential(&self, scope: &Scope, home: &Url) -> Result<Option<Credential>, Error> {
         self.credentials()
-            .of(&call.repository, home, self.options().timeouts.helper)
+            .of(scope, home, self.options().timeouts.helper)
             .await
     }
 
     /// The headers that say who we are, as far as that is known already.
     pub(crate) async fn authorization(
         &self,
-        call: &Call,
         home: &Url,
         admission: &Admission,
     ) -> Result<Vec<(HeaderName, Secret)>, Error> {
         match self.memory().way(&home.origin()) {
             None => {
                 self.credentials()
-                    .preemptive(&call.repository, home, self.options().timeouts.helper)
+                    .preemptive(&admission.scope, home, self.options().timeouts.helper)
                     .await
             }
-            Some(Way::Basic) => match self.credential(call, home).await? {
+            Some(Way::Basic) => match self.credential(&admission.scope, home).await? {
                 Some(Credential::Basic { user, password }) => Ok(vec![(
                     header::AUTHORIZATION,
                     basic(&user, password.expose()),
@@ -71,8 +73,16 @@ impl Client {
                 _ => Ok(Vec::new()),
             },
             Some(Way::Token { realm, service }) => {
-                let scopes = &admission.scopes;
-                let header = self.token(call, home, realm, service, scopes, None).await?;
+                let header = self
+                    .token(
+                        &admission.scope,
+                        home,
+                        realm,
+                        service,
+                        &admission.grants,
+                        None,
+                    )
+                    .await?;
                 Ok(vec![(header::AUTHORIZATION, header)])
             }
         }
@@ -82,7 +92,6 @@ impl Client {
     /// else to tell it than what was sent.
     pub(crate) async fn answer_challenge(
         &self,
-        call: &Call,
         home: &Url,
         answer: &Answer,
         sent: Option<Secret>,
@@ -96,7 +105,7 @@ impl Client {
             .flat_map(challenges)
             .collect();
         // A refusal for good, unless it says which scope is wanting.
-        let wanting = all.iter().any(|challenge| !challenge.scopes().is_empty());
+        let wanting = all.iter().any(|challenge| !challenge.grants().is_empty());
         if answer.status == http::StatusCode::FORBIDDEN && (sent.is_none() || !wanting) {
             return Ok(false);
         }
@@ -105,11 +114,12 @@ impl Client {
             Stage::OwnScope => {
                 admission.stage = Stage::Exhausted;
                 return self
-                    .second_answer(call, home, answer, &all, sent, admission)
+                    .second_answer(home, answer, &all, sent, admission)
                     .await;
             }
             Stage::Exhausted => {
-                self.memory().forget_scopes(&home.origin(), &call.scopes);
+                self.memory()
+                    .forget_grants(&home.origin(), &admission.scope.grants);
                 return Ok(false);
             }
         }
@@ -117,14 +127,20 @@ impl Client {
         self.memory().remember(home.origin(), way.clone());
         let Way::Token { realm, service } = way else {
             admission.stage = Stage::Exhausted;
-            let credential = self.credential(call, home).await?;
+            let credential = self.credential(&admission.scope, home).await?;
             return Ok(sent.is_none() && is_for_basic(credential.as_ref()));
         };
         admission.stage = Stage::OwnScope;
         // A token that was sent and refused is not used again.
-        let scopes = &admission.scopes;
         let token = self
-            .token(call, home, realm, service, scopes, sent.clone())
+            .token(
+                &admission.scope,
+                home,
+                realm,
+                service,
+                &admission.grants,
+                sent.clone(),
+            )
             .await;
         match token {
             Ok(token) if sent.as_ref() != Some(&token) => Ok(true),
@@ -134,7 +150,7 @@ impl Client {
             Err(error) if error.kind() == ErrorKind::Denied => {
                 admission.stage = Stage::Exhausted;
                 match self
-                    .second_answer(call, home, answer, &all, sent, admission)
+                    .second_answer(home, answer, &all, sent, admission)
                     .await
                 {
                     Ok(true) => Ok(true),
@@ -149,7 +165,6 @@ impl Client {
     /// asks for one now.
     async fn second_answer(
         &self,
-        call: &Call,
         home: &Url,
         answer: &Answer,
         all: &[Challenge],
@@ -159,29 +174,36 @@ impl Client {
         let way = self.way(home, answer, all)?;
         match way.clone() {
             Way::Basic => {
-                let credential = self.credential(call, home).await?;
+                let credential = self.credential(&admission.scope, home).await?;
                 if !is_for_basic(credential.as_ref()) {
                     return Ok(false);
                 }
             }
             Way::Token { realm, service } => {
-                let scopes = all
+                let grants = all
                     .iter()
-                    .map(Challenge::scopes)
-                    .find(|scopes| !scopes.is_empty())
+                    .map(Challenge::grants)
+                    .find(|grants| !grants.is_empty())
                     .unwrap_or_default();
-                if scopes.is_empty() || scopes == admission.scopes {
+                if grants.is_empty() || grants == admission.grants {
                     return Ok(false);
                 }
                 let token = self
-                    .token(call, home, realm, service, &scopes, sent.clone())
+                    .token(
+                        &admission.scope,
+                        home,
+                        realm,
+                        service,
+                        &grants,
+                        sent.clone(),
+                    )
                     .await?;
                 if sent.as_ref() == Some(&token) {
                     return Ok(false);
                 }
                 self.memory()
-                    .remember_scopes(home.origin(), &call.scopes, &scopes);
-                admission.scopes = scopes;
+                    .remember_grants(home.origin(), &admission.scope.grants, &grants);
+                admission.grants = grants;
             }
         }
         self.memory().remember(home.origin(), way);
@@ -193,22 +215,22 @@ impl Client {
             .map_err(|why| Error::Credentials(format!("{}: {why}", answer.url)))
     }
 
-    /// A token for scopes; fetched where there is none that holds and is another than `refused`.
+    /// A token; fetched where there is none that holds and is another than `refused`.
     async fn token(
         &self,
-        call: &Call,
+        scope: &Scope,
         home: &Url,
         realm: Url,
         service: Option<String>,
-        scopes: &[Scope],
+        grants: &[Grant],
         refused: Option<Secret>,
     ) -> Result<Secret, Error> {
         let slot = self.memory().slot(
             home.origin(),
             realm.clone(),
             service.clone(),
-            scopes.to_vec(),
-            call.repository.name.clone(),
+            grants.to_vec(),
+            scope.path.clone(),
         );
         let mut slot = slot.lock().await;
         if let Some(token) = &*slot {
@@ -217,7 +239,7 @@ impl Client {
             }
         }
         *slot = None;
-        let credential = self.credential(call, home).await?;
+        let credential = self.credential(scope, home).await?;
         if let Some(Credential::Token(token)) = credential {
             return Ok(Secret::new(format!("Bearer {}", token.expose())));
         }
@@ -231,7 +253,7 @@ impl Client {
             }
         }
         let fetched = self
-            .fetch_token(&realm, service.as_deref(), scopes, credential)
+            .fetch_token(&realm, service.as_deref(), grants, credential)
             .await?;
         let header = fetched.header.clone();
         *slot = Some(fetched);
