@@ -249,6 +249,46 @@ fn entries_that_overlap_are_an_error() {
 }
 
 #[test]
+fn what_tools_put_into_a_jar_says_nothing_of_the_build() {
+    let date = "#Mon Nov 23 14:04:45 UTC 2026\n";
+    let build_info = format!("{date}a=b\n");
+    let readme = format!("{date}some words\n");
+    let manifest = "Manifest-Version: 1.0\r\nBuild-Date-UTC: 2026-11-23T14:04:45Z\r\n\
+        Build-Host: one\r\nBuild-Url: https://example.com/a/very/long/address/of/a/run/that/c\r\n \
+        ontinues\r\nBuilt-OS: Linux\r\nImplementation-Build-Timestamp: 1\r\nCreated-By: 17\r\n\
+        Build-Jdk: 17.0.2\r\nBuild-Tool: x\r\n\r\n";
+    let entries = [
+        ("META-INF/MANIFEST.MF", manifest.as_bytes()),
+        ("META-INF/build-info", build_info.as_bytes()),
+        ("META-INF/notes", readme.as_bytes()),
+        ("x/build-info", build_info.as_bytes()),
+    ];
+    let entries: Vec<_> = entries
+        .iter()
+        .map(|(name, data)| Entry {
+            name,
+            data,
+            method: 0,
+            crc: libdeflater::crc32(data),
+            size: data.len() as u32,
+            claimed: None,
+        })
+        .collect();
+    let (report, after) = normal("x.jar", &zip(&entries), &Options::default());
+    let text = String::from_utf8_lossy(&after);
+    assert!(
+        text.contains(
+            "Manifest-Version: 1.0\r\nCreated-By: 17\r\nBuild-Jdk: 17.0.2\r\nBuild-Tool: x\r\n\r\n"
+        ),
+        "{text}"
+    );
+    let change = "META-INF/build-info: date comment".to_owned();
+    assert!(report.changes.contains(&change), "{report:?}");
+    assert_eq!(text.matches("#Mon Nov").count(), 2, "{text}");
+    assert!(!normal("x.jar", &after, &Options::default()).0.changed());
+}
+
+#[test]
 fn claims_of_many_entries_cost_nothing() {
     let mut data = zip_with(&[("a", b"content", None)]);
     let end = data.len() - 22;

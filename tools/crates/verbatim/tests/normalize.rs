@@ -396,6 +396,48 @@ fn files_are_normalised_in_place() {
     assert_eq!(report["verdict"], "different");
     assert_eq!(report["files"][0]["path"], "f.gz");
     assert_eq!(report["files"][1]["changes"], serde_json::json!([]));
+    assert_eq!(
+        report["counts"],
+        serde_json::json!({"changed": 1, "normal": 0, "unknown": 1, "failed": 0})
+    );
+    // One line a file, what nobody knows, and the counts; -v tells each change.
+    let lines = |arguments: &[&str]| {
+        let output = run_in(dir, arguments);
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(
+        lines(&["--in-place", "--check", "f.gz", "g"]),
+        "f.gz: time, file name, compressor and system\n\
+         no handler knows: g\n\
+         2 files: 1 would change, 0 normal already, 1 of no known kind\n"
+    );
+    assert_eq!(
+        lines(&["--in-place", "--check", "-v", "f.gz", "g"]),
+        "f.gz: time\nf.gz: file name\nf.gz: compressor and system\n\
+         g: no handler knows this kind of file\n\
+         2 files: 1 would change, 0 normal already, 1 of no known kind\n"
+    );
+    let many: Vec<_> = (0..12).map(|n| format!("n{n}")).collect();
+    for name in &many {
+        fs::write(dir.join(name), "x").unwrap();
+    }
+    let arguments = ["--in-place", "missing.gz", "absent.gz"];
+    let many: Vec<_> = arguments
+        .into_iter()
+        .chain(many.iter().map(String::as_str))
+        .collect();
+    let output = run_in(dir, &many);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        text.contains("n8, n9 and 2 more (-v names all)\n14 files: "),
+        "{text}"
+    );
+    assert!(text.ends_with("12 of no known kind, 2 failed\n"), "{text}");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        text.contains("missing.gz") && text.contains("absent.gz"),
+        "{text}"
+    );
 
     assert!(run_in(dir, &["--in-place", "f.gz", "g"]).status.success());
     let after = fs::read(dir.join("f.gz")).unwrap();

@@ -5,28 +5,68 @@
 //! normalised as well. A signed archive keeps all its content.
 
 use super::zip::{self, Normalized, Rules};
-use super::{has_extension, Handler};
+use super::{has_extension, properties, Handler};
 use crate::in_place::{Context, Flaw, Plan, Source};
 
 pub(super) struct Jar;
 
 const MANIFEST: &[u8] = b"META-INF/MANIFEST.MF";
 
-/// Headers of a manifest that describe the build and not the archive.
+/// Headers of a manifest that say when, where, by whom and in which run it was built.
 const BUILD_LINES: &[&str] = &[
     "bnd-lastmodified",
     "build-date",
+    "build-date-utc",
     "build-host",
+    "build-hostname",
+    "build-id",
+    "build-job",
+    "build-machine",
+    "build-number",
+    "build-tag",
     "build-time",
     "build-timestamp",
+    "build-timezone",
+    "build-url",
+    "build-user",
     "built-at",
     "built-by",
     "built-date",
     "built-host",
     "built-on",
+    "built-os",
     "built-time",
+    "builddate",
+    "buildhost",
+    "buildtime",
+    "buildtimestamp",
+    "builduser",
+    "compile-date",
+    "compile-time",
+    "compile-timestamp",
+    "compiled-at",
+    "compiled-on",
+    "creation-date",
+    "creation-time",
+    "created-at",
+    "created-on",
+    "hudson-build-number",
+    "hudson-job",
+    "implementation-build-by",
     "implementation-build-date",
+    "implementation-build-host",
     "implementation-build-time",
+    "implementation-build-timestamp",
+    "implementation-build-user",
+    "implementation-timestamp",
+    "jenkins-build-number",
+    "jenkins-build-url",
+    "last-modified",
+    "x-build-date",
+    "x-build-host",
+    "x-build-time",
+    "x-build-timestamp",
+    "x-build-user",
 ];
 
 impl Handler for Jar {
@@ -46,8 +86,8 @@ impl Handler for Jar {
         let rules = Rules {
             rank,
             sealed,
-            content: manifest,
-            wanted: |name| name == MANIFEST,
+            content,
+            wanted,
             // Clojure compiles a source again unless its class is newer.
             older: |name| has_extension(name, &["clj", "cljc"]),
         };
@@ -78,8 +118,25 @@ fn rank(name: &[u8]) -> u8 {
     }
 }
 
+/// The manifest, and what tools put beside it in the form of properties under any name.
+fn wanted(name: &[u8]) -> bool {
+    name == MANIFEST
+        || (name.starts_with(b"META-INF/") && !is_signature(name) && !zip::may_be_handled(name))
+}
+
+fn content(name: &[u8], content: &[u8]) -> Option<Normalized> {
+    if name == MANIFEST {
+        return manifest(content);
+    }
+    Some(Normalized {
+        content: properties::without_dates(content)?,
+        changes: vec![properties::CHANGE.to_owned()],
+        packed: false,
+    })
+}
+
 /// The manifest without the lines about its build.
-fn manifest(_: &[u8], content: &[u8]) -> Option<Normalized> {
+fn manifest(content: &[u8]) -> Option<Normalized> {
     let mut kept = Vec::with_capacity(content.len());
     let mut changes = Vec::new();
     let mut dropping = false;

@@ -8,6 +8,39 @@ use crate::in_place::{Context, Flaw, Plan, Source};
 
 pub(super) struct Properties;
 
+pub(super) const CHANGE: &str = "date comment";
+
+/// Content of any name without its date comments; none if it has none, or is no properties.
+pub(super) fn without_dates(content: &[u8]) -> Option<Vec<u8>> {
+    if !content.starts_with(b"#") || !are_properties(content) {
+        return None;
+    }
+    let mut out = Vec::with_capacity(content.len());
+    let mut at_top = true;
+    for line in content.split_inclusive(|&b| b == b'\n') {
+        at_top &= line.starts_with(b"#");
+        let is_whole = line.ends_with(b"\n") && line.len() as u64 <= LONGEST;
+        if !(at_top && is_whole && is_date(line[1..].trim_ascii_end())) {
+            out.extend_from_slice(line);
+        }
+    }
+    (out.len() < content.len()).then_some(out)
+}
+
+/// Whether all lines are comments, empty, or keys with values.
+fn are_properties(content: &[u8]) -> bool {
+    let mut goes_on = false;
+    content.split(|&b| b == b'\n').all(|line| {
+        let line = line.trim_ascii();
+        let is_property = goes_on
+            || matches!(line.first(), None | Some(b'#' | b'!'))
+            || line.iter().any(|b| matches!(b, b'=' | b':'));
+        let slashes = line.iter().rev().take_while(|&&b| b == b'\\').count();
+        goes_on = slashes % 2 == 1;
+        is_property && !line.contains(&0)
+    })
+}
+
 /// A longer line is no date.
 const LONGEST: u64 = 1 << 10;
 
@@ -34,7 +67,7 @@ impl Handler for Properties {
             }
             let next = at + end as u64 + 1;
             if is_date(line[1..end].trim_ascii_end()) {
-                plan.change("date comment");
+                plan.change(CHANGE);
             } else {
                 plan.copy(at..next);
             }
@@ -67,4 +100,37 @@ fn is_date(text: &[u8]) -> bool {
         && next(&|zone| !zone.is_empty() && zone.len() <= 32)
         && next(&|year| year.len() == 4 && year.iter().all(u8::is_ascii_digit))
         && words.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn properties_are_told_by_their_lines() {
+        let date = "#Mon Nov 23 14:04:45 UTC 2026\n";
+        let normal = |text: &str| {
+            let normal = without_dates(text.as_bytes())?;
+            assert_eq!(without_dates(&normal), None);
+            String::from_utf8(normal).ok()
+        };
+        for (rest, want) in [
+            ("a=b\n", Some("a=b\n")),
+            (
+                "# c\n\na : b\n! d\nlong=x\\\n  y\n",
+                Some("# c\n\na : b\n! d\nlong=x\\\n  y\n"),
+            ),
+            ("", Some("")),
+            ("plain words\n", None),
+            ("a=b\0\n", None),
+        ] {
+            assert_eq!(normal(&format!("{date}{rest}")).as_deref(), want, "{rest}");
+            // Another comment may stand before the date, but no property.
+            let after = format!("#Generated\r\n{date}{rest}");
+            let want = want.map(|want| format!("#Generated\r\n{want}"));
+            assert_eq!(normal(&after), want);
+            assert_eq!(normal(&format!("a=b\n{date}{rest}")), None);
+        }
+        assert_eq!(normal("# Mon Nov 23\na=b\n"), None);
+    }
 }

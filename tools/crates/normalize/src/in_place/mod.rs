@@ -17,6 +17,8 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Mutex;
 
+use verbatim_foreign::printable_path;
+
 use crate::handlers;
 
 pub(crate) use calendar::{parse as parse_date, Moment};
@@ -61,7 +63,7 @@ impl Report {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The operating system refused.
-    #[error("cannot {doing} {path}: {source}")]
+    #[error("cannot {doing} {}: {source}", printable_path(.path))]
     Io {
         /// What was tried.
         doing: &'static str,
@@ -71,7 +73,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// Not a file.
-    #[error("{path} is {what}; name the files in it that are to be normalised")]
+    #[error("{} is {what}; name the files in it that are to be normalised", printable_path(.path))]
     NotAFile {
         /// What was named.
         path: PathBuf,
@@ -79,7 +81,7 @@ pub enum Error {
         what: &'static str,
     },
     /// The file contradicts its own format.
-    #[error("{path} is not a valid {handler} file at offset {offset}: {what}; leave it out if it is meant to be broken")]
+    #[error("{} is not a valid {handler} file at offset {offset}: {what}; leave it out if it is meant to be broken", printable_path(.path))]
     Malformed {
         /// The file.
         path: PathBuf,
@@ -382,8 +384,8 @@ pub fn normalize_in_place(path: impl AsRef<Path>, options: &Options) -> Result<R
 /// system then commits them together, which is most of the time that syncing takes.
 const TOGETHER: usize = 64;
 
-/// The answers for some files that follow each other, with the first one's number.
-type Answers = (usize, Vec<Result<Report, Error>>);
+/// The answer for a file, with the file's number.
+type Answer = (usize, Result<Report, Error>);
 
 /// A name of a file that has several: it waits until all of them are known.
 type Waiting = (Linked, usize, Option<Synced>);
@@ -404,42 +406,50 @@ pub fn normalize_files<P: AsRef<Path> + Sync>(
         // A thread costs as much as a few files.
         .min(paths.len().div_ceil(4))
         .max(1);
-    // Few at a time, so that the threads end together; never more than may be open.
-    let take = (paths.len() / (threads * 4)).clamp(1, TOGETHER);
+    // Few at a time, so that the threads end together.
+    let take = (paths.len() / (threads * 16)).clamp(1, 8);
     let next = AtomicUsize::new(0);
-    let done: Mutex<(Vec<Answers>, Vec<Waiting>)> = Mutex::default();
+    let done: Mutex<(Vec<Answer>, Vec<Waiting>)> = Mutex::default();
     let work = || {
         let mut folders = Folders::default();
         // One for all files: fresh memory for each would cost more than reading it.
         let mut buffer = Vec::new();
+        let mut prepared = Vec::new();
         loop {
             let start = next.fetch_add(take, Ordering::Relaxed);
-            if start >= paths.len() {
-                break;
+            let end = paths.len().min(start.saturating_add(take));
+            let next_files = paths.iter().enumerate().take(end).skip(start);
+            prepared.extend(next_files.map(|(at, path)| {
+                let prepared = prepare(path.as_ref(), options, &mut buffer);
+                (at, prepared)
+            }));
+            let is_last = start >= paths.len();
+            if prepared.len() < TOGETHER && !is_last {
+                continue;
             }
-            let end = paths.len().min(start + take);
-            let batch: Vec<_> = paths[start..end]
-                .iter()
-                .map(|path| prepare(path.as_ref(), options, &mut buffer))
-                .collect();
             let mut waiting = Vec::new();
-            let batch: Vec<_> = batch
-                .into_iter()
-                .enumerate()
+            let finished: Vec<_> = prepared
+                .drain(..)
                 .map(|(at, prepared)| {
-                    let prepared = prepared?;
-                    let synced = prepared.written.map(Written::sync).transpose()?;
-                    if let Some(linked) = prepared.linked {
-                        waiting.push((linked, start + at, synced));
-                    } else if let Some(synced) = synced {
-                        synced.put_in_place(&mut folders)?;
-                    }
-                    Ok(prepared.report)
+                    let finish = || {
+                        let prepared = prepared?;
+                        let synced = prepared.written.map(Written::sync).transpose()?;
+                        if let Some(linked) = prepared.linked {
+                            waiting.push((linked, at, synced));
+                        } else if let Some(synced) = synced {
+                            synced.put_in_place(&mut folders)?;
+                        }
+                        Ok(prepared.report)
+                    };
+                    (at, finish())
                 })
                 .collect();
             let mut done = done.lock().unwrap_or_else(|e| e.into_inner());
-            done.0.push((start, batch));
+            done.0.extend(finished);
             done.1.append(&mut waiting);
+            if is_last {
+                break;
+            }
         }
         folders.sync();
     };
@@ -450,8 +460,8 @@ pub fn normalize_files<P: AsRef<Path> + Sync>(
         work();
     });
     let (mut answers, mut waiting) = done.into_inner().unwrap_or_else(|e| e.into_inner());
-    answers.sort_by_key(|(start, _)| *start);
-    let mut answers: Vec<_> = answers.into_iter().flat_map(|(_, batch)| batch).collect();
+    answers.sort_by_key(|(at, _)| *at);
+    let mut answers: Vec<_> = answers.into_iter().map(|(_, answer)| answer).collect();
     waiting.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
     let mut folders = Folders::default();
     let one_file = |a: &Waiting, b: &Waiting| (a.0.device, a.0.inode) == (b.0.device, b.0.inode);

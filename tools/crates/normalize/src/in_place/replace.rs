@@ -47,7 +47,11 @@ impl Written {
     ) -> Result<Self, Error> {
         let path = real(path)?;
         let mut builder = tempfile::Builder::new();
-        builder.prefix(PREFIX).suffix(SUFFIX);
+        // Usually this is the mode that it is to have; what the umask took is given back later.
+        builder
+            .prefix(PREFIX)
+            .suffix(SUFFIX)
+            .permissions(first_permissions(metadata));
         let mut file = builder
             .tempfile_in(parent(&path))
             .map_err(failed("write beside", &path))?;
@@ -117,6 +121,19 @@ impl Folders {
     }
 }
 
+/// Those of the old file, if all may read it: its new content is no secret while it is written.
+fn first_permissions(metadata: &Metadata) -> fs::Permissions {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = metadata.permissions().mode() & 0o777;
+        let for_all = mode & 0o644 == 0o644;
+        fs::Permissions::from_mode(if for_all { mode } else { 0o600 })
+    }
+    #[cfg(not(unix))]
+    metadata.permissions()
+}
+
 const PREFIX: &str = ".verbatim-";
 const SUFFIX: &str = ".partial";
 
@@ -179,15 +196,19 @@ fn write(file: &mut File, source: &Source, pieces: &[Piece]) -> io::Result<()> {
 
 /// Give the new file what the old one had.
 fn keep(file: &File, metadata: &Metadata) -> io::Result<()> {
+    let own = file.metadata()?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;
-        let own = file.metadata()?;
         if (own.uid(), own.gid()) != (metadata.uid(), metadata.gid()) {
             std::os::unix::fs::fchown(file, Some(metadata.uid()), Some(metadata.gid()))?;
+            // Another owner may have taken bits of the mode with it.
+            file.set_permissions(metadata.permissions())?;
         }
     }
-    file.set_permissions(metadata.permissions())?;
+    if own.permissions() != metadata.permissions() {
+        file.set_permissions(metadata.permissions())?;
+    }
     let times = FileTimes::new().set_modified(metadata.modified()?);
     file.set_times(times)
 }

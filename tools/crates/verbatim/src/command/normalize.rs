@@ -1,5 +1,6 @@
 //! `verbatim normalize`: any tar archive as a canonical one, and the varying bits inside files.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -7,7 +8,8 @@ use anyhow::{anyhow, bail, Context};
 use serde_json::json;
 use verbatim_archive::{ArchiveOptions, Defaults, Devices, Filter, Glob, Mtime};
 use verbatim_digest::Digest;
-use verbatim_normalize::normalize_files;
+use verbatim_foreign::{printable, printable_path};
+use verbatim_normalize::{normalize_files, Report};
 use verbatim_scrub::{Done, Refusal, Rules, RULES};
 
 use super::layer::{mode, owner, OutputOptions, SetOptions};
@@ -32,8 +34,9 @@ use crate::report_form::Format;
 ///
 /// With --in-place files are changed where they are: the bits inside gzip files, zip and
 /// jar files, static libraries, Python bytecode and others that vary from build to build
-/// without meaning. --check reports what would change and writes nothing (exit code 1 if
-/// anything would).
+/// without meaning. There is one line for each file that changed, one for all files whose kind
+/// nobody knows, and the counts at the end; -v tells each change. --check reports what would
+/// change and writes nothing (exit code 1 if anything would).
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLES
   A tarball from elsewhere as a layer:
@@ -123,6 +126,9 @@ pub struct Options {
     /// Change what varies inside the files themselves, whatever their format.
     #[arg(long, id = "in_place")]
     in_place: bool,
+    /// With --in-place: one line for each change, and all files that no handler knows.
+    #[arg(short, long, requires = "in_place")]
+    verbose: bool,
     /// With --in-place or --scrub: report what would change, and write nothing.
     #[arg(long)]
     check: bool,
@@ -359,60 +365,171 @@ fn in_place(options: &Options) -> anyhow::Result<Outcome> {
             threads: std::num::NonZeroUsize::new(options.output.threads()),
         },
     );
-    // All files that can be normalised are, before the first that cannot is told.
-    let mut reports = Vec::new();
-    let mut failed = None;
-    for answer in answers {
-        match answer {
-            Ok(report) => reports.push(report),
-            Err(error) => failed = failed.or(Some(error)),
-        }
-    }
-    let changed = reports.iter().any(verbatim_normalize::Report::changed);
-    let mut text = Vec::new();
-    match options.output.format {
+    let done = InPlace::of(answers);
+    let text = match options.output.format {
         Format::Json => {
-            let files: Vec<_> = reports
-                .iter()
-                .map(|report| {
-                    json!({
-                        "path": report.path.to_string_lossy(),
-                        "format": report.handler,
-                        "changes": report.changes,
-                        "notes": report.notes,
-                    })
-                })
-                .collect();
-            let report = json!({
-                "schema": "verbatim.normalize/1",
-                "verdict": if changed { "different" } else { "equal" },
-                "files": files,
-            });
-            serde_json::to_writer(&mut text, &report).context("cannot write the report")?;
+            let mut text = serde_json::to_vec(&done.json()).context("cannot write the report")?;
             text.push(b'\n');
+            text
         }
-        Format::Text => {
-            for report in &reports {
-                let path = report.path.display();
-                for change in &report.changes {
-                    writeln!(text, "{path}: {change}")?;
-                }
-                for note in &report.notes {
-                    writeln!(text, "{path}: left alone: {note}")?;
-                }
-            }
-        }
-    }
+        Format::Text => done.text(options.check, options.verbose).into_bytes(),
+    };
     std::io::stdout()
         .lock()
         .write_all(&text)
         .context("cannot write to standard output")?;
-    if let Some(error) = failed {
-        return Err(error.into());
+    let different = options.check && done.changed() > 0;
+    // All files that can be normalised are, before those that cannot are told.
+    let mut failed = done.failed.into_iter();
+    if let Some(first) = failed.next() {
+        failed.for_each(|error| eprintln!("verbatim: {error}"));
+        return Err(first.into());
     }
-    Ok(if options.check && changed {
-        Outcome::Different
-    } else {
-        Outcome::Done
+    Ok(match different {
+        true => Outcome::Different,
+        false => Outcome::Done,
     })
+}
+
+/// What became of the files that were named.
+struct InPlace {
+    reports: Vec<Report>,
+    failed: Vec<verbatim_normalize::Error>,
+}
+
+/// So many files of no known kind are named in one line.
+const NAMED: usize = 10;
+
+impl InPlace {
+    fn of(answers: Vec<Result<Report, verbatim_normalize::Error>>) -> Self {
+        let mut done = Self {
+            reports: Vec::new(),
+            failed: Vec::new(),
+        };
+        for answer in answers {
+            match answer {
+                Ok(report) => done.reports.push(report),
+                Err(error) => done.failed.push(error),
+            }
+        }
+        done
+    }
+
+    fn changed(&self) -> usize {
+        self.reports
+            .iter()
+            .filter(|report| report.changed())
+            .count()
+    }
+
+    /// The files that no handler knows.
+    fn unknown(&self) -> impl Iterator<Item = &Report> {
+        self.reports
+            .iter()
+            .filter(|report| report.handler.is_none())
+    }
+
+    fn normal(&self) -> usize {
+        self.reports.len() - self.changed() - self.unknown().count()
+    }
+
+    fn text(&self, check: bool, verbose: bool) -> String {
+        let mut text = String::new();
+        for report in &self.reports {
+            let path = printable_path(&report.path);
+            let changes = match verbose {
+                true => report
+                    .changes
+                    .iter()
+                    .map(|c| printable(c).into_owned())
+                    .collect(),
+                false => grouped(&report.changes),
+            };
+            for change in changes {
+                text.push_str(&format!("{path}: {change}\n"));
+            }
+            for note in &report.notes {
+                text.push_str(&format!("{path}: left alone: {}\n", printable(note)));
+            }
+        }
+        let unknown: Vec<_> = self.unknown().map(|r| printable_path(&r.path)).collect();
+        if verbose {
+            for path in &unknown {
+                text.push_str(&format!("{path}: no handler knows this kind of file\n"));
+            }
+        } else if !unknown.is_empty() {
+            let named = &unknown[..unknown.len().min(NAMED)];
+            text.push_str(&format!("no handler knows: {}", named.join(", ")));
+            if unknown.len() > NAMED {
+                text.push_str(&format!(
+                    " and {} more (-v names all)",
+                    unknown.len() - NAMED
+                ));
+            }
+            text.push('\n');
+        }
+        let mut counts = vec![
+            match check {
+                true => format!("{} would change", self.changed()),
+                false => format!("{} changed", self.changed()),
+            },
+            format!("{} normal already", self.normal()),
+            format!("{} of no known kind", unknown.len()),
+        ];
+        if !self.failed.is_empty() {
+            counts.push(format!("{} failed", self.failed.len()));
+        }
+        let files = match self.reports.len() + self.failed.len() {
+            1 => "1 file".to_owned(),
+            count => format!("{count} files"),
+        };
+        text.push_str(&format!("{files}: {}\n", counts.join(", ")));
+        text
+    }
+
+    fn json(&self) -> serde_json::Value {
+        let files: Vec<_> = self
+            .reports
+            .iter()
+            .map(|report| {
+                json!({
+                    "path": report.path.to_string_lossy(),
+                    "format": report.handler,
+                    "changes": report.changes,
+                    "notes": report.notes,
+                })
+            })
+            .collect();
+        json!({
+            "schema": "verbatim.normalize/1",
+            "verdict": if self.changed() > 0 { "different" } else { "equal" },
+            "counts": {
+                "changed": self.changed(),
+                "normal": self.normal(),
+                "unknown": self.unknown().count(),
+                "failed": self.failed.len(),
+            },
+            "files": files,
+        })
+    }
+}
+
+/// All changes of a file in one line; those inside of an archive by their kinds, counted.
+fn grouped(changes: &[String]) -> Vec<String> {
+    let mut own = Vec::new();
+    let mut inside: BTreeMap<&str, usize> = BTreeMap::new();
+    for change in changes {
+        match change.rsplit_once(": ") {
+            Some((_, what)) => *inside.entry(what).or_default() += 1,
+            None => own.push(printable(change).into_owned()),
+        }
+    }
+    own.extend(inside.into_iter().map(|(what, count)| match count {
+        1 => format!("{} in 1 entry", printable(what)),
+        count => format!("{} in {count} entries", printable(what)),
+    }));
+    match own.is_empty() {
+        true => own,
+        false => vec![own.join(", ")],
+    }
 }

@@ -205,7 +205,7 @@ fn normal_content(
 }
 
 /// Whether a handler could accept the name, so that most entries need not be decompressed.
-fn may_be_handled(name: &[u8]) -> bool {
+pub(in crate::handlers) fn may_be_handled(name: &[u8]) -> bool {
     const NAMES: &[&str] = &[
         "html",
         "htm",
