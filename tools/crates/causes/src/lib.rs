@@ -14,6 +14,7 @@ mod cause;
 mod collect;
 mod compare;
 mod comparison;
+mod digests;
 mod fix;
 mod json;
 #[cfg(test)]
@@ -27,4 +28,5 @@ pub use binary::compare_rpm_heads;
 pub use cause::{Cause, UnknownCause};
 pub use compare::compare;
 pub use comparison::{Comparison, Excerpt, Finding, Line, Piece, Side};
+pub use digests::{wanted as wanted_digests, Algorithm, Compared, Following, Sums};
 pub use purpose::cause_of_place;

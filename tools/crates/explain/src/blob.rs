@@ -23,6 +23,8 @@ pub(crate) enum Blob {
         file: Arc<File>,
         offset: u64,
         size: u64,
+        /// The file has no name, and is there as long as somebody holds it.
+        spooled: bool,
     },
     /// A file that is opened when it is needed: a folder may have more than can be open.
     Path { path: Arc<PathBuf>, size: u64 },
@@ -43,6 +45,7 @@ impl Blob {
             file: Arc::new(file),
             offset: 0,
             size,
+            spooled: false,
         })
     }
 
@@ -57,15 +60,41 @@ impl Blob {
         }
     }
 
+    /// Bytes of it that are held in memory.
+    pub(crate) fn in_memory(&self) -> u64 {
+        match self {
+            Self::Memory(data) => data.len() as u64,
+            Self::Part { .. } | Self::Path { .. } => 0,
+        }
+    }
+
+    /// Bytes of it that are held in a file without a name.
+    pub(crate) fn in_spool(&self) -> u64 {
+        match self {
+            Self::Part {
+                size,
+                spooled: true,
+                ..
+            } => *size,
+            _ => 0,
+        }
+    }
+
     /// A part of it; what lies beyond the end is cut off.
     pub(crate) fn part(&self, at: u64, length: u64) -> io::Result<Self> {
         let at = at.min(self.size());
         let length = length.min(self.size() - at);
         Ok(match self.opened()? {
-            Self::Part { file, offset, .. } => Self::Part {
+            Self::Part {
+                file,
+                offset,
+                spooled,
+                ..
+            } => Self::Part {
                 file,
                 offset: offset + at,
                 size: length,
+                spooled,
             },
             Self::Memory(data) => Self::of(data[at as usize..(at + length) as usize].to_vec()),
             path @ Self::Path { .. } => path,
@@ -79,6 +108,7 @@ impl Blob {
                 file: Arc::new(File::open(path.as_path())?),
                 offset: 0,
                 size: *size,
+                spooled: false,
             }),
             other => Ok(other.clone()),
         }
@@ -340,6 +370,7 @@ impl Spool {
             file: Arc::clone(&self.file),
             offset,
             size: self.end - offset,
+            spooled: true,
         })
     }
 }

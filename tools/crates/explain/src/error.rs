@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use verbatim_foreign::printable;
+
 /// What kind of problem it is; each has an exit code of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
@@ -19,21 +21,21 @@ pub struct Error {
 }
 
 impl Error {
-    /// A problem in one sentence.
-    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+    /// A problem in one sentence. The names in it come from anywhere.
+    pub fn new(kind: ErrorKind, message: impl AsRef<str>) -> Self {
         Self {
             kind,
-            message: message.into(),
+            message: printable(message.as_ref()).into_owned(),
         }
     }
 
     /// The input is wrong.
-    pub(crate) fn input(message: impl Into<String>) -> Self {
+    pub(crate) fn input(message: impl AsRef<str>) -> Self {
         Self::new(ErrorKind::Input, message)
     }
 
     /// It could not be checked.
-    pub(crate) fn unchecked(message: impl Into<String>) -> Self {
+    pub(crate) fn unchecked(message: impl AsRef<str>) -> Self {
         Self::new(ErrorKind::Unchecked, message)
     }
 

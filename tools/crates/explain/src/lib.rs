@@ -22,7 +22,6 @@ mod error;
 mod image;
 mod limits;
 mod open;
-mod place;
 mod render;
 mod report;
 mod sums;
@@ -32,7 +31,7 @@ pub use compare::explain;
 pub use error::{Error, ErrorKind};
 pub use limits::Limits;
 pub use open::{Opener, Side};
-pub use render::{html, printable, text, View};
+pub use render::{html, text, View};
 pub use report::{
     CauseReport, Difference, ExcerptReport, Field, FindingReport, Kind, Level, Report, SideReport,
     Verdict,

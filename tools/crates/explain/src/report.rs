@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use verbatim_causes::{Cause, Comparison, Excerpt, Finding, Line, Piece, Side};
 
+use crate::compare::digests::Waiting;
 use crate::limits::Limits;
 
 /// Paths of one cause that a report names; the number of all of them is given besides.
@@ -147,9 +148,15 @@ pub struct Difference {
     /// There is more than is told.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub more: bool,
+    /// It lists the digests of these, and so far differs because they do.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub follows_from: Vec<String>,
     /// What it consists of.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub children: Vec<Difference>,
+    /// What will be said of it once all digests are known.
+    #[serde(skip)]
+    pub(crate) waiting: Option<Box<Waiting>>,
 }
 
 impl Difference {
@@ -163,7 +170,9 @@ impl Difference {
             findings: Vec::new(),
             excerpts: Vec::new(),
             more: false,
+            follows_from: Vec::new(),
             children: Vec::new(),
+            waiting: None,
         }
     }
 
@@ -212,7 +221,22 @@ impl Difference {
 
     /// Whether anything was found in it.
     pub(crate) fn says_nothing(&self) -> bool {
-        self.findings.is_empty() && self.children.is_empty()
+        self.told() == 0
+    }
+
+    /// How much was found in it: more than before, if something was found meanwhile.
+    pub(crate) fn told(&self) -> usize {
+        self.findings.len()
+            + self.children.len()
+            + self.follows_from.len()
+            + usize::from(self.waiting.is_some())
+    }
+
+    /// Do not wait for digests: whatever the content says, something else explains it.
+    pub(crate) fn wait_no_more(&mut self) {
+        if let Some(waiting) = self.waiting.take() {
+            self.absorb(waiting.comparison);
+        }
     }
 
     /// Take over what a comparison of two files found.

@@ -186,3 +186,113 @@ fn folders_and_archives_of_them() {
     let other = paths(&archive, &folder).unwrap();
     assert_eq!(other.causes[0].paths, ["b"]);
 }
+
+/// A gzip file of its time, and its sha256.
+fn stamped(time: u32) -> (Vec<u8>, String) {
+    let data = support::gzip(b"the payload of this package\n", 6, time, "");
+    let sum = verbatim_digest::Digest::of(&data).hex();
+    (data, sum)
+}
+
+#[test]
+fn a_digest_of_a_compared_file_is_no_cause() {
+    let ((a, sum_a), (b, sum_b)) = (stamped(1_600_000_000), stamped(1_700_000_000));
+    let archive = |data: &[u8], list: &str| {
+        tar(&[file("data.gz", data), file("SHA256SUMS", list.as_bytes())])
+    };
+    let list = |sum: &str| format!("{sum}  data.gz\n");
+    let report_of = report(&archive(&a, &list(&sum_a)), &archive(&b, &list(&sum_b)));
+    assert_eq!(ids(&report_of), ["timestamp"]);
+    let node = &report_of.differences[0].children[0];
+    assert_eq!(
+        (&*node.path, &node.follows_from[..]),
+        ("SHA256SUMS", &["data.gz".to_owned()][..])
+    );
+    assert!(node.findings.is_empty() && !node.excerpts.is_empty());
+    let shown = verbatim_explain::text(&report_of, &verbatim_explain::View::default());
+    assert!(shown.contains("follows from data.gz"), "{shown}");
+    assert!(verbatim_explain::html(&report_of).contains("follows from"));
+    // What else is in the list still counts, and so does a sum of something else.
+    let more = |sum: &str, colour: &str| format!("{sum}  data.gz\ncolour: {colour}\n");
+    let found = ids(&report(
+        &archive(&a, &more(&sum_a, "red")),
+        &archive(&b, &more(&sum_b, "blue")),
+    ));
+    assert_eq!(found, ["timestamp", "source-change"]);
+    let found = ids(&report(
+        &archive(&a, &list(&sum_a)),
+        &archive(&b, &list(&sum_a.replace('1', "2"))),
+    ));
+    assert_eq!(found, ["timestamp", "unexplained"]);
+}
+
+#[test]
+fn a_list_in_another_archive_of_the_same_package_follows_too() {
+    let package = |time: u32| {
+        let (data, sum) = stamped(time);
+        let control = tar(&[file(
+            "sums",
+            format!("{sum}  usr/share/data.gz\n").as_bytes(),
+        )]);
+        let tree = tar(&[file("usr/share/data.gz", &data)]);
+        let (control, tree) = (
+            support::gzip(&control, 6, 0, ""),
+            support::gzip(&tree, 6, 0, ""),
+        );
+        let all = support::ar(&[("control.tar.gz", 0, &control), ("data.tar.gz", 0, &tree)]);
+        // A list of the package beside it, and one of that list.
+        let sum = verbatim_digest::Digest::of(&all).hex();
+        let list = format!("{sum}  x.deb\n");
+        let of_list = verbatim_digest::Digest::of(list.as_bytes()).hex();
+        tar(&[
+            file("x.deb", &all),
+            file("x.deb.sha256", list.as_bytes()),
+            file("lists", format!("{of_list}  x.deb.sha256\n").as_bytes()),
+        ])
+    };
+    let report = report(&package(1_600_000_000), &package(1_700_000_000));
+    assert_eq!(ids(&report), ["timestamp"]);
+}
+
+#[test]
+fn a_path_that_is_listed_twice_is_told_once() {
+    let (x, y) = (file("x", b"one\n"), file("x", b"two\n"));
+    let z = file("z", b"last\n");
+    for (a, b) in [
+        (
+            vec![x.clone(), y.clone(), z.clone()],
+            vec![y.clone(), z.clone()],
+        ),
+        (
+            vec![y.clone(), y.clone(), z.clone()],
+            vec![y.clone(), z.clone()],
+        ),
+        (
+            vec![y.clone(), z.clone()],
+            vec![x.clone(), x.clone(), y.clone(), z.clone()],
+        ),
+    ] {
+        let report = report(&tar(&a), &tar(&b));
+        assert_eq!(ids(&report), ["archive-header"]);
+        assert_eq!(report.causes[0].paths, ["x"]);
+    }
+    // What stands is compared.
+    let found = ids(&report(&tar(&[x.clone(), y]), &tar(&[x])));
+    assert_eq!(found, ["source-change", "archive-header"]);
+    let twice = support::zip(&[("x", 33, b"one\n"), ("x", 33, b"two\n")]);
+    assert_eq!(
+        ids(&report(&twice, &support::zip(&[("x", 33, b"two\n")]))),
+        ["archive-header"]
+    );
+    let library = |members: &[(&str, u64, &[u8])]| support::ar(members);
+    let one: (&str, u64, &[u8]) = ("x.o/", 0, b"one\n");
+    let two: (&str, u64, &[u8]) = ("x.o/", 0, b"two\n");
+    assert_eq!(
+        ids(&report(&library(&[one, one]), &library(&[one]))),
+        ["archive-header"]
+    );
+    assert_eq!(
+        ids(&report(&library(&[one]), &library(&[one, two]))),
+        ["added-file"]
+    );
+}

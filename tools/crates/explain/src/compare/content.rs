@@ -9,7 +9,7 @@ use verbatim_formats::rpm::Layout;
 use verbatim_formats::Flaw;
 use verbatim_reader::{decompress, Compression};
 
-use super::Explainer;
+use super::{digests, Explainer};
 use crate::blob::{read_full, Blob, Spool};
 use crate::container::cpio::Cpio;
 use crate::container::{ar, gzip, zip};
@@ -64,6 +64,7 @@ impl Explainer<'_> {
         right: &Blob,
         depth: u32,
     ) -> io::Result<()> {
+        let pair = self.ledger.note(&node.path, left, right, false);
         let shapes = (Shape::of(&left.head(HEAD)?), Shape::of(&right.head(HEAD)?));
         match shapes {
             (Shape::Tar, Shape::Tar) => {
@@ -83,7 +84,7 @@ impl Explainer<'_> {
                 match (zip::Zip::read(left), zip::Zip::read(right)) {
                     (Ok(l), Ok(r)) => self.zips(node, path, &l, &r, depth),
                     (Err(e), _) | (_, Err(e)) => {
-                        self.leaf(node, name, left, right)?;
+                        self.leaf(node, name, pair, left, right)?;
                         node.not_examined(format!("it is no zip file that can be read: {e}"));
                         Ok(())
                     }
@@ -95,7 +96,7 @@ impl Explainer<'_> {
                 match (ar::members(left), ar::members(right)) {
                     (Ok(l), Ok(r)) => self.ars(node, path, &l, &r, depth),
                     (Err(e), _) | (_, Err(e)) => {
-                        self.leaf(node, name, left, right)?;
+                        self.leaf(node, name, pair, left, right)?;
                         node.not_examined(format!("it is no ar archive that can be read: {e}"));
                         Ok(())
                     }
@@ -107,7 +108,7 @@ impl Explainer<'_> {
                 match (Cpio::read(left), Cpio::read(right)) {
                     (Ok(l), Ok(r)) => self.cpios(node, path, &l, &r, depth),
                     (Err(e), _) | (_, Err(e)) => {
-                        self.leaf(node, name, left, right)?;
+                        self.leaf(node, name, pair, left, right)?;
                         node.not_examined(format!(
                             "it is no archive of cpio that can be read: {e}"
                         ));
@@ -121,10 +122,10 @@ impl Explainer<'_> {
                     (Ok(l), Ok(r)) => {
                         self.packages(node, path, name, (left, &l), (right, &r), depth)
                     }
-                    _ => self.leaf(node, name, left, right),
+                    _ => self.leaf(node, name, pair, left, right),
                 }
             }
-            _ => self.leaf(node, name, left, right),
+            _ => self.leaf(node, name, pair, left, right),
         }
     }
 
@@ -238,6 +239,7 @@ impl Explainer<'_> {
         let wrapper = Wrapper::of((left, left_shape), (right, right_shape))?;
         wrapper.tell(node);
         if tree::is_tar(&peek(left)?) && tree::is_tar(&peek(right)?) {
+            self.ledger.note(&node.path, left, right, true);
             let (l, r) = self.scan_both(left, right, depth)?;
             let found = node.findings.len();
             self.archives(node, path, (&l, left), (&r, right), depth)?;
@@ -284,17 +286,19 @@ impl Explainer<'_> {
         &mut self,
         node: &mut Difference,
         name: &[u8],
+        pair: Option<usize>,
         left: &Blob,
         right: &Blob,
     ) -> io::Result<()> {
         let largest = left.size().max(right.size());
-        let comparison = if largest > self.limits.file {
-            beyond(left, right, self.limits.file)?
-        } else {
-            let name = String::from_utf8_lossy(name);
-            verbatim_causes::compare(&name, &left.load()?, &right.load()?)
-        };
-        node.absorb(comparison);
+        if largest > self.limits.file {
+            node.absorb(beyond(left, right, self.limits.file)?);
+            return Ok(());
+        }
+        let name = String::from_utf8_lossy(name);
+        let (l, r) = (left.load()?, right.load()?);
+        let comparison = verbatim_causes::compare(&name, &l, &r);
+        digests::tell(node, &name, pair, comparison, &l, &r);
         Ok(())
     }
 }

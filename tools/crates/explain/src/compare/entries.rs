@@ -7,24 +7,27 @@ use verbatim_causes::Cause;
 use verbatim_reader::Kind as EntryKind;
 
 use super::fields::{self, Around};
-use super::{inside, Explainer};
+use super::{inside, special, Explainer};
 use crate::blob::{in_parallel, which_differ, Blob};
-use crate::place;
 use crate::report::{lossy, Difference, Kind, Level};
-use crate::tree::{Content, Entry, Tree};
+use crate::tree::{self, Content, Entry, Tree};
 
 /// Which entries belong together: each in the order of the left side's paths.
 struct Join {
     pairs: Vec<(usize, usize)>,
     removed: Vec<usize>,
     added: Vec<usize>,
+    /// Entries that only one side has, and that a later one of the same path replaces when it is
+    /// unpacked: they change nothing but the archive.
+    replaced_left: Vec<usize>,
+    replaced_right: Vec<usize>,
 }
 
 impl Join {
     fn of(left: &Tree, right: &Tree) -> Self {
         let order = |tree: &Tree| {
             let mut order: Vec<usize> = (0..tree.entries.len()).collect();
-            // A path that occurs twice is matched occurrence by occurrence: the sort is stable.
+            // Of a path that occurs several times the last one stands: the sort is stable.
             order.sort_by(|&a, &b| tree.entries[a].path.cmp(&tree.entries[b].path));
             order
         };
@@ -33,6 +36,8 @@ impl Join {
             pairs: Vec::new(),
             removed: Vec::new(),
             added: Vec::new(),
+            replaced_left: Vec::new(),
+            replaced_right: Vec::new(),
         };
         let (mut i, mut j) = (0, 0);
         while i < l.len() || j < r.len() {
@@ -51,9 +56,19 @@ impl Join {
                     j += 1;
                 }
                 std::cmp::Ordering::Equal => {
-                    join.pairs.push((l[i], r[j]));
-                    i += 1;
-                    j += 1;
+                    let path = &left.entries[l[i]].path;
+                    let times = |tree: &Tree, rest: &[usize]| {
+                        rest.iter()
+                            .take_while(|&&at| tree.entries[at].path == *path)
+                            .count()
+                    };
+                    let (m, n) = (times(left, &l[i..]), times(right, &r[j..]));
+                    let both = m.min(n);
+                    join.replaced_left.extend(&l[i..i + m - both]);
+                    join.replaced_right.extend(&r[j..j + n - both]);
+                    (i, j) = (i + m, j + n);
+                    let pairs = l[i - both..i].iter().zip(&r[j - both..j]);
+                    join.pairs.extend(pairs.map(|(&a, &b)| (a, b)));
                 }
             }
         }
@@ -67,7 +82,7 @@ fn resolve(tree: &Tree, by_path: &HashMap<&[u8], usize>, mut index: usize) -> Op
         match &tree.entries[index].kind {
             EntryKind::File => return Some(index),
             EntryKind::HardLink { target } => {
-                let target = place::plain(target);
+                let target = tree::plain(target).1;
                 index = *by_path.get(target)?;
             }
             _ => return None,
@@ -253,14 +268,14 @@ impl Explainer<'_> {
         if entry.size != other.size {
             child.field("size", entry.size.to_string(), other.size.to_string());
         }
-        let place = place::of_file(&entry.path, a, b);
-        let found = child.findings.len();
+        let place = special::of_file(&entry.path, a, b);
+        let (found, told) = (child.findings.len(), child.told());
         let name = entry
             .path
             .rsplit(|&b| b == b'/')
             .next()
             .unwrap_or(&entry.path);
-        let name = if place::needs_path(&entry.path) {
+        let name = if needs_path(&entry.path) {
             &entry.path
         } else {
             name
@@ -268,17 +283,18 @@ impl Explainer<'_> {
         let own = inside(path, &lossy(&entry.path));
         if let Err(e) = self.content(child, &own, name, a, b, depth + 1) {
             // A damaged archive in an archive is still a file that differs.
-            if child.findings.len() == found && child.children.is_empty() {
-                let _ = self.leaf(child, name, a, b);
+            if child.told() == told {
+                let _ = self.leaf(child, name, None, a, b);
             }
             child.not_examined(e);
         }
         if let Some((cause, evidence)) = place {
             // Who reads a log wants to know that it is one, not which of its lines differ.
+            child.wait_no_more();
             child.findings.truncate(found);
             child.find(cause, "", evidence);
         }
-        if child.findings.len() == found && child.children.is_empty() {
+        if child.told() == told {
             child.find(Cause::Unexplained, "", "the contents differ");
         }
     }
@@ -331,6 +347,24 @@ impl Explainer<'_> {
             fields::tell_move(&mut child, &a.path, &b.path);
             nodes.push((b.path.clone(), child));
         }
+        for (tree, indices, side) in [
+            (left, &join.replaced_left, "left"),
+            (right, &join.replaced_right, "right"),
+        ] {
+            for &index in indices {
+                let entry = &tree.entries[index];
+                let shown = inside(path, &lossy(&entry.path));
+                let mut child = Difference::new(Level::Entry, shown, Kind::Changed);
+                child.find(
+                    Cause::ArchiveHeader,
+                    "",
+                    format!(
+                        "the {side} side lists the path once more; the last entry of it stands"
+                    ),
+                );
+                nodes.push((entry.path.clone(), child));
+            }
+        }
         let sides = [
             (
                 left,
@@ -370,7 +404,7 @@ impl Explainer<'_> {
                 let what = format!("{} of {} bytes", fields::word(&entry.kind), entry.size);
                 let place = contents
                     .get(&index)
-                    .and_then(|content| place::of_lone(&entry.path, &entry.kind, content));
+                    .and_then(|content| special::of_lone(&entry.path, &entry.kind, content));
                 match place {
                     Some((cause, evidence)) => child.find(cause, "", evidence),
                     None => child.find(cause, "", what),
@@ -380,6 +414,14 @@ impl Explainer<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether the format is known by the whole path and not by the name alone.
+fn needs_path(path: &[u8]) -> bool {
+    path.starts_with(b"etc/")
+        || path.starts_with(b"var/lib/")
+        || path.starts_with(b"usr/lib/sysimage/")
+        || path.starts_with(b"lib/apk/")
 }
 
 /// For each pair, whether the contents differ.

@@ -1,8 +1,10 @@
 //! The walk through both sides.
 
 mod content;
+pub(crate) mod digests;
 mod entries;
 pub(crate) mod fields;
+mod special;
 
 use std::io;
 
@@ -18,6 +20,7 @@ use crate::tree::Bounds;
 pub(crate) struct Explainer<'a> {
     pub(crate) limits: &'a Limits,
     allowance: Allowance,
+    ledger: digests::Ledger,
     containers: u64,
     /// Entries whose content is explained, as far as there is room for them.
     explained: u64,
@@ -34,12 +37,14 @@ pub fn explain(left: &Side, right: &Side, metadata: bool, limits: &Limits) -> Re
     let mut explainer = Explainer {
         limits,
         allowance: Allowance::new(limits.decompressed),
+        ledger: digests::Ledger::default(),
         containers: limits.containers,
         explained: limits.differences,
         metadata,
         notes: Vec::new(),
     };
-    let differences = explainer.sides(left, right)?;
+    let mut differences = explainer.sides(left, right)?;
+    explainer.settle(&mut differences);
     Ok(Report::new(
         left.report(),
         right.report(),

@@ -7,7 +7,7 @@ use verbatim_formats::ar::{Field, Members};
 
 use crate::blob::Blob;
 use crate::compare::{inside, Explainer};
-use crate::container::members::Member;
+use crate::container::members::{Member, Repeated};
 use crate::date;
 use crate::report::{lossy, Difference};
 
@@ -103,7 +103,15 @@ impl Explainer<'_> {
                 .cloned()
                 .collect()
         };
-        self.members(node, path, &plain(left), &plain(right), tell, depth)?;
+        self.members(
+            node,
+            path,
+            &plain(left),
+            &plain(right),
+            tell,
+            Repeated::EachCounts,
+            depth,
+        )?;
         if (node.findings.len(), node.children.len()) != found {
             return Ok(());
         }

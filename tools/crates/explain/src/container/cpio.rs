@@ -10,7 +10,7 @@ use verbatim_formats::ReadAt;
 
 use crate::blob::Blob;
 use crate::compare::{inside, Explainer};
-use crate::container::members::Member;
+use crate::container::members::{Member, Repeated};
 use crate::date;
 use crate::report::{lossy, Difference, Kind, Level};
 
@@ -123,7 +123,15 @@ impl Explainer<'_> {
         depth: u32,
     ) -> io::Result<()> {
         let found = (node.findings.len(), node.children.len());
-        self.members(node, path, &left.members, &right.members, tell, depth)?;
+        self.members(
+            node,
+            path,
+            &left.members,
+            &right.members,
+            tell,
+            Repeated::LastStands,
+            depth,
+        )?;
         if left.magic != right.magic {
             let (l, r) = (lossy(&left.magic), lossy(&right.magic));
             node.because(Cause::ArchiveHeader, "format", l, r);

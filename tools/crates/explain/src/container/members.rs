@@ -17,8 +17,21 @@ pub(crate) struct Member<H> {
     pub(crate) header: H,
 }
 
+/// What it means that an archive has several members of one name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Repeated {
+    /// The last one stands, as in a zip file.
+    LastStands,
+    /// Each counts, as the object files of a static library do, but for copies of the same content.
+    EachCounts,
+}
+
 impl Explainer<'_> {
     /// Compare the members of two archives by their names.
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "what both formats have in common"
+    )]
     pub(crate) fn members<H>(
         &mut self,
         node: &mut Difference,
@@ -26,13 +39,19 @@ impl Explainer<'_> {
         left: &[Member<H>],
         right: &[Member<H>],
         tell: fn(&mut Difference, &H, &H),
+        repeated: Repeated,
         depth: u32,
     ) -> io::Result<()> {
-        // A name may occur several times: each occurrence has its own number.
+        // A name may occur several times: each occurrence has its own number, from the one on that
+        // is sure to have a counterpart.
         let keys = |members: &[Member<H>]| -> BTreeMap<(Vec<u8>, usize), usize> {
             let mut seen: BTreeMap<&[u8], usize> = BTreeMap::new();
             let mut keys = BTreeMap::new();
-            for (index, member) in members.iter().enumerate() {
+            let mut order: Vec<(usize, &Member<H>)> = members.iter().enumerate().collect();
+            if repeated == Repeated::LastStands {
+                order.reverse();
+            }
+            for (index, member) in order {
                 let count = seen.entry(uncompressed(&member.name)).or_default();
                 keys.insert((uncompressed(&member.name).to_vec(), *count), index);
                 *count += 1;
@@ -63,16 +82,16 @@ impl Explainer<'_> {
                 fields::tell_move(&mut child, &a.name, &b.name);
             }
             if differs {
-                let found = (child.findings.len(), child.children.len());
+                let told = child.told();
                 if let Err(e) =
                     self.content(&mut child, &own, &a.name, &a.content, &b.content, depth + 1)
                 {
-                    if (child.findings.len(), child.children.len()) == found {
-                        let _ = self.leaf(&mut child, &a.name, &a.content, &b.content);
+                    if child.told() == told {
+                        let _ = self.leaf(&mut child, &a.name, None, &a.content, &b.content);
                     }
                     child.not_examined(e);
                 }
-                if (child.findings.len(), child.children.len()) == found {
+                if child.told() == told {
                     child.find(Cause::Unexplained, "", "the contents differ");
                 }
             }
@@ -88,6 +107,32 @@ impl Explainer<'_> {
         };
         let mut removed = lone(&l, &r);
         let mut added = lone(&r, &l);
+        for (members, other, indices, side) in [
+            (left, &r, &mut removed, "left"),
+            (right, &l, &mut added, "right"),
+        ] {
+            indices.retain(|&index| {
+                let member: &Member<H> = &members[index];
+                let name = uncompressed(&member.name);
+                let copy = || {
+                    members.iter().enumerate().any(|(at, own)| {
+                        at != index
+                            && own.name == member.name
+                            && matches!(own.content.first_difference(&member.content), Ok(None))
+                    })
+                };
+                let is_repeated = other.contains_key(&(name.to_vec(), 0))
+                    && (repeated == Repeated::LastStands || copy());
+                if is_repeated {
+                    let own = inside(path, &lossy(&member.name));
+                    let mut child = Difference::new(Level::Entry, own, Kind::Changed);
+                    let evidence = format!("the {side} side lists the name once more");
+                    child.find(Cause::ArchiveHeader, "", evidence);
+                    node.children.push(child);
+                }
+                !is_repeated
+            });
+        }
         // The same content under another name.
         removed.retain(|&i| {
             let same = added.iter().position(|&j| {

@@ -36,7 +36,7 @@ impl Explainer<'_> {
             };
         let whole = !walked || l.payload.max(r.payload) > self.limits.file;
         if whole {
-            self.leaf(node, name, left, right)?;
+            self.leaf(node, name, None, left, right)?;
         } else {
             let heads = (
                 left.part(0, l.payload)?.load()?,

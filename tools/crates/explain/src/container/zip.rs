@@ -10,7 +10,7 @@ use verbatim_formats::{Flaw, ReadAt};
 
 use crate::blob::Blob;
 use crate::compare::Explainer;
-use crate::container::members::Member;
+use crate::container::members::{Member, Repeated};
 use crate::date;
 use crate::report::{lossy, Difference};
 
@@ -231,7 +231,15 @@ impl Explainer<'_> {
         depth: u32,
     ) -> io::Result<()> {
         let found = (node.findings.len(), node.children.len());
-        self.members(node, path, &left.members, &right.members, tell, depth)?;
+        self.members(
+            node,
+            path,
+            &left.members,
+            &right.members,
+            tell,
+            Repeated::LastStands,
+            depth,
+        )?;
         if left.comment != right.comment {
             node.because(
                 Cause::ArchiveHeader,

@@ -177,6 +177,7 @@ impl Image {
                     file: Arc::new(file),
                     offset,
                     size,
+                    spooled: false,
                 })
             }
             Source::Remote(remote) => {

@@ -8,8 +8,9 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use verbatim_causes::{Cause, Line};
+use verbatim_foreign::printable;
 
-use super::{blocks, printable, relative};
+use super::{blocks, relative};
 use crate::report::{CauseReport, Difference, ExcerptReport, Kind, Report, Verdict, OPEN};
 
 /// Nothing is loaded, run, sent or framed; only the style in the page itself is allowed.
@@ -49,6 +50,9 @@ pub fn html(report: &Report) -> String {
     let _ = page(&mut out, report);
     out
 }
+
+/// Paths that a difference is said to follow from.
+const PATHS: usize = 10;
 
 /// Text as it may stand between tags and in quoted attributes.
 fn escaped(text: &str) -> String {
@@ -234,6 +238,19 @@ fn node(out: &mut String, difference: &Difference, parent: &str, level: usize) -
             )?;
         }
         writeln!(out, "</ul>")?;
+    }
+    if !difference.follows_from.is_empty() {
+        let paths = difference.follows_from.iter().take(PATHS);
+        let paths: Vec<String> = paths
+            .map(|path| format!("<span class=\"path\">{}</span>", escaped(path)))
+            .collect();
+        let more = difference.follows_from.len() - paths.len();
+        let more = if more > 0 {
+            format!(" and {more} more")
+        } else {
+            String::new()
+        };
+        writeln!(out, "<p>follows from {}{more}</p>", paths.join(", "))?;
     }
     if !difference.fields.is_empty() {
         write!(

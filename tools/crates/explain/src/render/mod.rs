@@ -32,24 +32,6 @@ impl View {
     }
 }
 
-/// Text of others, fit for a terminal: no control character, nothing that turns the direction
-/// of writing, nothing invisible.
-pub fn printable(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        let hidden = c.is_control()
-            || matches!(c,
-                '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
-        if hidden {
-            safe.extend(c.escape_unicode());
-        } else {
-            safe.push(c);
-        }
-    }
-    safe
-}
-
 /// Lines that both sides have, and then those that each side has in the place of the other's.
 struct Block<'a> {
     both: &'a [Line],
@@ -87,14 +69,6 @@ fn relative<'a>(path: &'a str, parent: &str) -> &'a str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn nothing_reaches_a_terminal_that_is_no_text() {
-        assert_eq!(printable("a\x1b[31m\nb"), "a\\u{1b}[31m\\u{a}b");
-        assert_eq!(printable("x\u{202e}y\u{200b}z"), "x\\u{202e}y\\u{200b}z");
-        assert_eq!(printable("\u{9b}31m"), "\\u{9b}31m");
-        assert_eq!(printable("über/ファイル"), "über/ファイル");
-    }
 
     #[test]
     fn parents_are_not_repeated() {

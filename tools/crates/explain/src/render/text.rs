@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 
 use verbatim_causes::Side;
+use verbatim_foreign::printable;
 
-use super::{blocks, printable, relative, View};
+use super::{blocks, relative, View};
 use crate::report::{CauseReport, Difference, ExcerptReport, Kind, Report, Verdict, OPEN};
 
 /// Paths that are named beside a cause.
@@ -112,7 +113,7 @@ fn summary(out: &mut String, cause: &CauseReport, paint: &Paint) -> std::fmt::Re
         paint.bold(cause.id.id()),
         paint.dim(&format!("({count}{ignored})"))
     )?;
-    let some: Vec<String> = cause
+    let some: Vec<_> = cause
         .paths
         .iter()
         .take(PATHS)
@@ -174,6 +175,14 @@ fn tree(
             printable(&finding.evidence)
         )?;
     }
+    if !difference.follows_from.is_empty() {
+        writeln!(
+            out,
+            "{indent}    {} {}",
+            paint.dim("follows from"),
+            follows_from(difference)
+        )?;
+    }
     for excerpt in difference.excerpts.iter().take(2) {
         if excerpt.unified.is_empty() {
             sides(out, excerpt, &indent, paint)?;
@@ -188,6 +197,20 @@ fn tree(
         tree(out, child, &difference.path, level + 1, view, paint)?;
     }
     Ok(())
+}
+
+/// What a difference follows from, in one line.
+fn follows_from(difference: &Difference) -> String {
+    let from = &difference.follows_from;
+    let some: Vec<_> = from
+        .iter()
+        .take(PATHS)
+        .map(|path| printable(path))
+        .collect();
+    match from.len().saturating_sub(some.len()) {
+        0 => some.join(", "),
+        more => format!("{} and {more} more", some.join(", ")),
+    }
 }
 
 /// Lines of both sides, one below the other.
@@ -261,7 +284,7 @@ fn lines<'a>(side: &'a str, encoding: &str) -> Vec<&'a str> {
 
 /// A line, escaped, no wider than fits: around the first character that its counterpart has not.
 fn near(line: &str, counterpart: Option<&str>) -> String {
-    let line = printable(line);
+    let line = printable(line).into_owned();
     let length = line.chars().count();
     if length <= WIDTH {
         return line;

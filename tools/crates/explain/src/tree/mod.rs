@@ -315,8 +315,8 @@ pub(crate) fn is_tar(head: &[u8]) -> bool {
     stored == sum - field + 8 * u32::from(b' ')
 }
 
-/// The path, and how it was spelled.
-fn plain(mut path: &[u8]) -> (Spelling, &[u8]) {
+/// The path as entries are called, and how it was spelled.
+pub(crate) fn plain(mut path: &[u8]) -> (Spelling, &[u8]) {
     let mut spelling = Spelling::Plain;
     loop {
         match path {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use verbatim_causes::Cause;
-use verbatim_explain::printable;
+use verbatim_foreign::printable;
 use verbatim_variation::blame::{Accused, Origin, Root};
 use verbatim_variation::check::Report;
 use verbatim_variation::compare::{Target, Verdict};
@@ -66,7 +66,7 @@ fn guilty(text: &mut String, explained: &Explained<'_>, kept: bool) -> std::fmt:
             "only the first build has this action",
             &[][..],
         ),
-        Root::File { path, origin } => (printable(path), of(*origin), &[][..]),
+        Root::File { path, origin } => (printable(path).into_owned(), of(*origin), &[][..]),
     };
     writeln!(text, "{bad}{who}{bad:#}: {why}")?;
     if let Some(action) = explained.guilty.root.action() {
@@ -146,7 +146,7 @@ fn of(origin: Origin) -> &'static str {
 }
 
 fn title(action: &Accused) -> String {
-    printable(&format!("{} of {}", action.mnemonic, action.target))
+    printable(&format!("{} of {}", action.mnemonic, action.target)).into_owned()
 }
 
 /// What an action made, and with which command.
@@ -210,7 +210,7 @@ fn names(whole: &Whole<'_>, target: &Target) -> String {
     let mut names = Vec::new();
     for at in target.outputs.iter().flat_map(|output| &output.because) {
         let name = match &whole.report.guilty[*at].root {
-            Root::File { path, .. } => printable(path),
+            Root::File { path, .. } => printable(path).into_owned(),
             other => other.action().map(title).unwrap_or_default(),
         };
         if !names.contains(&name) {
@@ -232,7 +232,8 @@ fn names(whole: &Whole<'_>, target: &Target) -> String {
 
 fn circumstances(text: &mut String, report: &Report) -> std::fmt::Result {
     for varied in &report.varied {
-        let what = printable(&format!("{}, then {}", varied.first, varied.second));
+        let both = format!("{}, then {}", varied.first, varied.second);
+        let what = printable(&both);
         writeln!(text, "varied      {:15}  {what}", varied.condition)?;
     }
     for unvaried in &report.unvaried {
@@ -303,7 +304,8 @@ pub fn variants(report: &variants::Report) -> Result<String, std::fmt::Error> {
             )?;
         }
         if !output.missing.is_empty() {
-            let missing = printable(&output.missing.join(", "));
+            let missing = output.missing.join(", ");
+            let missing = printable(&missing);
             writeln!(text, "  {:12}  {missing}", "not there")?;
         }
     }

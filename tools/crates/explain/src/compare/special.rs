@@ -66,21 +66,3 @@ fn short_line(blob: &Blob) -> Option<String> {
         line.to_owned()
     })
 }
-
-/// Whether the format is known by the whole path and not by the name alone.
-pub(crate) fn needs_path(path: &[u8]) -> bool {
-    path.starts_with(b"etc/")
-        || path.starts_with(b"var/lib/")
-        || path.starts_with(b"usr/lib/sysimage/")
-        || path.starts_with(b"lib/apk/")
-}
-
-/// A path as entries are called.
-pub(crate) fn plain(mut path: &[u8]) -> &[u8] {
-    loop {
-        path = match path {
-            [b'.', b'/', rest @ ..] | [b'/', rest @ ..] | [rest @ .., b'/'] => rest,
-            _ => return path,
-        };
-    }
-}
