@@ -608,6 +608,8 @@ fn identifiers_that_are_generated() {
             ("build 20 started", "build 21 started"),
             ("part A1B2C3", "part A1B2C4"),
             ("SN74HC595N", "SN74HC138N"),
+            ("token type: oauth2v1", "token type: oauth2v2"),
+            ("trace level debug1x2", "trace level debug2x3"),
         ],
         &[Cause::SourceChange],
     );
