@@ -91,7 +91,10 @@ pub(super) fn drawn(context: &Context<'_>, key: &Key, left: &str, right: &str) -
     };
     let number = |text: &str| text.len() >= 15 && text.bytes().all(|b| b.is_ascii_digit());
     // The last word says what the value is: `token type` is no token.
-    let last = key.words.last().is_some_and(|word| IDS.contains(&word.as_str()));
+    let last = key
+        .words
+        .last()
+        .is_some_and(|word| IDS.contains(&word.as_str()));
     let said = (last && !key.loose) || key.near(IDS, 1);
     let secret = key.has(&["nonce", "salt", "csrf", "xsrf", "token"]) || key.near(&["nonce"], 1);
     let hex = left.len() == right.len()
