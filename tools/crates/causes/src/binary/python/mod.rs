@@ -5,6 +5,8 @@
 
 mod marshal;
 
+use verbatim_formats::pyc::{Header, Stamp};
+
 use self::marshal::{FieldValue, Id, Object, Value};
 use super::seen::{shown, Seen};
 use super::strings;
@@ -12,38 +14,9 @@ use crate::{Cause, Comparison};
 
 const DEPTH: usize = 400;
 
-struct Header {
-    magic: u16,
-    flags: u32,
-    /// Time and size, or the hash.
-    first: u32,
-    second: u32,
-}
-
-impl Header {
-    fn read(data: &[u8]) -> Option<Self> {
-        let word = |at: usize| Some(u32::from_le_bytes(data.get(at..at + 4)?.try_into().ok()?));
-        let magic = word(0)?;
-        let flags = word(4)?;
-        // "\r\n" behind the number, and the only flags that there are.
-        (magic >> 16 == 0x0a0d && (3000..5000).contains(&(magic & 0xffff)) && flags < 4)
-            .then_some(())?;
-        Some(Self {
-            magic: (magic & 0xffff) as u16,
-            flags,
-            first: word(8)?,
-            second: word(12)?,
-        })
-    }
-
-    fn has_hash(&self) -> bool {
-        self.flags & 1 != 0
-    }
-}
-
 /// Compare two bytecode files; `None` if one is none.
 pub(super) fn compare(left: &[u8], right: &[u8]) -> Option<Comparison> {
-    let (l, r) = (Header::read(left)?, Header::read(right)?);
+    let (l, r) = (Header::read(left).ok()?, Header::read(right).ok()?);
     let mut seen = Seen::default();
     if l.magic != r.magic {
         let evidence = format!(
@@ -53,10 +26,11 @@ pub(super) fn compare(left: &[u8], right: &[u8]) -> Option<Comparison> {
         seen.add(Cause::ToolchainVersion, "header", evidence);
         return seen.finish("pyc");
     }
-    if left[16..] != right[16..] {
+    let (code_left, code_right) = (&left[l.code as usize..], &right[r.code as usize..]);
+    if code_left != code_right {
         let (a, b) = (
-            marshal::read(l.magic, &left[16..])?,
-            marshal::read(r.magic, &right[16..])?,
+            marshal::read(l.magic, code_left)?,
+            marshal::read(r.magic, code_right)?,
         );
         content(&mut seen, (&a, left), (&b, right));
     }
@@ -66,37 +40,55 @@ pub(super) fn compare(left: &[u8], right: &[u8]) -> Option<Comparison> {
 
 fn header(seen: &mut Seen, l: &Header, r: &Header) {
     let source = seen.has(Cause::SourceChange);
-    if l.has_hash() != r.has_hash() {
-        let kind = |h: &Header| if h.has_hash() { "hash" } else { "time" };
-        let evidence = format!(
-            "the header has the {} of the source on the left and its {} on the right side, which SOURCE_DATE_EPOCH chooses",
-            kind(l),
-            kind(r)
-        );
-        seen.add(Cause::Environment, "header", evidence);
-    } else if l.flags != r.flags {
-        let evidence = format!("flags {} → {}: checked or not", l.flags, r.flags);
-        seen.add(Cause::SourceChange, "header", evidence);
-    } else if l.has_hash() {
-        if (l.first, l.second) != (r.first, r.second) {
+    match (l.stamp, r.stamp) {
+        (
+            Stamp::Hash { checked, value },
+            Stamp::Hash {
+                checked: c,
+                value: v,
+            },
+        ) => {
+            if checked != c {
+                let evidence = format!("the source is checked: {checked} → {c}");
+                seen.add(Cause::SourceChange, "header", evidence);
+            } else if value != v {
+                let evidence = format!("hash of the source {value:016x} → {v:016x}");
+                seen.add(Cause::SourceChange, "header", evidence);
+            }
+        }
+        (
+            Stamp::Time { seconds, size, .. },
+            Stamp::Time {
+                seconds: t,
+                size: s,
+                ..
+            },
+        ) => {
+            let bytes = |size: Option<u32>| size.unwrap_or(0);
+            if size != s {
+                let (a, b) = (bytes(size), bytes(s));
+                let evidence = format!("size of the source {a} → {b} bytes");
+                // A string of the source that is known to vary may be why.
+                if seen.is_empty() || source {
+                    seen.add(Cause::SourceChange, "header", evidence);
+                }
+            } else if seconds != t && !source {
+                let evidence = format!("time of the source {seconds} → {t} (seconds since 1970)");
+                seen.add(Cause::Timestamp, "header", evidence);
+            }
+        }
+        (left, right) => {
+            let kind = |stamp| match stamp {
+                Stamp::Hash { .. } => "hash",
+                Stamp::Time { .. } => "time",
+            };
             let evidence = format!(
-                "hash of the source {:08x}{:08x} → {:08x}{:08x}",
-                l.second, l.first, r.second, r.first
+                "the header has the {} of the source on the left and its {} on the right side, which SOURCE_DATE_EPOCH chooses",
+                kind(left),
+                kind(right)
             );
-            seen.add(Cause::SourceChange, "header", evidence);
+            seen.add(Cause::Environment, "header", evidence);
         }
-    } else if l.second != r.second {
-        let evidence = format!("size of the source {} → {} bytes", l.second, r.second);
-        // A string of the source that is known to vary may be why.
-        if seen.is_empty() || source {
-            seen.add(Cause::SourceChange, "header", evidence);
-        }
-    } else if l.first != r.first && !source {
-        let evidence = format!(
-            "time of the source {} → {} (seconds since 1970)",
-            l.first, r.first
-        );
-        seen.add(Cause::Timestamp, "header", evidence);
     }
 }
 

@@ -13,57 +13,41 @@
 //! an equal one before. Python interns names, and constants that could be names, whenever
 //! code is loaded: those are written as interned, and all others as plain ones.
 //!
-//! [`read`] knows how the bytes are built, and says what is in them; [`write`] decides how
-//! it is written.
+//! What is in the bytes is read by `verbatim-formats`; [`write`] decides how it is written.
 
-mod read;
 mod write;
 
-/// How a version of Python writes code objects.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Code {
-    /// Numbers in front of the objects.
-    numbers: usize,
-    /// Objects up to the line number.
-    objects: usize,
-    /// Objects behind it.
-    tables: usize,
-}
+use verbatim_formats::marshal::{read, Form};
 
-impl Code {
-    /// By the magic number of a release; none for others, whose form may be any.
-    pub(super) fn of(magic: u16) -> Option<Self> {
-        let (numbers, objects, tables) = match magic {
-            // 3.4, 3.5 twice, 3.6, 3.7
-            3310 | 3350 | 3351 | 3379 | 3394 => (5, 8, 1),
-            // 3.8, 3.9, 3.10
-            3413 | 3425 | 3439 => (6, 8, 1),
-            // 3.11 to 3.14
-            3495 | 3531 | 3571 | 3627 => (5, 8, 2),
-            _ => return None,
-        };
-        Some(Self {
-            numbers,
-            objects,
-            tables,
-        })
+/// How code of this magic number is written, if it is that of a release; that of others may be any.
+pub(super) fn released(magic: u16) -> Option<&'static Form> {
+    match magic {
+        // 3.4, 3.5 twice, 3.6, 3.7
+        3310 | 3350 | 3351 | 3379 | 3394 => {}
+        // 3.8, 3.9, 3.10
+        3413 | 3425 | 3439 => {}
+        // 3.11 to 3.14
+        3495 | 3531 | 3571 | 3627 => {}
+        _ => return None,
     }
+    Form::of(magic)
 }
 
 /// The code as it is written whatever its process did; none if it is not understood.
-pub(super) fn normal(data: &[u8], code: Code) -> Option<Vec<u8>> {
-    write::write(&read::read(data, code)?, code)
+pub(super) fn normal(data: &[u8], form: &'static Form) -> Option<Vec<u8>> {
+    write::write(&read(data, form)?, form)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::read::MARK;
+    use verbatim_formats::marshal::MARK;
+
     use super::*;
 
     /// The form of 3.8: the only difference is in code objects, of which these have none.
     fn of(data: &[u8]) -> Option<Vec<u8>> {
-        let normal = normal(data, Code::of(3413).unwrap())?;
-        let again = super::normal(&normal, Code::of(3413).unwrap());
+        let normal = normal(data, released(3413).unwrap())?;
+        let again = super::normal(&normal, released(3413).unwrap());
         assert_eq!(
             again.as_ref(),
             Some(&normal),
@@ -196,10 +180,10 @@ mod tests {
             // No text of ASCII.
             b"z\x01\xe9",
         ] {
-            assert_eq!(normal(data, Code::of(3413).unwrap()), None, "{data:x?}");
+            assert_eq!(normal(data, released(3413).unwrap()), None, "{data:x?}");
         }
         let deep = [&b")\x01".repeat(100_000)[..], b"N"].concat();
-        assert_eq!(normal(&deep, Code::of(3413).unwrap()), None);
+        assert_eq!(normal(&deep, released(3413).unwrap()), None);
     }
 
     #[test]

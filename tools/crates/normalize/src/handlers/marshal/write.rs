@@ -4,8 +4,7 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::read::{Id, Objects, DEEPEST, LONE, MARK};
-use super::Code;
+use verbatim_formats::marshal::{Form, Id, Objects, DEEPEST, LONE, MARK};
 
 /// An object as it is written. Two are equal if no program can tell them apart.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -24,7 +23,7 @@ struct Object<'a> {
 const STEPS: u64 = 1 << 26;
 
 /// Write the objects; none if their content contradicts their kind.
-pub(super) fn write(objects: &Objects, code: Code) -> Option<Vec<u8>> {
+pub(super) fn write(objects: &Objects, form: &'static Form) -> Option<Vec<u8>> {
     let all = settle(objects)?;
     let mut uses = vec![0u32; all.len()];
     for part in all.iter().flat_map(|object| &object.parts) {
@@ -32,7 +31,7 @@ pub(super) fn write(objects: &Objects, code: Code) -> Option<Vec<u8>> {
     }
     let mut writer = Writer {
         all: &all,
-        code,
+        form,
         uses,
         numbers: vec![None; all.len()],
         next: 0,
@@ -167,7 +166,7 @@ fn order(all: &[Rc<Object>], a: Id, b: Id, steps: &mut u64) -> Ordering {
 
 struct Writer<'a> {
     all: &'a [Rc<Object<'a>>],
-    code: Code,
+    form: &'static Form,
     /// How often each is written, or referred to.
     uses: Vec<u32>,
     /// The number of each that was written and is referred to.
@@ -197,7 +196,7 @@ impl Writer<'_> {
         self.out.extend_from_slice(length);
         self.out.extend_from_slice(object.bytes);
         for (index, part) in object.parts.iter().enumerate() {
-            if object.kind == b'c' && index == self.code.objects {
+            if object.kind == b'c' && index == self.form.objects.len() {
                 self.out.extend_from_slice(&object.line.to_le_bytes());
             }
             self.object(*part);

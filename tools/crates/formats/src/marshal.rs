@@ -1,45 +1,108 @@
-//! Marshalled objects, read as they are.
+//! The objects in Python bytecode, as `marshal` writes them (version 4), read as they are.
 
 use std::ops::Range;
 
-use super::Code;
+/// How a version of Python writes code: the fields of a code object in the order of writing. The
+/// line on which it begins stands behind `objects`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Form {
+    /// Numbers.
+    pub numbers: &'static [&'static str],
+    /// Objects.
+    pub objects: &'static [&'static str],
+    /// Objects behind the line.
+    pub tables: &'static [&'static str],
+}
+
+impl Form {
+    /// By the magic number of a version; none if the form of its code is not known.
+    pub fn of(magic: u16) -> Option<&'static Self> {
+        match magic {
+            // 3.4, 3.5 twice, 3.6, 3.7
+            3310 | 3350 | 3351 | 3379 | 3394 => Some(&UNTIL_3_7),
+            3400..=3449 => Some(&UNTIL_3_10),
+            3450..=3999 => Some(&SINCE_3_11),
+            _ => None,
+        }
+    }
+}
+
+const UNTIL_3_7: Form = Form {
+    numbers: &[
+        "argcount",
+        "kwonlyargcount",
+        "nlocals",
+        "stacksize",
+        "flags",
+    ],
+    objects: UNTIL_3_10.objects,
+    tables: &["lnotab"],
+};
+const UNTIL_3_10: Form = Form {
+    numbers: &[
+        "argcount",
+        "posonlyargcount",
+        "kwonlyargcount",
+        "nlocals",
+        "stacksize",
+        "flags",
+    ],
+    objects: &[
+        "code", "consts", "names", "varnames", "freevars", "cellvars", "filename", "name",
+    ],
+    tables: &["linetable"],
+};
+const SINCE_3_11: Form = Form {
+    numbers: &[
+        "argcount",
+        "posonlyargcount",
+        "kwonlyargcount",
+        "stacksize",
+        "flags",
+    ],
+    objects: &[
+        "code", "consts", "names", "varnames", "kinds", "filename", "name", "qualname",
+    ],
+    tables: &["linetable", "exceptiontable"],
+};
 
 /// The bit on an object that can be referred to.
-pub(super) const MARK: u8 = 0x80;
+pub const MARK: u8 = 0x80;
 
 /// How deep objects may be in each other; Python goes twice as deep and no further.
-pub(super) const DEEPEST: u32 = 1000;
+pub const DEEPEST: u32 = 1000;
 
 /// The number of an object, counted from 0 in the order in which they end.
-pub(super) type Id = u32;
+pub type Id = u32;
 
 /// One object of a file.
 #[derive(Debug, Clone)]
-pub(super) struct Object<'a> {
+pub struct Object<'a> {
     /// The letter of its type, without a mark.
-    pub(super) kind: u8,
+    pub kind: u8,
     /// Its own content: a text without its length, the digits of a number, the numbers in
     /// front of code.
-    pub(super) bytes: &'a [u8],
+    pub bytes: &'a [u8],
     /// The line on which code begins, which stands between its objects.
-    pub(super) line: u32,
+    pub line: u32,
     parts: Range<u32>,
 }
 
 /// All objects of a file; each stands behind those that it holds, so the last holds all.
 #[derive(Debug, Default)]
-pub(super) struct Objects<'a> {
+pub struct Objects<'a> {
     all: Vec<Object<'a>>,
     parts: Vec<Id>,
 }
 
 impl<'a> Objects<'a> {
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Object<'a>> {
+    /// All of them, in the order of their numbers.
+    pub fn iter(&self) -> impl Iterator<Item = &Object<'a>> {
         self.all.iter()
     }
 
     /// The objects that one holds; keys and values of a dictionary in turn.
-    pub(super) fn parts(&self, object: &Object) -> &[Id] {
+    pub fn parts(&self, object: &Object) -> &[Id] {
         &self.parts[object.parts.start as usize..object.parts.end as usize]
     }
 
@@ -58,10 +121,10 @@ impl<'a> Objects<'a> {
 }
 
 /// All objects; none if the bytes are no objects, if more follows, or if an object holds itself.
-pub(super) fn read(data: &[u8], code: Code) -> Option<Objects<'_>> {
+pub fn read<'a>(data: &'a [u8], form: &'static Form) -> Option<Objects<'a>> {
     let mut reader = Reader {
         rest: data,
-        code,
+        form,
         marked: Vec::new(),
         lone: [None; 5],
         objects: Objects::default(),
@@ -71,11 +134,11 @@ pub(super) fn read(data: &[u8], code: Code) -> Option<Objects<'_>> {
 }
 
 /// What Python has one of each of: no mark on it counts, as it needs no number.
-pub(super) const LONE: [u8; 5] = *b"NFTS.";
+pub const LONE: [u8; 5] = *b"NFTS.";
 
 struct Reader<'a> {
     rest: &'a [u8],
-    code: Code,
+    form: &'static Form,
     /// The objects with marks, once they are complete.
     marked: Vec<Option<Id>>,
     /// Those of [`LONE`] that were seen.
@@ -171,10 +234,10 @@ impl<'a> Reader<'a> {
             }
             b':' => self.parts(3, depth, &mut parts)?,
             b'c' => {
-                bytes = self.take(4 * self.code.numbers)?;
-                self.parts(self.code.objects, depth, &mut parts)?;
+                bytes = self.take(4 * self.form.numbers.len())?;
+                self.parts(self.form.objects.len(), depth, &mut parts)?;
                 line = self.number()?;
-                self.parts(self.code.tables, depth, &mut parts)?;
+                self.parts(self.form.tables.len(), depth, &mut parts)?;
             }
             _ => return None,
         }
