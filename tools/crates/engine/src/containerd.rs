@@ -6,40 +6,40 @@ use std::process::{Command, Stdio};
 
 use verbatim_digest::Digest;
 
-use crate::error::{printable, Error};
-use crate::place::Place;
+use crate::endpoint::Endpoint;
+use crate::error::{said, Error};
 use crate::{Load, Loaded};
 
-fn ctr(place: &Place) -> Command {
+fn ctr(endpoint: &Endpoint) -> Command {
     let mut command = Command::new("ctr");
     command
         .arg("--address")
-        .arg(&place.socket)
+        .arg(&endpoint.socket)
         .arg("--namespace")
-        .arg(&place.namespace)
+        .arg(&endpoint.namespace)
         .args(["images"]);
     command
 }
 
-fn cannot_run(place: &Place, e: &std::io::Error) -> Error {
+fn cannot_run(endpoint: &Endpoint, e: &std::io::Error) -> Error {
     Error::NotFound(if e.kind() == std::io::ErrorKind::NotFound {
-        format!("{place}: needs containerd's program ctr on the PATH; install it, or load an archive of `verbatim layout archive`")
+        format!("{endpoint}: needs containerd's program ctr on the PATH; install it, or load an archive of `verbatim layout archive`")
     } else {
-        format!("{place}: ctr cannot be run: {e}")
+        format!("{endpoint}: ctr cannot be run: {e}")
     })
 }
 
 /// The digest that a name stands for.
-fn target(place: &Place, name: &str) -> Result<Option<Digest>, Error> {
-    let output = ctr(place)
+fn target(endpoint: &Endpoint, name: &str) -> Result<Option<Digest>, Error> {
+    let output = ctr(endpoint)
         .args(["list", &format!("name=={name}")])
         .stdin(Stdio::null())
         .output()
-        .map_err(|e| cannot_run(place, &e))?;
+        .map_err(|e| cannot_run(endpoint, &e))?;
     if !output.status.success() {
         return Err(Error::Unreachable {
-            place: place.to_string(),
-            why: printable(&String::from_utf8_lossy(&output.stderr)),
+            place: endpoint.to_string(),
+            why: said(&String::from_utf8_lossy(&output.stderr)),
         });
     }
     let text = String::from_utf8_lossy(&output.stdout);
@@ -49,21 +49,21 @@ fn target(place: &Place, name: &str) -> Result<Option<Digest>, Error> {
         .find_map(|line| line.split_whitespace().find_map(|word| word.parse().ok())))
 }
 
-pub(crate) fn load(place: &Place, image: &Load<'_>) -> Result<Loaded, Error> {
+pub(crate) fn load(endpoint: &Endpoint, image: &Load<'_>) -> Result<Loaded, Error> {
     let expected = image.plan.root().digest;
     let Some((name, Some(_))) = &image.name else {
         return Err(Error::NotFound(format!(
-            "{place}: names all its images; give the image a name: verbatim load LAYOUT registry.example.com/name:tag"
+            "{endpoint}: names all its images; give the image a name: verbatim load LAYOUT registry.example.com/name:tag"
         )));
     };
-    if target(place, name)? == Some(expected) {
+    if target(endpoint, name)? == Some(expected) {
         return Ok(Loaded {
             id: expected,
             unchanged: true,
             left_out: 0,
         });
     }
-    let mut command = ctr(place);
+    let mut command = ctr(endpoint);
     command.arg("import");
     // An index is kept whole; of one image the platform is whatever it is.
     command.args(["--all-platforms", "--local", "--no-unpack", "-"]);
@@ -72,9 +72,9 @@ pub(crate) fn load(place: &Place, image: &Load<'_>) -> Result<Loaded, Error> {
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
-        .map_err(|e| cannot_run(place, &e))?;
+        .map_err(|e| cannot_run(endpoint, &e))?;
     // Read beside, so that neither waits for the other.
-    let said = child.stderr.take().map(|stderr| {
+    let words = child.stderr.take().map(|stderr| {
         std::thread::spawn(move || {
             let mut text = Vec::new();
             let _ = stderr.take(1 << 20).read_to_end(&mut text);
@@ -86,44 +86,44 @@ pub(crate) fn load(place: &Place, image: &Load<'_>) -> Result<Loaded, Error> {
             .plan
             .stream_archive(
                 &mut stdin,
-                &place.to_string(),
+                &endpoint.to_string(),
                 image.reference(),
                 &BTreeSet::new(),
             )
             .and_then(|()| {
                 stdin
                     .flush()
-                    .map_err(|e| verbatim_oci::Error::io(place, "cannot be written", e))
+                    .map_err(|e| verbatim_oci::Error::io(endpoint, "cannot be written", e))
             }),
         None => Ok(()),
     };
-    let status = child.wait().map_err(|e| cannot_run(place, &e))?;
-    let said = said
+    let status = child.wait().map_err(|e| cannot_run(endpoint, &e))?;
+    let words = words
         .and_then(|thread| thread.join().ok())
         .unwrap_or_default();
     if !status.success() {
         return Err(Error::Refused {
-            place: place.to_string(),
-            why: printable(&said),
+            place: endpoint.to_string(),
+            why: said(&words),
         });
     }
     written?;
-    match target(place, name)? {
+    match target(endpoint, name)? {
         Some(actual) if actual == expected => Ok(Loaded {
             id: expected,
             unchanged: false,
             left_out: 0,
         }),
         Some(actual) => Err(Error::Different {
-            place: place.to_string(),
+            place: endpoint.to_string(),
             expected,
             actual,
         }),
         None => Err(Error::Refused {
-            place: place.to_string(),
+            place: endpoint.to_string(),
             why: format!(
                 "it took the archive, and has no image `{}` after that",
-                printable(name)
+                said(name)
             ),
         }),
     }

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use http::Method;
 use serde::de::DeserializeOwned;
 use serde::Deserialize;
 use verbatim_digest::Digest;
+use verbatim_net::percent::escaped;
 
-use crate::error::{printable, Error};
-use crate::http::{escaped, request};
-use crate::place::{Engine, Place};
+use crate::endpoint::{Endpoint, Engine};
+use crate::error::{said, Error};
+use crate::http::request;
 use crate::{Load, Loaded};
 
 /// Images whose layers are looked at, to find those that are there.
@@ -29,44 +31,44 @@ struct RootFs {
     layers: Option<Vec<Digest>>,
 }
 
-fn broken(place: &Place, why: String) -> Error {
+fn broken(endpoint: &Endpoint, why: String) -> Error {
     Error::Unreachable {
-        place: place.to_string(),
+        place: endpoint.to_string(),
         why,
     }
 }
 
 /// Ask for JSON; `None` if there is no such thing.
-fn get<T: DeserializeOwned>(place: &Place, target: &str) -> Result<Option<T>, Error> {
-    let answer = request(place, "GET", target, None)?;
+fn get<T: DeserializeOwned>(endpoint: &Endpoint, target: &str) -> Result<Option<T>, Error> {
+    let answer = request(endpoint, Method::GET, target, None)?;
     match answer.status {
         200 => serde_json::from_slice(&answer.body).map(Some).map_err(|e| {
             broken(
-                place,
+                endpoint,
                 format!(
                     "its answer to {target} makes no sense: {}",
-                    printable(&e.to_string())
+                    said(&e.to_string())
                 ),
             )
         }),
         404 => Ok(None),
         _ => Err(broken(
-            place,
+            endpoint,
             format!("it answers {target} with {}", answer.message()),
         )),
     }
 }
 
-fn inspect(place: &Place, name: &str) -> Result<Option<(Digest, Vec<Digest>)>, Error> {
+fn inspect(endpoint: &Endpoint, name: &str) -> Result<Option<(Digest, Vec<Digest>)>, Error> {
     let target = format!("/images/{}/json", escaped(name));
-    let Some(found) = get::<Inspected>(place, &target)? else {
+    let Some(found) = get::<Inspected>(endpoint, &target)? else {
         return Ok(None);
     };
     let id = found.id.strip_prefix("sha256:").unwrap_or(&found.id);
     let id = Digest::from_hex(id).map_err(|e| {
         broken(
-            place,
-            format!("it names an image `{}`: {e}", printable(&found.id)),
+            endpoint,
+            format!("it names an image `{}`: {e}", said(&found.id)),
         )
     })?;
     let layers = found.root_fs.and_then(|fs| fs.layers).unwrap_or_default();
@@ -74,30 +76,30 @@ fn inspect(place: &Place, name: &str) -> Result<Option<(Digest, Vec<Digest>)>, E
 }
 
 /// `os/architecture` of the engine, which may run in a virtual machine.
-pub(crate) fn platform(place: &Place) -> Result<String, Error> {
+pub(crate) fn platform(endpoint: &Endpoint) -> Result<String, Error> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Version {
         os: String,
         arch: String,
     }
-    let version: Version = get(place, "/version")?
-        .ok_or_else(|| broken(place, "it does not speak Docker's API".into()))?;
+    let version: Version = get(endpoint, "/version")?
+        .ok_or_else(|| broken(endpoint, "it does not speak Docker's API".into()))?;
     Ok(format!("{}/{}", version.os, version.arch))
 }
 
-pub(crate) fn load(place: &Place, image: &Load<'_>) -> Result<Loaded, Error> {
+pub(crate) fn load(endpoint: &Endpoint, image: &Load<'_>) -> Result<Loaded, Error> {
     let expected = image.image_id.ok_or_else(|| {
         Error::NotFound(format!(
-            "{place}: takes one image at a time; choose one with --platform"
+            "{endpoint}: takes one image at a time; choose one with --platform"
         ))
     })?;
     let manifest = image.plan.root().digest;
     // Docker with containerd's store names images by their manifests.
     let ours = |id: Digest| id == expected || id == manifest;
     for digest in [expected, manifest] {
-        if let Some((id, _)) = inspect(place, &digest.to_string())?.filter(|(id, _)| ours(*id)) {
-            name_it(place, image, id)?;
+        if let Some((id, _)) = inspect(endpoint, &digest.to_string())?.filter(|(id, _)| ours(*id)) {
+            name_it(endpoint, image, id)?;
             return Ok(Loaded {
                 id,
                 unchanged: true,
@@ -105,14 +107,14 @@ pub(crate) fn load(place: &Place, image: &Load<'_>) -> Result<Loaded, Error> {
             });
         }
     }
-    let left_out = present_layers(place, image)?;
+    let left_out = present_layers(endpoint, image)?;
     let count = left_out.len();
-    let mut sent = send(place, image, &left_out);
+    let mut sent = send(endpoint, image, &left_out);
     let mut count = count;
     if count > 0 && matches!(sent, Err(Error::Refused { .. })) {
         // What it had a moment ago may be gone.
         count = 0;
-        sent = send(place, image, &BTreeSet::new());
+        sent = send(endpoint, image, &BTreeSet::new());
     }
     sent?;
     let name = image
@@ -120,16 +122,16 @@ pub(crate) fn load(place: &Place, image: &Load<'_>) -> Result<Loaded, Error> {
         .as_ref()
         .filter(|(_, tag)| tag.is_some())
         .map_or(expected.to_string(), |(full, _)| full.clone());
-    let (id, _) = match inspect(place, &name)? {
+    let (id, _) = match inspect(endpoint, &name)? {
         Some(found) => found,
-        None => inspect(place, &manifest.to_string())?.ok_or_else(|| Error::Refused {
-            place: place.to_string(),
+        None => inspect(endpoint, &manifest.to_string())?.ok_or_else(|| Error::Refused {
+            place: endpoint.to_string(),
             why: format!("it took the archive, and has no image `{name}` after that"),
         })?,
     };
     if !ours(id) {
         return Err(Error::Different {
-            place: place.to_string(),
+            place: endpoint.to_string(),
             expected,
             actual: id,
         });
@@ -142,7 +144,7 @@ pub(crate) fn load(place: &Place, image: &Load<'_>) -> Result<Loaded, Error> {
 }
 
 /// Give an image that is there its name.
-fn name_it(place: &Place, image: &Load<'_>, id: Digest) -> Result<(), Error> {
+fn name_it(endpoint: &Endpoint, image: &Load<'_>, id: Digest) -> Result<(), Error> {
     let Some((full, Some(tag))) = &image.name else {
         return Ok(());
     };
@@ -156,11 +158,11 @@ fn name_it(place: &Place, image: &Load<'_>, id: Digest) -> Result<(), Error> {
         escaped(repository),
         escaped(tag)
     );
-    let answer = request(place, "POST", &target, None)?;
+    let answer = request(endpoint, Method::POST, &target, None)?;
     match answer.status {
         200 | 201 => Ok(()),
         _ => Err(Error::Refused {
-            place: place.to_string(),
+            place: endpoint.to_string(),
             why: answer.message(),
         }),
     }
@@ -168,7 +170,7 @@ fn name_it(place: &Place, image: &Load<'_>, id: Digest) -> Result<(), Error> {
 
 /// The blobs of the layers that Docker has: it reads none of them, so they can stay here.
 /// Podman wants all of an archive, and Docker too where containerd keeps its images.
-fn present_layers(place: &Place, image: &Load<'_>) -> Result<BTreeSet<Digest>, Error> {
+fn present_layers(endpoint: &Endpoint, image: &Load<'_>) -> Result<BTreeSet<Digest>, Error> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Info {
@@ -180,10 +182,10 @@ fn present_layers(place: &Place, image: &Load<'_>) -> Result<BTreeSet<Digest>, E
     struct Listed {
         id: String,
     }
-    if place.engine != Engine::Docker {
+    if endpoint.engine != Engine::Docker {
         return Ok(BTreeSet::new());
     }
-    let info: Option<Info> = get(place, "/info")?;
+    let info: Option<Info> = get(endpoint, "/info")?;
     let snapshotter = info
         .and_then(|info| info.driver_status)
         .into_iter()
@@ -193,14 +195,14 @@ fn present_layers(place: &Place, image: &Load<'_>) -> Result<BTreeSet<Digest>, E
     if snapshotter {
         return Ok(BTreeSet::new());
     }
-    let all: Vec<Listed> = get(place, "/images/json")?.unwrap_or_default();
+    let all: Vec<Listed> = get(endpoint, "/images/json")?.unwrap_or_default();
     let mut deepest = 0;
     for listed in all.iter().take(MAX_IMAGES) {
         if deepest == image.layers.len() {
             break;
         }
         // An image may be removed while the list is read.
-        let Ok(Some((_, layers))) = inspect(place, &listed.id) else {
+        let Ok(Some((_, layers))) = inspect(endpoint, &listed.id) else {
             continue;
         };
         // A layer is only there above the same layers.
@@ -221,16 +223,21 @@ fn present_layers(place: &Place, image: &Load<'_>) -> Result<BTreeSet<Digest>, E
         .collect())
 }
 
-fn send(place: &Place, image: &Load<'_>, left_out: &BTreeSet<Digest>) -> Result<(), Error> {
-    let to = place.to_string();
+fn send(endpoint: &Endpoint, image: &Load<'_>, left_out: &BTreeSet<Digest>) -> Result<(), Error> {
+    let to = endpoint.to_string();
     let mut body = |out: &mut dyn std::io::Write| {
         image
             .plan
             .stream_archive(out, &to, image.reference(), left_out)
     };
-    let answer = request(place, "POST", "/images/load?quiet=1", Some(&mut body))?;
+    let answer = request(
+        endpoint,
+        Method::POST,
+        "/images/load?quiet=1",
+        Some(&mut body),
+    )?;
     let refused = |why: String| Error::Refused {
-        place: place.to_string(),
+        place: endpoint.to_string(),
         why,
     };
     if answer.status != 200 {
@@ -244,7 +251,7 @@ fn send(place: &Place, image: &Load<'_>, left_out: &BTreeSet<Digest>) -> Result<
     }
     for line in answer.body.split(|byte| *byte == b'\n') {
         if let Ok(Line { error: Some(error) }) = serde_json::from_slice(line) {
-            return Err(refused(printable(&error)));
+            return Err(refused(said(&error)));
         }
     }
     Ok(())

@@ -39,17 +39,7 @@ pub enum Error {
     Image(#[from] verbatim_oci::Error),
 }
 
-/// Text of others, fit for a terminal.
-pub(crate) fn printable(text: &str) -> String {
-    text.trim()
-        .chars()
-        .take(400)
-        .flat_map(|c| {
-            if c == '"' || c == '\'' {
-                vec![c]
-            } else {
-                c.escape_debug().collect()
-            }
-        })
-        .collect()
+/// What an engine says, fit to be shown.
+pub(crate) fn said(text: &str) -> String {
+    verbatim_foreign::excerpt(text.trim(), 400)
 }

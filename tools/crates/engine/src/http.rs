@@ -1,21 +1,42 @@
-//! The little HTTP/1.1 that an engine's socket needs: one request a connection, with a body
-//! that is made while it is sent.
+//! Requests to an engine's socket, by hyper: one a connection, with a body that is made while
+//! it is sent.
+//!
+//! Who makes the body writes, and does not wait for anything else; so the connection lives on
+//! a thread of its own.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::unix::net::UnixStream;
+use std::io::{self, Write};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use crate::error::{printable, Error};
-use crate::place::Place;
+use bytes::{Bytes, BytesMut};
+use http::header::{self, HeaderValue};
+use http::{Method, Request};
+use http_body_util::BodyExt;
+use hyper::body::{Frame, Incoming, SizeHint};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::net::UnixStream;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use crate::endpoint::Endpoint;
+use crate::error::{said, Error};
 
 /// An engine that is silent for longer is not there. Unpacking a large layer takes its time.
 const SILENCE: Duration = Duration::from_secs(600);
 /// The head of an answer.
-const MAX_HEAD: u64 = 64 << 10;
+const MAX_HEAD: usize = 64 << 10;
 /// The body of an answer.
-const MAX_BODY: u64 = 64 << 20;
+const MAX_BODY: usize = 64 << 20;
+/// How much of a body is sent at a time, and how many of these wait.
+const PIECE: usize = 1 << 18;
+const WAITING: usize = 4;
 
 /// An answer.
+#[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: Vec<u8>,
@@ -32,7 +53,7 @@ impl Answer {
             Ok(Message { message }) => message,
             Err(_) => String::from_utf8_lossy(&self.body).into_owned(),
         };
-        format!("{} {}", self.status, printable(&text))
+        format!("{} {}", self.status, said(&text))
     }
 }
 
@@ -41,225 +62,363 @@ pub(crate) type Body<'a> = &'a mut dyn FnMut(&mut dyn Write) -> Result<(), verba
 
 /// Carry out a request. With a body it is sent in chunks, for its length is not known.
 pub(crate) fn request(
-    place: &Place,
-    method: &str,
+    endpoint: &Endpoint,
+    method: Method,
     target: &str,
     body: Option<Body<'_>>,
 ) -> Result<Answer, Error> {
-    let failed = |e: io::Error| {
-        Error::Unreachable {
-        place: place.to_string(),
-        why: match e.kind() {
-            io::ErrorKind::PermissionDenied => {
-                "its socket may not be opened by this user; join its group, or use its rootless form".into()
-            }
-            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
-                "nobody listens there; start the engine's service".into()
-            }
-            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
-                format!("it was silent for {} seconds", SILENCE.as_secs())
-            }
-            _ => format!("the connection failed: {e}"),
-        },
-    }
+    let failed = |failure: Failure| Error::Unreachable {
+        place: endpoint.to_string(),
+        why: failure.sentence(),
     };
-    let stream = UnixStream::connect(&place.socket).map_err(failed)?;
-    stream.set_read_timeout(Some(SILENCE)).map_err(failed)?;
-    stream.set_write_timeout(Some(SILENCE)).map_err(failed)?;
-    let mut writer = io::BufWriter::with_capacity(1 << 18, stream.try_clone().map_err(failed)?);
-    let length = if body.is_some() {
-        "Content-Type: application/x-tar\r\nTransfer-Encoding: chunked\r\n"
-    } else if method == "POST" {
-        "Content-Length: 0\r\n"
-    } else {
-        ""
-    };
-    let sent = write!(
-        writer,
-        "{method} {target} HTTP/1.1\r\nHost: engine\r\nUser-Agent: verbatim\r\nConnection: close\r\n{length}\r\n"
-    )
-    .and_then(|()| writer.flush());
-    let mut problem = sent.map_err(failed).err();
-    if let (Some(body), None) = (body, &problem) {
-        let mut chunks = Chunks {
-            inner: writer,
-            broken: None,
-        };
-        let made = body(&mut chunks);
-        problem = match (made, chunks.broken.take()) {
-            // The engine stopped listening: its answer says why.
-            (_, Some(e)) => Some(failed(e)),
-            (Err(e), None) => return Err(e.into()),
-            (Ok(()), None) => chunks.end().map_err(failed).err(),
-        };
-    }
-    match read_answer(stream) {
-        Ok(answer) => Ok(answer),
-        Err(e) => Err(problem.unwrap_or_else(|| failed(e))),
-    }
-}
-
-/// A body in chunks (RFC 9112, section 7.1).
-struct Chunks<W: Write> {
-    inner: W,
-    broken: Option<io::Error>,
-}
-
-impl<W: Write> Chunks<W> {
-    fn end(&mut self) -> io::Result<()> {
-        self.inner.write_all(b"0\r\n\r\n")?;
-        self.inner.flush()
-    }
-
-    fn chunk(&mut self, data: &[u8]) -> io::Result<()> {
-        write!(self.inner, "{:x}\r\n", data.len())?;
-        self.inner.write_all(data)?;
-        self.inner.write_all(b"\r\n")
-    }
-}
-
-impl<W: Write> Write for Chunks<W> {
-    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        if data.is_empty() {
-            return Ok(0);
+    let (sender, receiver) = mpsc::channel(WAITING);
+    let pieces = body.is_some().then(|| Pieces {
+        receiver,
+        taken: Arc::default(),
+    });
+    let (answer, made) = std::thread::scope(|scope| {
+        let connection = scope.spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .map_err(Failure::Io)?;
+            runtime.block_on(exchange(endpoint, method, target, pieces))
+        });
+        let mut made = Ok(());
+        if let Some(body) = body {
+            let mut pipe = Pipe {
+                sender,
+                buffer: BytesMut::new(),
+                closed: false,
+            };
+            let written = body(&mut pipe);
+            made = pipe.end(written);
         }
-        if let Err(e) = self.chunk(data) {
-            let kind = e.kind();
-            self.broken.get_or_insert(e);
-            return Err(kind.into());
+        let answer = connection.join().unwrap_or_else(|_| {
+            let ended = "the thread of the connection ended";
+            Err(Failure::Io(io::Error::other(ended)))
+        });
+        (answer, made)
+    });
+    made?;
+    answer.map_err(failed)
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+enum Failure {
+    Io(io::Error),
+    Http(hyper::Error),
+    Silent,
+    TooLarge,
+}
+
+impl Failure {
+    fn sentence(&self) -> String {
+        match self {
+            Self::Io(e) => match e.kind() {
+                io::ErrorKind::PermissionDenied => {
+                    "its socket may not be opened by this user; join its group, or use its rootless form".into()
+                }
+                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+                    "nobody listens there; start the engine's service".into()
+                }
+                _ => format!("the connection failed: {e}"),
+            },
+            Self::Http(e) if e.is_parse() => "its answer is not HTTP".into(),
+            Self::Http(e) if e.is_incomplete_message() => {
+                "it ended without an answer in HTTP".into()
+            }
+            Self::Http(e) => format!("the connection failed: {e}"),
+            Self::Silent => format!("it was silent for {} seconds", SILENCE.as_secs()),
+            Self::TooLarge => format!("its answer has more than {MAX_BODY} bytes"),
+        }
+    }
+}
+
+async fn exchange(
+    endpoint: &Endpoint,
+    method: Method,
+    target: &str,
+    pieces: Option<Pieces>,
+) -> Result<Answer, Failure> {
+    let stream = UnixStream::connect(&endpoint.socket)
+        .await
+        .map_err(Failure::Io)?;
+    let (mut sender, connection) = http1::Builder::new()
+        .max_buf_size(MAX_HEAD)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(Failure::Http)?;
+    // It ends with the runtime.
+    tokio::spawn(connection);
+    let mut request = Request::builder()
+        .method(&method)
+        .uri(target)
+        .header(header::HOST, "engine")
+        .header(header::USER_AGENT, "verbatim")
+        .header(header::CONNECTION, "close");
+    let taken = pieces.as_ref().map(|pieces| Arc::clone(&pieces.taken));
+    if pieces.is_some() {
+        request = request.header(header::CONTENT_TYPE, "application/x-tar");
+    } else if method == Method::POST {
+        request = request.header(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+    }
+    let body = match pieces {
+        Some(pieces) => pieces.boxed(),
+        None => http_body_util::Empty::new()
+            .map_err(|never| match never {})
+            .boxed(),
+    };
+    let request = request
+        .body(body)
+        .map_err(|e| Failure::Io(io::Error::other(e)))?;
+    let answering = sender.send_request(request);
+    tokio::pin!(answering);
+    let mut before = 0;
+    let response = loop {
+        match timeout(SILENCE, &mut answering).await {
+            Ok(response) => break response.map_err(Failure::Http)?,
+            Err(_) => {
+                // As long as it takes what is sent, it is there.
+                let now = taken
+                    .as_ref()
+                    .map_or(0, |taken| taken.load(Ordering::Relaxed));
+                if now == before {
+                    return Err(Failure::Silent);
+                }
+                before = now;
+            }
+        }
+    };
+    let status = response.status().as_u16();
+    let body = whole(response.into_body()).await?;
+    Ok(Answer { status, body })
+}
+
+async fn whole(mut incoming: Incoming) -> Result<Vec<u8>, Failure> {
+    let mut body = Vec::new();
+    loop {
+        let frame = timeout(SILENCE, incoming.frame())
+            .await
+            .map_err(|_| Failure::Silent)?;
+        let Some(frame) = frame else {
+            return Ok(body);
+        };
+        if let Ok(data) = frame.map_err(Failure::Http)?.into_data() {
+            if body.len() + data.len() > MAX_BODY {
+                return Err(Failure::TooLarge);
+            }
+            body.extend_from_slice(&data);
+        }
+    }
+}
+
+/// The pieces of a body, as they are made.
+struct Pieces {
+    receiver: mpsc::Receiver<io::Result<Bytes>>,
+    taken: Arc<AtomicU64>,
+}
+
+impl hyper::body::Body for Pieces {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        self.receiver.poll_recv(cx).map(|piece| {
+            self.taken.fetch_add(1, Ordering::Relaxed);
+            piece.map(|piece| piece.map(Frame::data))
+        })
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::default()
+    }
+}
+
+/// Where the body is written to.
+struct Pipe {
+    sender: mpsc::Sender<io::Result<Bytes>>,
+    buffer: BytesMut,
+    /// The engine does not listen any more; its answer says why.
+    closed: bool,
+}
+
+impl Pipe {
+    fn send(&mut self) -> io::Result<()> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        let piece = self.buffer.split().freeze();
+        self.sender.blocking_send(Ok(piece)).map_err(|_| {
+            self.closed = true;
+            io::ErrorKind::BrokenPipe.into()
+        })
+    }
+
+    /// What became of making the body; one that was not made must not look whole.
+    fn end(mut self, made: Result<(), verbatim_oci::Error>) -> Result<(), Error> {
+        match made {
+            Ok(()) => {
+                let _ = self.send();
+                Ok(())
+            }
+            Err(_) if self.closed => Ok(()),
+            Err(error) => {
+                let cut = io::Error::other("the body was not made");
+                let _ = self.sender.blocking_send(Err(cut));
+                Err(error.into())
+            }
+        }
+    }
+}
+
+impl Write for Pipe {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.buffer.extend_from_slice(data);
+        if self.buffer.len() >= PIECE {
+            self.send()?;
         }
         Ok(data.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush()
+        self.send()
     }
-}
-
-fn read_answer(stream: impl Read) -> io::Result<Answer> {
-    let wrong = |why: &str| io::Error::new(io::ErrorKind::InvalidData, why.to_owned());
-    let mut reader = BufReader::new(stream);
-    loop {
-        let mut head = Vec::new();
-        let mut limited = (&mut reader).take(MAX_HEAD);
-        loop {
-            let before = head.len();
-            if limited.read_until(b'\n', &mut head)? == 0 {
-                return Err(wrong("it ended without an answer in HTTP"));
-            }
-            if matches!(&head[before..], b"\r\n" | b"\n") {
-                break;
-            }
-        }
-        let head = String::from_utf8_lossy(&head).into_owned();
-        let mut lines = head.lines();
-        let status: u16 = lines
-            .next()
-            .and_then(|line| line.strip_prefix("HTTP/1."))
-            .and_then(|line| line.split_whitespace().nth(1))
-            .and_then(|status| status.parse().ok())
-            .ok_or_else(|| wrong("its answer is not HTTP"))?;
-        // Another answer follows.
-        if (100..200).contains(&status) {
-            continue;
-        }
-        let header = |wanted: &str| {
-            head.lines().skip(1).find_map(|line| {
-                let (name, value) = line.split_once(':')?;
-                name.eq_ignore_ascii_case(wanted)
-                    .then(|| value.trim().to_owned())
-            })
-        };
-        let mut body = Vec::new();
-        let chunked = header("transfer-encoding")
-            .is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"));
-        if chunked {
-            read_chunks(&mut reader, &mut body)?;
-        } else {
-            let length = header("content-length")
-                .and_then(|length| length.parse().ok())
-                .unwrap_or(MAX_BODY);
-            (&mut reader)
-                .take(length.min(MAX_BODY))
-                .read_to_end(&mut body)?;
-        }
-        return Ok(Answer { status, body });
-    }
-}
-
-fn read_chunks(reader: &mut impl BufRead, body: &mut Vec<u8>) -> io::Result<()> {
-    let wrong = || io::Error::new(io::ErrorKind::InvalidData, "its answer is not HTTP");
-    loop {
-        let mut line = String::new();
-        reader.by_ref().take(1024).read_line(&mut line)?;
-        let size = line.trim().split(';').next().unwrap_or_default();
-        let size = u64::from_str_radix(size, 16).map_err(|_| wrong())?;
-        if size == 0 {
-            return Ok(());
-        }
-        if body.len() as u64 + size > MAX_BODY {
-            return Err(wrong());
-        }
-        let got = reader.by_ref().take(size).read_to_end(body)?;
-        let mut end = [0; 2];
-        reader.read_exact(&mut end)?;
-        if got as u64 != size || &end != b"\r\n" {
-            return Err(wrong());
-        }
-    }
-}
-
-/// Percent-encoding of everything that is not unreserved (RFC 3986, section 2.3).
-pub(crate) fn escaped(text: &str) -> String {
-    let mut out = String::new();
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::io::{BufRead, BufReader, Read};
+    use std::os::unix::net::UnixListener;
 
-    fn answer(text: &str) -> io::Result<(u16, String)> {
-        read_answer(text.as_bytes())
+    use super::*;
+    use crate::endpoint::Engine;
+
+    /// An engine that gives one answer after `reading` bytes of a body, and what it was sent.
+    fn ask(
+        answer: &'static [u8],
+        reading: usize,
+        body: Option<Body<'_>>,
+    ) -> (Result<Answer, Error>, Vec<u8>) {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("engine.sock");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let engine = std::thread::spawn(move || {
+            let (stream, _) = listener.accept().unwrap();
+            let mut reader = BufReader::new(stream);
+            let mut sent = Vec::new();
+            while !sent.ends_with(b"\r\n\r\n") {
+                if reader.read_until(b'\n', &mut sent).unwrap() == 0 {
+                    return sent;
+                }
+            }
+            let mut read = vec![0; reading];
+            reader.read_exact(&mut read).unwrap();
+            sent.extend(read);
+            let _ = reader.get_mut().write_all(answer);
+            sent
+        });
+        let endpoint = Endpoint {
+            engine: Engine::Docker,
+            socket,
+            namespace: String::new(),
+        };
+        let method = if body.is_some() {
+            Method::POST
+        } else {
+            Method::GET
+        };
+        let answer = request(&endpoint, method, "/images/x%2Fy/json", body);
+        (answer, engine.join().unwrap())
+    }
+
+    fn answered(answer: &'static [u8]) -> Result<(u16, String), Error> {
+        ask(answer, 0, None)
+            .0
             .map(|a| (a.status, String::from_utf8_lossy(&a.body).into_owned()))
     }
 
     #[test]
     fn answers_of_every_form() {
-        assert_eq!(
-            answer("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nabc").unwrap(),
-            (200, "ab".into())
-        );
-        assert_eq!(
-            answer("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.0 404 No\r\n\r\nall").unwrap(),
-            (404, "all".into())
-        );
-        assert_eq!(
-            answer("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3;x\r\nabc\r\n1\r\nd\r\n0\r\n\r\n")
-                .unwrap(),
-            (200, "abcd".into())
-        );
-        for text in [
-            "",
-            "nonsense\r\n\r\n",
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n",
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab\r\n",
+        for (answer, status, body) in [
+            (&b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nabc"[..], 200, "ab"),
+            (
+                b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.0 404 No\r\n\r\nall",
+                404,
+                "all",
+            ),
+            (
+                b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3;x\r\nabc\r\n1\r\nd\r\n0\r\n\r\n",
+                200,
+                "abcd",
+            ),
         ] {
-            assert!(answer(text).is_err(), "{text}");
+            assert_eq!(answered(answer).unwrap(), (status, body.to_owned()));
         }
-        assert!(answer(&"x".repeat(1 << 20)).is_err());
+        let long = vec![b'x'; 1 << 20].leak();
+        for answer in [
+            &b""[..],
+            b"nonsense\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab\r\n",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab",
+            long,
+        ] {
+            let error = answered(answer).unwrap_err();
+            assert!(matches!(error, Error::Unreachable { .. }), "{error}");
+        }
     }
 
     #[test]
-    fn names_in_addresses() {
-        assert_eq!(escaped("a/b:c d"), "a%2Fb%3Ac%20d");
+    fn a_body_is_sent_while_it_is_made() {
+        let data = vec![7; 700_000];
+        let mut write = |out: &mut dyn Write| {
+            out.write_all(&data).unwrap();
+            Ok(())
+        };
+        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+        let (answer, sent) = ask(answer, 700_000, Some(&mut write));
+        assert_eq!(answer.unwrap().body, b"ok");
+        let sent = String::from_utf8_lossy(&sent).to_ascii_lowercase();
+        assert!(sent.starts_with("post /images/x%2fy/json http/1.1\r\n"));
+        assert!(sent.contains("transfer-encoding: chunked\r\n"));
+    }
+
+    #[test]
+    fn who_refuses_early_is_heard() {
+        let mut write = |out: &mut dyn Write| loop {
+            out.write_all(&[7; 65_536])
+                .map_err(|e| verbatim_oci::Error::io("engine", "cannot be written", e))?;
+        };
+        let answer = b"HTTP/1.1 507 Full\r\nContent-Length: 19\r\n\r\n{\"message\":\"full\"}\n";
+        let (answer, _) = ask(answer, 100_000, Some(&mut write));
+        assert_eq!(answer.unwrap().message(), "507 full");
+    }
+
+    #[test]
+    fn what_cannot_be_made_is_not_sent_as_whole() {
+        let mut write = |out: &mut dyn Write| {
+            out.write_all(b"half").unwrap();
+            let gone = io::Error::from(io::ErrorKind::NotFound);
+            Err(verbatim_oci::Error::io("layer", "cannot be read", gone))
+        };
+        let (answer, _) = ask(b"", 0, Some(&mut write));
+        assert!(matches!(answer, Err(Error::Image(_))));
+    }
+
+    #[test]
+    fn nobody_there() {
+        let endpoint = Endpoint {
+            engine: Engine::Podman,
+            socket: "/nonexistent/podman.sock".into(),
+            namespace: String::new(),
+        };
+        let error = request(&endpoint, Method::GET, "/version", None).unwrap_err();
+        assert!(error.to_string().contains("nobody listens"), "{error}");
     }
 }

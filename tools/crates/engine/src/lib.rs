@@ -6,12 +6,12 @@
 
 mod containerd;
 mod docker;
+mod endpoint;
 mod error;
 mod http;
-mod place;
 
+pub use endpoint::{find, Endpoint, Engine};
 pub use error::Error;
-pub use place::{find, Engine, Place};
 
 use verbatim_digest::Digest;
 use verbatim_oci::layout::Plan;
@@ -49,17 +49,17 @@ pub struct Loaded {
 }
 
 /// Load an image.
-pub fn load(place: &Place, image: &Load<'_>) -> Result<Loaded, Error> {
-    match place.engine {
-        Engine::Docker | Engine::Podman => docker::load(place, image),
-        Engine::Containerd => containerd::load(place, image),
+pub fn load(endpoint: &Endpoint, image: &Load<'_>) -> Result<Loaded, Error> {
+    match endpoint.engine {
+        Engine::Docker | Engine::Podman => docker::load(endpoint, image),
+        Engine::Containerd => containerd::load(endpoint, image),
     }
 }
 
 /// The operating system and architecture that the engine runs, as `os/architecture`.
-pub fn platform(place: &Place) -> Result<Option<String>, Error> {
-    match place.engine {
-        Engine::Docker | Engine::Podman => docker::platform(place).map(Some),
+pub fn platform(endpoint: &Endpoint) -> Result<Option<String>, Error> {
+    match endpoint.engine {
+        Engine::Docker | Engine::Podman => docker::platform(endpoint).map(Some),
         Engine::Containerd => Ok(None),
     }
 }

@@ -1,20 +1,13 @@
 //! Files of the user, read with a limit.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
 /// A regular file whole, up to a limit.
 pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    // Before it is opened: a pipe would wait for a writer.
-    if !path.metadata()?.is_file() {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "it is not a regular file",
-        ));
-    }
+    let (file, _) = verbatim_document::file::open(path)?;
     let mut data = Vec::new();
-    File::open(path)?.take(limit + 1).read_to_end(&mut data)?;
+    file.take(limit + 1).read_to_end(&mut data)?;
     if data.len() as u64 > limit {
         return Err(io::Error::new(
             io::ErrorKind::InvalidData,

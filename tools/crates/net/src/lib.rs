@@ -29,7 +29,6 @@ mod refusal;
 mod retry_after;
 mod scope;
 mod secret;
-mod time;
 mod tls;
 mod token_server;
 

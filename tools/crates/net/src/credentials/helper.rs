@@ -226,36 +226,8 @@ pub(super) async fn bazel(
 
 /// Seconds since 1970 of an RFC 3339 time.
 fn seconds_of(text: &str) -> Option<u64> {
-    let number = |range: std::ops::Range<usize>| -> Option<u64> {
-        let digits = text.get(range)?;
-        digits
-            .bytes()
-            .all(|b| b.is_ascii_digit())
-            .then(|| digits.parse().ok())?
-    };
-    let seconds = crate::time::seconds(
-        number(0..4)?,
-        number(5..7)?,
-        number(8..10)?,
-        number(11..13)?,
-        number(14..16)?,
-        number(17..19)?,
-    )?;
-    let zone = text
-        .get(19..)?
-        .trim_start_matches(|c: char| c == '.' || c.is_ascii_digit());
-    if zone.eq_ignore_ascii_case("z") {
-        return Some(seconds);
-    }
-    let (sign, clock) = zone.split_at_checked(1)?;
-    let (hours, minutes) = clock.split_once(':')?;
-    let offset =
-        hours.parse::<u64>().ok()?.min(99) * 3600 + minutes.parse::<u64>().ok()?.min(99) * 60;
-    match sign {
-        "+" => seconds.checked_sub(offset),
-        "-" => seconds.checked_add(offset),
-        _ => None,
-    }
+    let moment: jiff::Timestamp = text.parse().ok()?;
+    moment.as_second().try_into().ok()
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{anyhow, bail, Context};
 use serde::Serialize;
 use verbatim_digest::Digest;
-use verbatim_engine::{find, load, platform, Engine, Load, Place};
+use verbatim_engine::{find, load, platform, Endpoint, Engine, Load};
 use verbatim_foreign::counted;
 use verbatim_oci::layout::{images, Candidate, Inputs, Layout, Plan};
 use verbatim_oci::{Config, Manifest, Named, Platform};
@@ -174,7 +174,7 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
 
 /// The name as the engine spells it: Podman puts what has no registry under `localhost`, and
 /// containerd knows full names only.
-fn engine_name(name: &str, place: &Place) -> anyhow::Result<(String, Option<String>)> {
+fn engine_name(name: &str, place: &Endpoint) -> anyhow::Result<(String, Option<String>)> {
     let tagged = match name.rsplit_once('/').map_or(name, |(_, last)| last) {
         last if last.contains(':') => name.to_owned(),
         _ => format!("{name}:latest"),
@@ -193,7 +193,7 @@ fn engine_name(name: &str, place: &Place) -> anyhow::Result<(String, Option<Stri
 }
 
 /// The one image that is meant.
-fn choose(layout: &Layout, options: &Options, place: &Place) -> anyhow::Result<Arc<Candidate>> {
+fn choose(layout: &Layout, options: &Options, place: &Endpoint) -> anyhow::Result<Arc<Candidate>> {
     let mut all = images(layout, None)?;
     let known = |all: &[Candidate]| {
         let names: Vec<String> = all.iter().map(|image| image.platform.to_string()).collect();

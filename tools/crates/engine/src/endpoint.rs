@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use verbatim_foreign::printable_path;
+
 use crate::error::Error;
 
 /// A container engine.
@@ -28,7 +30,7 @@ impl fmt::Display for Engine {
 
 /// An engine and its socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct Endpoint {
     /// Which engine.
     pub engine: Engine,
     /// Its socket.
@@ -37,9 +39,9 @@ pub struct Place {
     pub namespace: String,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at {}", self.engine, self.socket.display())
+        write!(f, "{} at {}", self.engine, printable_path(&self.socket))
     }
 }
 
@@ -50,15 +52,15 @@ pub fn find(
     socket: Option<&Path>,
     namespace: &str,
     variable: impl Fn(&str) -> Option<String>,
-) -> Result<Place, Error> {
-    let place = |engine, socket: &Path| Place {
+) -> Result<Endpoint, Error> {
+    let endpoint = |engine, socket: &Path| Endpoint {
         engine,
         socket: socket.to_owned(),
         namespace: namespace.to_owned(),
     };
     if let Some(socket) = socket {
         let engine = engine.unwrap_or_else(|| by_name(socket));
-        return Ok(place(engine, socket));
+        return Ok(endpoint(engine, socket));
     }
     let mut tried = Vec::new();
     for (candidate, socket) in candidates(&variable)? {
@@ -66,9 +68,9 @@ pub fn find(
             continue;
         }
         if socket.exists() {
-            return Ok(place(candidate, &socket));
+            return Ok(endpoint(candidate, &socket));
         }
-        tried.push(socket.display().to_string());
+        tried.push(printable_path(&socket).into_owned());
     }
     Err(Error::NotFound(format!(
         "no {} listens on this machine (looked for {}); start it, or name its socket with --socket",
@@ -102,7 +104,7 @@ fn candidates(variable: &impl Fn(&str) -> Option<String>) -> Result<Vec<(Engine,
         if !path.starts_with('/') {
             return Err(Error::NotFound(format!(
                 "{name} is `{}`, and only sockets of this machine are known (unix:///path); push to a registry to reach other machines",
-                crate::error::printable(&address)
+                crate::error::said(&address)
             )));
         }
         // A DOCKER_HOST that leads to Podman is Podman.
