@@ -3,6 +3,10 @@
 load("@rules_rust//rust:defs.bzl", "rust_library", "rust_test")
 load("@verbatim_crates//:defs.bzl", "aliases", "all_crate_deps")
 
+# A test's own code runs once: it is optimised a little. What it tests is a library, and
+# optimised as in the release.
+TEST_FLAGS = ["-Copt-level=1"]
+
 def verbatim_crate(name, deps = []):
     """Declare the library of the crate in this package, its unit tests and its integration tests.
 
@@ -39,6 +43,7 @@ def verbatim_crate(name, deps = []):
         data = fixtures,
         edition = "2021",
         proc_macro_deps = all_crate_deps(proc_macro_dev = True),
+        rustc_flags = TEST_FLAGS,
         deps = all_crate_deps(normal_dev = True),
     )
     tests = [":" + name + "_test"]
@@ -65,6 +70,7 @@ def verbatim_crate(name, deps = []):
                 proc_macro = True,
                 proc_macro_dev = True,
             ),
+            rustc_flags = TEST_FLAGS,
             deps = [":" + name] + deps + all_crate_deps(
                 normal = True,
                 normal_dev = True,
