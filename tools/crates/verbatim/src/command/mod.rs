@@ -2,12 +2,14 @@
 
 mod binary;
 mod check;
+mod completions;
 mod diff;
 mod image;
 mod index;
 mod layer;
 mod layout;
 mod load;
+mod man;
 mod normalize;
 mod pull;
 mod push;
@@ -16,7 +18,7 @@ mod verify;
 
 use std::ffi::OsString;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::outcome::Outcome;
 
@@ -46,6 +48,13 @@ enum Command {
     Pull(pull::Options),
     Push(push::Options),
     Load(load::Options),
+    Completions(completions::Options),
+    Man(man::Options),
+}
+
+/// All that can be written on the command line.
+fn cli() -> clap::Command {
+    Cli::command()
 }
 
 /// Run the program on its arguments, the program's name first.
@@ -64,5 +73,7 @@ pub fn run(arguments: Vec<OsString>) -> anyhow::Result<Outcome> {
         Command::Pull(options) => pull::run(options),
         Command::Push(options) => push::run(options),
         Command::Load(options) => load::run(options),
+        Command::Completions(options) => completions::run(options),
+        Command::Man(options) => man::run(options),
     }
 }
