@@ -380,12 +380,18 @@ pub fn normalize_in_place(path: impl AsRef<Path>, options: &Options) -> Result<R
     normalize_files(&[path], options).swap_remove(0)
 }
 
+/// So many files are open at once, in all threads together.
+const OPEN: usize = 512;
+
+/// So many threads share a processor when files are written.
+const WAITING: usize = 4;
+
 /// So many files are written beside theirs before the first is synced: a journaling file
 /// system then commits them together, which is most of the time that syncing takes.
 const TOGETHER: usize = 64;
 
-/// The answer for a file, with the file's number.
-type Answer = (usize, Result<Report, Error>);
+/// The answers for some files that follow each other, with the first one's number.
+type Answers = (usize, Vec<Result<Report, Error>>);
 
 /// A name of a file that has several: it waits until all of them are known.
 type Waiting = (Linked, usize, Option<Synced>);
@@ -402,54 +408,53 @@ pub fn normalize_files<P: AsRef<Path> + Sync>(
     let threads = options
         .threads
         .or_else(|| std::thread::available_parallelism().ok())
-        .map_or(1, NonZeroUsize::get)
+        .map_or(1, NonZeroUsize::get);
+    // Syncing is waiting, and a journaling file system commits together what several threads
+    // wait for.
+    let threads = match options.check || threads == 1 {
+        true => threads,
+        false => threads.saturating_mul(WAITING).min(OPEN),
+    };
+    let threads = threads
         // A thread costs as much as a few files.
         .min(paths.len().div_ceil(4))
         .max(1);
-    // Few at a time, so that the threads end together.
-    let take = (paths.len() / (threads * 16)).clamp(1, 8);
+    // Few at a time, so that the threads end together; never more than may be open.
+    let take = (paths.len() / (threads * 4)).clamp(1, TOGETHER.min((OPEN / threads).max(1)));
     let next = AtomicUsize::new(0);
-    let done: Mutex<(Vec<Answer>, Vec<Waiting>)> = Mutex::default();
+    let done: Mutex<(Vec<Answers>, Vec<Waiting>)> = Mutex::default();
     let work = || {
         let mut folders = Folders::default();
         // One for all files: fresh memory for each would cost more than reading it.
         let mut buffer = Vec::new();
-        let mut prepared = Vec::new();
         loop {
             let start = next.fetch_add(take, Ordering::Relaxed);
-            let end = paths.len().min(start.saturating_add(take));
-            let next_files = paths.iter().enumerate().take(end).skip(start);
-            prepared.extend(next_files.map(|(at, path)| {
-                let prepared = prepare(path.as_ref(), options, &mut buffer);
-                (at, prepared)
-            }));
-            let is_last = start >= paths.len();
-            if prepared.len() < TOGETHER && !is_last {
-                continue;
+            if start >= paths.len() {
+                break;
             }
+            let end = paths.len().min(start + take);
+            let batch: Vec<_> = paths[start..end]
+                .iter()
+                .map(|path| prepare(path.as_ref(), options, &mut buffer))
+                .collect();
             let mut waiting = Vec::new();
-            let finished: Vec<_> = prepared
-                .drain(..)
+            let batch: Vec<_> = batch
+                .into_iter()
+                .enumerate()
                 .map(|(at, prepared)| {
-                    let finish = || {
-                        let prepared = prepared?;
-                        let synced = prepared.written.map(Written::sync).transpose()?;
-                        if let Some(linked) = prepared.linked {
-                            waiting.push((linked, at, synced));
-                        } else if let Some(synced) = synced {
-                            synced.put_in_place(&mut folders)?;
-                        }
-                        Ok(prepared.report)
-                    };
-                    (at, finish())
+                    let prepared = prepared?;
+                    let synced = prepared.written.map(Written::sync).transpose()?;
+                    if let Some(linked) = prepared.linked {
+                        waiting.push((linked, start + at, synced));
+                    } else if let Some(synced) = synced {
+                        synced.put_in_place(&mut folders)?;
+                    }
+                    Ok(prepared.report)
                 })
                 .collect();
             let mut done = done.lock().unwrap_or_else(|e| e.into_inner());
-            done.0.extend(finished);
+            done.0.push((start, batch));
             done.1.append(&mut waiting);
-            if is_last {
-                break;
-            }
         }
         folders.sync();
     };
@@ -460,8 +465,8 @@ pub fn normalize_files<P: AsRef<Path> + Sync>(
         work();
     });
     let (mut answers, mut waiting) = done.into_inner().unwrap_or_else(|e| e.into_inner());
-    answers.sort_by_key(|(at, _)| *at);
-    let mut answers: Vec<_> = answers.into_iter().map(|(_, answer)| answer).collect();
+    answers.sort_by_key(|(start, _)| *start);
+    let mut answers: Vec<_> = answers.into_iter().flat_map(|(_, batch)| batch).collect();
     waiting.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
     let mut folders = Folders::default();
     let one_file = |a: &Waiting, b: &Waiting| (a.0.device, a.0.inode) == (b.0.device, b.0.inode);
