@@ -35,6 +35,17 @@ pub(super) fn drawn(context: &Context<'_>, key: &Key, left: &str, right: &str) -
         "trace",
         "span",
     ];
+    const ABOUT: &[&str] = &[
+        "type",
+        "level",
+        "kind",
+        "name",
+        "format",
+        "version",
+        "algorithm",
+        "method",
+        "mode",
+    ];
     // In front of an identifier, joined to it: `req_8Fk2Lm`.
     const KINDS: &[&str] = &[
         "req",
@@ -113,12 +124,17 @@ pub(super) fn drawn(context: &Context<'_>, key: &Key, left: &str, right: &str) -
     {
         return Some(Cause::RandomId);
     }
+    // `token type`, `trace level`: what is said of it, and not the thing itself.
+    let described = key
+        .words
+        .last()
+        .is_some_and(|word| ABOUT.contains(&word.as_str()));
     let seeded = key.has(&["seed", "nonce", "salt", "random", "rand", "pid", "rnd"]);
     if both(random::is_opaque) && left.len().abs_diff(right.len()) <= 8
         || both(random::is_address)
         || path::is_temporary(left, right)
         || (seeded && !key.loose && both(hex_or_number))
-        || (key.has(IDS) && !key.loose && both(long))
+        || (key.has(IDS) && !key.loose && !described && both(long))
     {
         return Some(Cause::RandomId);
     }
