@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use verbatim_foreign::{excerpt, printable_bytes};
+
 /// What is wrong with a record, and where in the data of the header.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct BadRecord {
@@ -81,7 +83,8 @@ impl Attributes {
     }
 
     fn set(&mut self, key: &[u8], value: &[u8], scope: Scope) -> Result<(), String> {
-        let name = || String::from_utf8_lossy(key).into_owned();
+        // A key can be as long as the header.
+        let name = || excerpt(&printable_bytes(key), 100);
         let number = || decimal(value).ok_or_else(|| format!("{} is not a number", name()));
         let text = || {
             if value.contains(&0) {
@@ -114,8 +117,8 @@ impl Attributes {
             b"hdrcharset" => {
                 if !matches!(value, b"" | b"BINARY" | b"ISO-IR 10646 2000 UTF-8") {
                     return Err(format!(
-                        "names are in the character set {:?}, but only UTF-8 and BINARY are defined",
-                        String::from_utf8_lossy(value)
+                        "names are in the character set `{}`, but only UTF-8 and BINARY are defined",
+                        excerpt(&printable_bytes(value), 100)
                     ));
                 }
             }
