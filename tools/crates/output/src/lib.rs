@@ -148,6 +148,18 @@ impl OutputFile {
         &self.path
     }
 
+    /// Wait until the disk has all that was written so far. [`OutputFile::commit`] does so itself;
+    /// this is for whoever writes several files and lets them go to the disk at the same time.
+    pub fn sync(&mut self) -> Result<(), Error> {
+        self.file
+            .flush()
+            .and_then(|()| match self.file.get_ref() {
+                Target::Beside(file) => file.as_file().sync_all(),
+                Target::Special(_) => Ok(()),
+            })
+            .map_err(failed("write", &self.path))
+    }
+
     /// Put the complete file in place.
     pub fn commit(self) -> Result<(), Error> {
         let path = self.path;

@@ -52,11 +52,13 @@ impl Collection {
         Ok(())
     }
 
-    /// Add a file.
-    pub fn add_file(&mut self, file: File, origin: &str) -> Result<(), Conflict> {
-        let subject = Subject::File(file.name.clone());
-        self.sums.add(subject, file.digest, origin)?;
-        self.files.push(file);
+    /// Add files, best in the order of their names.
+    pub fn add_files(&mut self, files: Vec<File>, origin: &str) -> Result<(), Conflict> {
+        let all = files
+            .iter()
+            .map(|file| (Subject::File(file.name.clone()), file.digest));
+        self.sums.add_all(all, origin)?;
+        self.files.extend(files);
         Ok(())
     }
 
@@ -65,14 +67,25 @@ impl Collection {
         &self.sums
     }
 
-    /// The text.
-    pub fn text(&self) -> String {
-        text::render(&self.sums)
-    }
-
-    /// The document beside it.
-    pub fn into_record(self) -> Record {
-        Record::new(self.images, self.files)
+    /// The text, and with `json` the document beside it, each made on a thread of its own: for very
+    /// many files they take as long as a good part of the hashing.
+    pub fn render(self, json: bool) -> Result<(String, Option<Vec<u8>>)> {
+        let Self {
+            sums,
+            images,
+            files,
+        } = self;
+        if !json {
+            return Ok((text::render(&sums), None));
+        }
+        std::thread::scope(|scope| {
+            let text = scope.spawn(|| text::render(&sums));
+            let json = Record::new(images, files).to_json();
+            match text.join() {
+                Ok(text) => Ok((text, Some(json?))),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        })
     }
 }
 

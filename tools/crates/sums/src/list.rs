@@ -99,6 +99,39 @@ impl Sums {
         self.insert(subject, entry)
     }
 
+    /// Add many sums of one origin. Where they are the first ones and in order, they are put into
+    /// the map at once and not one by one.
+    pub fn add_all(
+        &mut self,
+        all: impl ExactSizeIterator<Item = (Subject, Digest)>,
+        origin: &str,
+    ) -> Result<(), Conflict> {
+        self.origins.push(origin.into());
+        let origin = (self.origins.len() - 1) as u32;
+        let at_once = self.entries.is_empty();
+        let mut sorted: Vec<(Subject, Entry)> = Vec::new();
+        let mut rest = Vec::new();
+        for (subject, digest) in all {
+            let entry = Entry {
+                digest,
+                origin,
+                line: 0,
+            };
+            if at_once && sorted.last().is_none_or(|(last, _)| *last < subject) {
+                sorted.push((subject, entry));
+            } else {
+                rest.push((subject, entry));
+            }
+        }
+        if at_once {
+            self.entries = sorted.into_iter().collect();
+        }
+        for (subject, entry) in rest {
+            self.insert(subject, entry)?;
+        }
+        Ok(())
+    }
+
     /// Add all of `other`.
     pub fn merge(&mut self, mut other: Sums) -> Result<(), Conflict> {
         let offset = self.origins.len() as u32;

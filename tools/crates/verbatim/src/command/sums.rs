@@ -155,11 +155,7 @@ impl Output {
         self.json().is_some() || (self.output.is_none() && self.format == Format::Json)
     }
 
-    fn write(&self, text: String, record: Option<Record>) -> anyhow::Result<()> {
-        let json = match record {
-            Some(record) => Some(record.to_json()?),
-            None => None,
-        };
+    fn write(&self, text: String, json: Option<Vec<u8>>) -> anyhow::Result<()> {
         if self.output.is_none() {
             match (self.format, &json) {
                 (Format::Text, _) => print(&text)?,
@@ -262,19 +258,13 @@ fn run_create(options: Create) -> anyhow::Result<Outcome> {
         .map_err(unchecked)?
         .into_iter();
     for (count, origin) in origins {
-        for file in files.by_ref().take(count) {
-            collection.add_file(file, &origin)?;
-        }
+        collection.add_files(files.by_ref().take(count).collect(), &origin)?;
     }
     if collection.sums().is_empty() {
         bail!("there is nothing to sum; name images with --image and files with --files");
     }
-    let text = collection.text();
-    let record = options
-        .output
-        .wants_json()
-        .then(|| collection.into_record());
-    options.output.write(text, record)?;
+    let (text, json) = collection.render(options.output.wants_json())?;
+    options.output.write(text, json)?;
     Ok(Outcome::Done)
 }
 
@@ -348,7 +338,8 @@ fn run_merge(options: Merge) -> anyhow::Result<Outcome> {
     let text = text::render(&sums);
     // The lists may be large, and what was written need not be kept.
     drop(sums);
-    options.output.write(text, record)?;
+    let json = record.map(|record| record.to_json()).transpose()?;
+    options.output.write(text, json)?;
     Ok(Outcome::Done)
 }
 

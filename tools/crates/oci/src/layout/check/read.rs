@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use verbatim_digest::{Digest, Hasher};
-use verbatim_reader::{decompress, Compression};
+use verbatim_reader::{decompress, Compression, ReadAhead};
 
 use super::super::source::check_digest;
 use super::blobs::{Blobs, Content};
@@ -266,11 +266,12 @@ fn hash_blob(work: &Work<'_>, content: Content, progress: &Arc<dyn Progress>) ->
     let whole = io::Cursor::new(start).chain(observed);
     let (content, unpacked) = if inside {
         let stored = || lock(&seen).bytes;
-        let reader = decompress(whole);
+        // Three things at a time: what is stored is read and hashed, decompressed, and what comes
+        // out is hashed. Decompression takes the longest, and shares its thread with nothing.
         let result = if work.size >= LARGE {
-            hash_all(reader.read_ahead(), stored)
+            hash_all(decompress(ReadAhead::new(whole)).read_ahead(), stored)
         } else {
-            hash_all(reader, stored)
+            hash_all(decompress(whole), stored)
         };
         match result {
             Ok(Unpacked::All(content, unpacked)) => (Some(content), unpacked),
