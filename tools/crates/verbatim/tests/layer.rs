@@ -714,3 +714,61 @@ fn layouts_keep_what_their_names_promise() {
     assert_eq!(code, Some(2), "{stderr}");
     assert!(stderr.contains("a folder is written here"), "{stderr}");
 }
+
+/// What the fixes of `diff` name: a root file system is scrubbed where a layer is made of it, and
+/// it is the same as when its archive is normalised.
+#[test]
+fn a_layer_of_a_root_file_system_is_scrubbed() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    fs::create_dir_all(dir.join("root/etc")).unwrap();
+    fs::create_dir_all(dir.join("root/var/log")).unwrap();
+    fs::write(
+        dir.join("root/etc/machine-id"),
+        "0123456789abcdef0123456789abcdef\n",
+    )
+    .unwrap();
+    fs::write(dir.join("root/var/log/dpkg.log"), "today\n").unwrap();
+    let output = run_in(dir, &["--scrub", "-o", "scrubbed.tar", "root"]);
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    assert!(
+        stderr.contains("etc/machine-id") && stderr.contains("var/log/dpkg.log"),
+        "{stderr}"
+    );
+    layer(dir, &["-o", "whole.tar", "root"]);
+    let normalized = Command::new(env!("CARGO_BIN_EXE_verbatim"))
+        .args(["normalize", "--scrub", "-o", "normal.tar", "whole.tar"])
+        .current_dir(dir)
+        .output()
+        .unwrap();
+    assert_eq!(normalized.status.code(), Some(0));
+    let scrubbed = fs::read(dir.join("scrubbed.tar")).unwrap();
+    assert!(scrubbed == fs::read(dir.join("normal.tar")).unwrap());
+    assert!(scrubbed != fs::read(dir.join("whole.tar")).unwrap());
+
+    let output = run_in(
+        dir,
+        &[
+            "--scrub=machine-id",
+            "--scrub-keep=etc",
+            "-o",
+            "k.tar",
+            "root",
+        ],
+    );
+    assert_eq!(output.status.code(), Some(0));
+    assert!(fs::read(dir.join("k.tar")).unwrap() == fs::read(dir.join("whole.tar")).unwrap());
+    assert_eq!(
+        run_in(dir, &["--scrub=no-such", "-o", "x.tar", "root"])
+            .status
+            .code(),
+        Some(2)
+    );
+    assert_eq!(
+        run_in(dir, &["--scrub-keep=etc", "-o", "x.tar", "root"])
+            .status
+            .code(),
+        Some(2)
+    );
+}

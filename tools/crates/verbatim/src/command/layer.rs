@@ -18,6 +18,7 @@ use verbatim_oci::{Encoder, LayerMetadata, MediaType};
 use verbatim_output::{promise, OutputFile, Promise};
 pub(super) use verbatim_requests::mode;
 use verbatim_requests::{xattr_value, Entry};
+use verbatim_scrub::Rules;
 
 use crate::outcome::Outcome;
 use crate::report_form::Format;
@@ -95,9 +96,42 @@ pub struct Options {
     /// base where such a directory may be a symlink.
     #[arg(long)]
     create_parents: bool,
+    #[command(flatten)]
+    scrub: ScrubOptions,
     /// Directories, tar archives, or DEST=PATH.
     #[arg(value_name = "IN")]
     inputs: Vec<PathBuf>,
+}
+
+/// A root file system without traces of the machine on which it was made.
+#[derive(Debug, clap::Args)]
+struct ScrubOptions {
+    /// Scrub a root file system: all usual rules, or those named; +NAME and -NAME change the usual ones.
+    /// `verbatim normalize --scrub-rules` lists them. What was done is listed on standard error.
+    #[arg(
+        long,
+        value_name = "RULE,…",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "default"
+    )]
+    scrub: Option<String>,
+    /// With --scrub: leave this path, and all below it, alone.
+    #[arg(long, value_name = "PATH", requires = "scrub")]
+    scrub_keep: Vec<String>,
+}
+
+impl ScrubOptions {
+    fn rules(&self, mtime: i64) -> anyhow::Result<Option<Rules>> {
+        let Some(list) = &self.scrub else {
+            return Ok(None);
+        };
+        let mut rules = Rules::parse(list).map_err(|e| anyhow!("--scrub={list}: {e}"))?;
+        for path in &self.scrub_keep {
+            rules = rules.exempt(path);
+        }
+        Ok(Some(rules.password_time(u64::try_from(mtime).unwrap_or(0))))
+    }
 }
 
 /// What `layer` and `normalize` write.
@@ -236,7 +270,20 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
     for input in &options.inputs {
         add_input(&mut builder, input)?;
     }
-    options.output.write(&builder.finish()?, encoding)?;
+    if let Some(rules) = options.scrub.rules(options.mtime)? {
+        builder.scrub(rules);
+    }
+    let layer = builder.finish()?;
+    options.output.write(&layer, encoding)?;
+    let done: String = layer
+        .scrubbed()
+        .iter()
+        .map(|done| format!("{done}\n"))
+        .collect();
+    std::io::stderr()
+        .lock()
+        .write_all(done.as_bytes())
+        .context("cannot write to standard error")?;
     Ok(Outcome::Done)
 }
 
