@@ -176,7 +176,7 @@ pub enum EntryError {
         /// Which entry.
         at: Place,
         /// Why not.
-        source: verbatim_archive::Error,
+        source: Box<verbatim_archive::Error>,
     },
 }
 
@@ -242,7 +242,7 @@ impl Entry {
     }
 
     /// Add it to a layer.
-    pub fn add(self, builder: &mut Builder) -> Result<(), EntryError> {
+    pub fn add_to(self, builder: &mut Builder) -> Result<(), EntryError> {
         let none = BTreeMap::new();
         let (path, origin, wish, kind) = match self {
             Self::File {
@@ -365,7 +365,7 @@ impl Entry {
         }
         .map_err(|source| EntryError::Content {
             at: at.clone(),
-            source,
+            source: Box::new(source),
         })
     }
 }

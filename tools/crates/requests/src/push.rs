@@ -18,18 +18,24 @@ pub enum PushError {
     Document(#[from] verbatim_oci::Error),
     /// The image, or the name of a repository, is wrong.
     #[error(transparent)]
-    Registry(#[from] verbatim_registry::Error),
+    Registry(Box<verbatim_registry::Error>),
     /// A repository of `mount` has no such name.
     #[error("{origin}: /mount: {source}")]
     Mount {
         /// Whose request it is.
         origin: String,
         /// What is wrong.
-        source: verbatim_registry::Error,
+        source: Box<verbatim_registry::Error>,
     },
     /// A digest alone has nothing that could be sent.
     #[error("{0}: a digest and a descriptor are no image that could be pushed; give its layout")]
     NoContent(String),
+}
+
+impl From<verbatim_registry::Error> for PushError {
+    fn from(error: verbatim_registry::Error) -> Self {
+        Self::Registry(Box::new(error))
+    }
 }
 
 impl ImageRequest {
@@ -86,7 +92,7 @@ impl ImageRequest {
                 .collect::<Result<Vec<Repository>, _>>()
                 .map_err(|source| PushError::Mount {
                     origin: self.origin.clone(),
-                    source,
+                    source: Box::new(source),
                 })?;
             inputs.add_elsewhere(mount.digest, repositories);
         }

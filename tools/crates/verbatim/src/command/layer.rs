@@ -259,7 +259,7 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
     builder.overrides(options.set.overrides()?);
     builder.create_parents(options.create_parents);
     for text in options.entries {
-        Entry::parse(&text)?.add(&mut builder)?;
+        Entry::parse(&text)?.add_to(&mut builder)?;
     }
     for file in &options.entry_files {
         add_entries(&mut builder, file)?;
@@ -315,7 +315,7 @@ fn add_entries(builder: &mut Builder, file: &Path) -> anyhow::Result<()> {
         let text = text.strip_prefix("--entry=").unwrap_or(text);
         if !text.is_empty() {
             Entry::parse(text)
-                .and_then(|entry| entry.add(builder))
+                .and_then(|entry| entry.add_to(builder))
                 .with_context(|| format!("{name} line {number}"))?;
         }
     }
