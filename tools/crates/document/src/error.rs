@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 
+use serde::{Serialize, Serializer};
 use verbatim_foreign::printable;
 
 /// The kind of a problem, for callers that treat them differently.
@@ -23,6 +24,12 @@ pub enum ErrorKind {
     /// The input may be right, and this program cannot tell: it does not know the algorithm
     /// of a digest or of a compression, or has no key.
     Unknowable,
+}
+
+impl Serialize for ErrorKind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
 }
 
 impl ErrorKind {

@@ -36,7 +36,7 @@ fn regular(metadata: &std::fs::Metadata) -> io::Result<()> {
     };
     Err(io::Error::new(
         io::ErrorKind::InvalidData,
-        format!("it is {what} and must be a regular file"),
+        format!("it is not a regular file but {what}"),
     ))
 }
 

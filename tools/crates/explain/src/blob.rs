@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use verbatim_digest::Digest;
+use verbatim_document::file::open;
 use verbatim_formats::ReadAt;
 
 /// What is read at once where two things are compared: two of these stay in the cache.
@@ -35,12 +36,7 @@ pub(crate) enum Blob {
 impl Blob {
     /// A whole file, which is opened now.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        Self::of_file(File::open(path)?)
-    }
-
-    /// A whole open file.
-    pub(crate) fn of_file(file: File) -> io::Result<Self> {
-        let size = file.metadata()?.len();
+        let (file, size) = open(path)?;
         Ok(Self::Part {
             file: Arc::new(file),
             offset: 0,
@@ -105,7 +101,7 @@ impl Blob {
     pub(crate) fn opened(&self) -> io::Result<Self> {
         match self {
             Self::Path { path, size } => Ok(Self::Part {
-                file: Arc::new(File::open(path.as_path())?),
+                file: Arc::new(open(path)?.0),
                 offset: 0,
                 size: *size,
                 spooled: false,

@@ -60,8 +60,12 @@ impl Error {
 
 impl From<verbatim_oci::Error> for Error {
     fn from(error: verbatim_oci::Error) -> Self {
-        let message = error.to_string();
-        if error.kind() == verbatim_oci::ErrorKind::Io {
+        // This error has no source of its own, so it says the cause itself.
+        let message = match std::error::Error::source(&error) {
+            Some(cause) => format!("{error}: {cause}"),
+            None => error.to_string(),
+        };
+        if error.kind().is_unchecked() {
             Self::unchecked(message)
         } else {
             Self::input(message)

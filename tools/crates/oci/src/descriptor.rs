@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use base64::prelude::{Engine as _, BASE64_STANDARD};
 use serde::{Deserialize, Serialize};
 use verbatim_digest::Digest;
 
@@ -41,6 +42,10 @@ pub struct Descriptor {
         skip_serializing_if = "Option::is_none"
     )]
     pub artifact_type: Option<String>,
+    /// The bytes themselves in base64, for readers who want to save a request. They are never
+    /// read from here, only compared, and never written.
+    #[serde(default, skip_serializing)]
+    pub data: Option<String>,
 }
 
 impl Descriptor {
@@ -54,6 +59,7 @@ impl Descriptor {
             annotations: BTreeMap::new(),
             urls: Vec::new(),
             artifact_type: None,
+            data: None,
         }
     }
 
@@ -62,8 +68,46 @@ impl Descriptor {
         Self::new(media_type, Digest::of(data), data.len() as u64)
     }
 
+    /// Whether what is embedded, if anything is, has the size and the digest that are said.
+    pub fn data_is_content(&self) -> bool {
+        // Empty for Go programs is the same as absent, and they pass over line breaks.
+        let Some(data) = self.data.as_deref().filter(|data| !data.is_empty()) else {
+            return true;
+        };
+        let text: Vec<u8> = data
+            .bytes()
+            .filter(|b| !matches!(b, b'\r' | b'\n'))
+            .collect();
+        BASE64_STANDARD.decode(text).is_ok_and(|content| {
+            content.len() as u64 == self.size && Digest::of(&content) == self.digest
+        })
+    }
+
     /// The same bytes, whatever else is said of them.
     pub fn names_same_bytes(&self, other: &Self) -> bool {
         self.digest == other.digest && self.size == other.size
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn embedded_content_is_compared() {
+        let with = |data: Option<&str>| Descriptor {
+            data: data.map(str::to_owned),
+            ..Descriptor::of(MediaType::OCI_EMPTY, b"{}")
+        };
+        for right in [None, Some(""), Some("e30="), Some("e3\r\n0=\n")] {
+            assert!(with(right).data_is_content(), "{right:?}");
+        }
+        for wrong in ["e30", "W10=", "e30=e30=", "{}", "AAAA"] {
+            assert!(!with(Some(wrong)).data_is_content(), "{wrong}");
+        }
+        // It is not part of what this program writes.
+        assert!(!serde_json::to_string(&with(Some("e30=")))
+            .unwrap()
+            .contains("e30="));
     }
 }

@@ -242,8 +242,8 @@ pub struct Config {
     pub platform: Platform,
     /// The layers, as the tar archives inside the blobs.
     pub rootfs: RootFs,
-    /// How it was built, for people.
-    pub history: Option<Vec<History>>,
+    /// Of how many layers the history tells, if there is one that tells of any step.
+    pub told_layers: Option<usize>,
 }
 
 /// The file system of an image.
@@ -255,14 +255,6 @@ pub struct RootFs {
     /// Bottom first.
     #[serde(default, deserialize_with = "or_default")]
     pub diff_ids: Vec<Digest>,
-}
-
-/// One step of a build.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct History {
-    /// The step made no layer.
-    #[serde(default)]
-    pub empty_layer: bool,
 }
 
 impl Config {
@@ -295,13 +287,13 @@ impl Config {
         struct Rest {
             rootfs: RootFs,
             #[serde(default)]
-            history: Option<Vec<History>>,
+            history: Value,
         }
         let rest: Rest = json::from_value(value, file)?;
         let config = Self {
             platform,
             rootfs: rest.rootfs,
-            history: rest.history,
+            told_layers: told_layers(&rest.history),
         };
         if config.rootfs.kind != "layers" {
             return Err(Error::new(
@@ -325,19 +317,25 @@ impl Config {
             )
             .at("/rootfs/diff_ids"));
         }
-        if let Some(history) = self.history.as_ref().filter(|h| !h.is_empty()) {
-            let made = history.iter().filter(|step| !step.empty_layer).count();
-            if made != layers {
-                return Err(Error::new(
-                    ErrorKind::Mismatch,
-                    file,
-                    format!("tells of {made} layers, and the image has {layers}"),
-                )
-                .at("/history"));
-            }
-        }
         Ok(())
     }
+
+    /// What is odd about the history. It is a description for people, and tools that append
+    /// layers leave it as it was: nothing depends on it.
+    pub fn history_remark(&self) -> Option<String> {
+        let (told, layers) = (self.told_layers?, self.rootfs.diff_ids.len());
+        (told != layers).then(|| {
+            let s = if told == 1 { "" } else { "s" };
+            format!("tells of {told} layer{s}, and the image has {layers}; nothing depends on it")
+        })
+    }
+}
+
+/// How many steps of a history made a layer, whatever else it is.
+fn told_layers(history: &Value) -> Option<usize> {
+    let steps = history.as_array().filter(|steps| !steps.is_empty())?;
+    let made = |step: &&Value| step.get("empty_layer").and_then(Value::as_bool) != Some(true);
+    Some(steps.iter().filter(made).count())
 }
 
 #[cfg(test)]
@@ -413,9 +411,35 @@ mod tests {
         let e = Config::parse(text.replace("\"layers\"", "\"other\"").as_bytes(), "c").unwrap_err();
         assert_eq!(e.pointer(), Some("/rootfs/type"));
         let e = Config::parse(text.replace(",{}", "").as_bytes(), "c").unwrap();
+        e.check_layers(1, "c").unwrap();
         assert_eq!(
-            e.check_layers(1, "c").unwrap_err().pointer(),
-            Some("/history")
+            e.history_remark().unwrap(),
+            "tells of 0 layers, and the image has 1; nothing depends on it"
         );
+    }
+
+    #[test]
+    fn a_history_is_whatever_it_is() {
+        for (history, told) in [
+            ("null", None),
+            ("[]", None),
+            ("{}", None),
+            ("\"once upon a time\"", None),
+            ("[null]", Some(1)),
+            (
+                r#"[{"empty_layer":null},{"empty_layer":true},{"empty_layer":false},7]"#,
+                Some(3),
+            ),
+        ] {
+            let text = format!(
+                r#"{{"os":"linux","architecture":"amd64","rootfs":{{"type":"layers","diff_ids":["{DIGEST}"]}},"history":{history}}}"#
+            );
+            let config = Config::parse(text.as_bytes(), "c").unwrap();
+            assert_eq!(config.told_layers, told, "{history}");
+            assert_eq!(
+                config.history_remark().is_some(),
+                told.is_some_and(|n| n != 1)
+            );
+        }
     }
 }

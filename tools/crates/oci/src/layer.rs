@@ -130,7 +130,7 @@ impl LayerMetadata {
     pub fn of_blob(path: &Path) -> Result<Self> {
         let file = name(path);
         let unreadable = |e| Error::io(&file, "cannot be read as a layer", e);
-        let open = || std::fs::File::open(path).map_err(unreadable);
+        let open = || Ok(verbatim_document::file::open(path).map_err(unreadable)?.0);
         // Anything is a plain tar archive until somebody reads it.
         verbatim_reader::Archive::open_file(open()?)
             .next_entry()

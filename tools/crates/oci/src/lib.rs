@@ -14,6 +14,7 @@
 
 mod descriptor;
 mod document;
+pub mod graph;
 mod image;
 pub mod layer;
 pub mod layout;
@@ -26,7 +27,7 @@ mod settings;
 pub use verbatim_document::{json, Error, ErrorKind, Result};
 
 pub use descriptor::Descriptor;
-pub use document::{Config, Document, History, Index, Manifest, RootFs};
+pub use document::{Config, Document, Index, Manifest, RootFs};
 pub use image::{
     build, build_index, describe_index, Base, BuiltIndex, Image, ImageMetadata, IndexMetadata,
     Named,

@@ -138,6 +138,11 @@ impl MediaType {
             || *self == Self::DOCKER_FOREIGN_LAYER_GZIP
     }
 
+    /// Whether this is a layer that only the holder of a key can read (imgcrypt, ocicrypt).
+    pub fn is_encrypted(&self) -> bool {
+        self.is_layer() && self.as_str().ends_with("+encrypted")
+    }
+
     /// The compression that a layer's type promises: `""`, `gzip`, `zstd`, or another one's name.
     pub fn layer_suffix(&self) -> Option<&str> {
         const PREFIXES: [&str; 4] = [

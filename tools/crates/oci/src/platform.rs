@@ -97,6 +97,16 @@ impl Platform {
             && (a.os_version.is_none() || b.os_version.is_none() || a.os_version == b.os_version)
     }
 
+    /// Whether it is written as `other` is, and not in another of the spellings that are
+    /// [the same](Self::matches).
+    pub fn is_spelled(&self, other: &Self) -> bool {
+        let variant = |platform: &Self| platform.variant.clone().unwrap_or_default();
+        self.os == other.os
+            && self.architecture == other.architecture
+            && variant(self) == variant(other)
+            && self.matches(other)
+    }
+
     /// Whether the two cannot be said of one image. What one side leaves out contradicts
     /// nothing: for years configs had no place for a variant, so an index says `arm/v6` or
     /// `amd64/v3` of an image whose config says `arm` or `amd64`.
@@ -141,6 +151,7 @@ impl fmt::Display for Platform {
     }
 }
 
+/// In the spelling that was given: which of two spellings an index has may be what is meant.
 impl FromStr for Platform {
     type Err = ParseError;
 
@@ -157,8 +168,8 @@ impl FromStr for Platform {
             return Err(error());
         }
         match parts[..] {
-            [os, architecture] => Ok(Self::new(os, architecture, None).spelled()),
-            [os, architecture, variant] => Ok(Self::new(os, architecture, Some(variant)).spelled()),
+            [os, architecture] => Ok(Self::new(os, architecture, None)),
+            [os, architecture, variant] => Ok(Self::new(os, architecture, Some(variant))),
             _ => Err(error()),
         }
     }
@@ -205,7 +216,7 @@ mod tests {
             ("macos/arm64", "darwin/arm64"),
             ("linux/ppc64le", "linux/ppc64le"),
         ] {
-            assert_eq!(parse(text).to_string(), spelled);
+            assert_eq!(parse(text).spelled().to_string(), spelled);
         }
     }
 

@@ -94,11 +94,16 @@ impl Settings {
             os_version: base.and_then(|base| base.os_version.clone()),
             os_features: base.map(|base| base.os_features.clone()).unwrap_or_default(),
         };
-        let asked = asked.spelled();
+        let written = asked.spelled();
         let Some(base) = base else {
-            return Ok(asked);
+            return Ok(written);
         };
+        let asked = written;
         if !asked.matches(base) {
+            // For years configs had no place for a variant.
+            if base.variant.as_deref().is_none_or(str::is_empty) && !asked.contradicts(base) {
+                return Ok(asked);
+            }
             return Err(Error::new(
                 ErrorKind::Mismatch,
                 "the base",

@@ -90,6 +90,14 @@ impl Error {
         }
     }
 
+    /// What is wrong with a document, if it is that.
+    pub fn document(&self) -> Option<&verbatim_oci::Error> {
+        match self {
+            Self::Document { source, .. } | Self::Image(source) => Some(source),
+            _ => None,
+        }
+    }
+
     /// Which kind of problem it is.
     pub fn kind(&self) -> ErrorKind {
         match self {

@@ -50,10 +50,12 @@ impl LayoutWriter {
             return Ok(());
         }
         let shown = printable_path(&self.out);
-        let single = Layout::open(&self.out)
-            .and_then(|layout| layout.single())
-            .map_err(|e| document_error(&shown, e))?;
-        if single.is_some_and(|single| single.digest == root.digest) {
+        let named = Layout::open(&self.out)
+            .and_then(|layout| layout.index())
+            .map_err(|e| document_error(&shown, e))?
+            .1
+            .manifests;
+        if !named.is_empty() && named.iter().all(|entry| entry.digest == root.digest) {
             return fs::create_dir_all(&self.blobs).map_err(|e| cannot_write(&self.out, e));
         }
         Err(Error::Options(format!(

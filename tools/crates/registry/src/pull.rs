@@ -4,7 +4,7 @@
 //! complete. A layout that is there already and is of the same image is completed instead:
 //! blobs that are right are kept, the others are fetched and put in place one by one.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use verbatim_digest::Digest;
+use verbatim_oci::graph::{select, Link, Walk};
 use verbatim_oci::layout::Progress;
 use verbatim_oci::{json, Config, Descriptor, Document, Index, Manifest, MediaType, Platform};
 use verbatim_output::OutputFile;
@@ -22,12 +23,8 @@ use crate::layout_writer::{cannot_write, output, LayoutWriter};
 use crate::manifest::worse;
 use crate::name::{Repository, Target, Which};
 
-/// Indexes inside indexes that are followed.
-const MAX_DEPTH: usize = 8;
 /// Manifests of one image; a hostile index has room for more in its 4 MiB.
 const MAX_MANIFESTS: usize = 4096;
-/// Layers of all its manifests.
-const MAX_BLOBS: usize = 1 << 16;
 
 /// What to pull, and how much of it.
 #[derive(Debug, Clone)]
@@ -82,25 +79,25 @@ impl Client {
         let mut place = LayoutWriter::open(out)?;
         let root = self.choose(&repository, pull, &top.bytes).await?;
         place.expect(&root.descriptor)?;
-        let mut walk = Walk {
+        let mut visitor = Visitor {
             client: self,
             repository: &repository,
             place: &place,
-            seen: BTreeSet::new(),
-            layers: Vec::new(),
+            layers: BTreeMap::new(),
             images: Vec::new(),
             fetched: (0, 0),
             kept: (0, 0),
         };
-        walk.follow(root.descriptor.clone(), root.bytes).await?;
-        let Walk {
+        visitor.follow(&root).await?;
+        let Visitor {
             layers,
             images,
             mut fetched,
             mut kept,
             ..
-        } = walk;
+        } = visitor;
         if !pull.shallow {
+            let layers = layers.into_values().collect();
             let (got, had) = self.layers(&repository, &place, layers, progress).await?;
             fetched = (fetched.0 + got.0, fetched.1 + got.1);
             kept = (kept.0 + had.0, kept.1 + had.1);
@@ -197,37 +194,39 @@ impl Client {
                 };
             }
         };
-        let mut chosen: Vec<Descriptor> = Vec::new();
-        for wanted in &pull.platforms {
-            let mut fitting = Vec::new();
-            for descriptor in index.manifests.iter().filter(|d| d.may_be_image()) {
-                let platform = match &descriptor.platform {
-                    Some(platform) if platform.is_runnable() => platform.clone(),
-                    _ => match self.document(repository, descriptor).await? {
-                        (Document::Manifest(manifest), _) => {
+        let mut offers: Vec<(Platform, Descriptor)> = Vec::new();
+        for descriptor in index.manifests.iter().filter(|d| d.may_be_image()) {
+            let platform = match &descriptor.platform {
+                Some(platform) if platform.is_runnable() => platform.clone(),
+                // Only the config says it.
+                _ if descriptor.media_type.is_manifest() => {
+                    let bytes = self.document(repository, descriptor).await?;
+                    let file = format!("{repository}@{}", descriptor.digest);
+                    match parse(&file, &bytes)? {
+                        Document::Manifest(manifest) => {
                             self.platform_of(repository, &manifest).await?
                         }
-                        (Document::Index(_), _) => continue,
-                    },
-                };
-                if wanted.matches(&platform) {
-                    fitting.push(descriptor.clone());
+                        Document::Index(_) => continue,
+                    }
                 }
-            }
+                _ => continue,
+            };
+            offers.push((platform, descriptor.clone()));
+        }
+        let mut chosen: Vec<Descriptor> = Vec::new();
+        for wanted in &pull.platforms {
+            let fitting = select(wanted, offers.clone(), |offer| (&offer.0, offer.1.digest));
             match fitting.as_slice() {
                 [] => {
-                    let all: Vec<Platform> = index
-                        .manifests
-                        .iter()
-                        .filter_map(|d| d.platform.clone())
-                        .filter(Platform::is_runnable)
-                        .collect();
+                    let all: Vec<Platform> = offers.into_iter().map(|offer| offer.0).collect();
                     return Err(Error::Options(format!(
                         "{name}: holds no image for {wanted}, only for {}",
                         verbatim_foreign::excerpt(&list(&all), 500)
                     )));
                 }
-                [one] => chosen.push(one.clone()),
+                // Two platforms may be one image.
+                [one] if chosen.iter().any(|other| other.digest == one.1.digest) => {}
+                [one] => chosen.push(one.1.clone()),
                 _ => {
                     return Err(Error::Options(format!(
                         "{name}: holds {} images for {wanted}; pull the one that you mean by its digest",
@@ -237,7 +236,7 @@ impl Client {
             }
         }
         if let [one] = chosen.as_slice() {
-            let (_, bytes) = self.document(repository, one).await?;
+            let bytes = self.document(repository, one).await?;
             return Ok(Root {
                 descriptor: one.clone(),
                 bytes,
@@ -265,35 +264,22 @@ impl Client {
             .platform)
     }
 
-    /// A manifest or index by its descriptor.
+    /// The bytes of a manifest or an index by its descriptor; they have its digest.
     async fn document(
         &self,
         repository: &Repository,
         descriptor: &Descriptor,
-    ) -> Result<(Document, Vec<u8>), Error> {
+    ) -> Result<Vec<u8>, Error> {
         let limit = self.options().limits.manifest;
-        let name = format!("{repository}@{}", descriptor.digest);
         if descriptor.size > limit {
             return Err(Error::TooLarge {
-                url: name,
+                url: format!("{repository}@{}", descriptor.digest),
                 what: "the manifest",
                 limit,
             });
         }
-        let manifest = self
-            .manifest(repository, &Which::Digest(descriptor.digest))
-            .await?;
-        if manifest.bytes.len() as u64 != descriptor.size {
-            return Err(Error::Broken {
-                url: name,
-                why: format!(
-                    "has {} bytes, and the index that names it says {}",
-                    manifest.bytes.len(),
-                    descriptor.size
-                ),
-            });
-        }
-        Ok((parse(&name, &manifest.bytes)?, manifest.bytes))
+        let which = Which::Digest(descriptor.digest);
+        Ok(self.manifest(repository, &which).await?.bytes)
     }
 
     /// Fetch layers, several at a time.
@@ -363,68 +349,60 @@ struct Root {
     bytes: Vec<u8>,
 }
 
-/// Fetches documents, and remembers the layers that they name.
-struct Walk<'a> {
+/// Stores documents, and remembers the layers that they name.
+struct Visitor<'a> {
     client: &'a Client,
     repository: &'a Repository,
     place: &'a LayoutWriter,
-    seen: BTreeSet<Digest>,
-    layers: Vec<Descriptor>,
+    layers: BTreeMap<Digest, Descriptor>,
     images: Vec<PulledImage>,
     fetched: Count,
     kept: Count,
 }
 
-impl Walk<'_> {
+impl Visitor<'_> {
     /// Level by level: what one level names is fetched at once.
-    async fn follow(&mut self, root: Descriptor, bytes: Vec<u8>) -> Result<(), Error> {
-        let mut level = vec![(root, bytes)];
-        let mut depth = 0;
-        while !level.is_empty() {
-            let mut next: Vec<Descriptor> = Vec::new();
-            for (descriptor, bytes) in level {
-                let name = format!("{}@{}", self.repository, descriptor.digest);
-                self.store(&descriptor.digest, &bytes)?;
-                match parse(&name, &bytes)? {
-                    Document::Index(index) => {
-                        next.extend(
-                            index
-                                .manifests
-                                .into_iter()
-                                .filter(|d| self.seen.insert(d.digest)),
-                        );
-                        if self.seen.len() > MAX_MANIFESTS {
-                            return Err(Error::Broken {
-                                url: name,
-                                why: format!("names more than {MAX_MANIFESTS} manifests; pull one platform of it with --platform"),
-                            });
-                        }
-                    }
-                    Document::Manifest(manifest) => {
-                        self.manifest(&name, descriptor.digest, &manifest).await?;
-                    }
+    async fn follow(&mut self, root: &Root) -> Result<(), Error> {
+        let link = Link::root(root.descriptor.clone(), &self.repository.to_string());
+        let mut walk = Walk::new(link, MAX_MANIFESTS);
+        let mut first = Some(root.bytes.clone());
+        loop {
+            let level = walk.level().map_err(|e| self.wrong(e))?;
+            if level.is_empty() {
+                return Ok(());
+            }
+            let found = match first.take() {
+                Some(bytes) => level
+                    .into_iter()
+                    .map(|link| (link, bytes.clone()))
+                    .collect(),
+                None => self.fetch(level).await?,
+            };
+            for (link, bytes) in found {
+                let name = format!("{}@{}", self.repository, link.descriptor.digest);
+                let document = walk
+                    .enter(&link, &bytes, &name)
+                    .map_err(|e| self.wrong(e))?;
+                self.store(&link.descriptor.digest, &bytes)?;
+                if let Document::Manifest(manifest) = document {
+                    self.manifest(link.descriptor.digest, &manifest).await?;
                 }
             }
-            depth += 1;
-            if depth > MAX_DEPTH && !next.is_empty() {
-                return Err(Error::Broken {
-                    url: self.repository.to_string(),
-                    why: format!("its indexes are nested more than {MAX_DEPTH} deep"),
-                });
-            }
-            level = self.fetch(next).await?;
         }
-        Ok(())
     }
 
-    /// Documents in the order of their descriptors; the client bounds how many at a time.
-    async fn fetch(&self, all: Vec<Descriptor>) -> Result<Vec<(Descriptor, Vec<u8>)>, Error> {
+    fn wrong(&self, error: verbatim_oci::Error) -> Error {
+        document_error(&self.repository.to_string(), error)
+    }
+
+    /// Documents in the order of their links; the client bounds how many at a time.
+    async fn fetch(&self, links: Vec<Link>) -> Result<Vec<(Link, Vec<u8>)>, Error> {
         let mut tasks = JoinSet::new();
-        for (at, descriptor) in all.into_iter().enumerate() {
+        for (at, link) in links.into_iter().enumerate() {
             let (client, repository) = (self.client.clone(), self.repository.clone());
             tasks.spawn(async move {
-                let (_, bytes) = client.document(&repository, &descriptor).await?;
-                Ok::<_, Error>((at, descriptor, bytes))
+                let bytes = client.document(&repository, &link.descriptor).await?;
+                Ok::<_, Error>((at, link, bytes))
             });
         }
         let mut found = Vec::new();
@@ -434,15 +412,13 @@ impl Walk<'_> {
             );
         }
         found.sort_by_key(|(at, ..)| *at);
-        Ok(found.into_iter().map(|(_, d, bytes)| (d, bytes)).collect())
+        Ok(found
+            .into_iter()
+            .map(|(_, link, bytes)| (link, bytes))
+            .collect())
     }
 
-    async fn manifest(
-        &mut self,
-        name: &str,
-        digest: Digest,
-        manifest: &Manifest,
-    ) -> Result<(), Error> {
+    async fn manifest(&mut self, digest: Digest, manifest: &Manifest) -> Result<(), Error> {
         let config = &manifest.config;
         let mut platform = None;
         let known = self.place.read(config);
@@ -473,15 +449,9 @@ impl Walk<'_> {
             if layer.media_type.is_foreign_layer() && !layer.urls.is_empty() {
                 continue;
             }
-            if self.seen.insert(layer.digest) {
-                self.layers.push(layer.clone());
-            }
-        }
-        if self.layers.len() > MAX_BLOBS {
-            return Err(Error::Broken {
-                url: name.to_owned(),
-                why: format!("the image has more than {MAX_BLOBS} layers"),
-            });
+            self.layers
+                .entry(layer.digest)
+                .or_insert_with(|| layer.clone());
         }
         Ok(())
     }

@@ -80,7 +80,7 @@ fn check(server: &Server, descriptor: &Descriptor) -> Checked {
 fn problem(checked: &Checked) -> (&str, &str) {
     assert_eq!(checked.problems.len(), 1, "{:?}", checked.problems);
     let problem = &checked.problems[0];
-    (problem.kind, &problem.problem)
+    (problem.kind.name(), &problem.problem)
 }
 
 #[test]
@@ -233,7 +233,7 @@ fn an_index_of_a_million_entries_ends() {
     put(&mut content, "manifests", index.as_bytes());
     let server = serve(content, |_| None);
     let checked = check(&server, &descriptor);
-    let limit = checked.problems.iter().find(|p| p.kind == "limit");
+    let limit = checked.problems.iter().find(|p| p.kind.name() == "limit");
     assert!(limit.is_some());
     // Two checks, and not more than the limit each.
     assert!(server.requests().len() < 2 * 4200);

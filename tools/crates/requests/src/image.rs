@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 use verbatim_digest::Digest;
+use verbatim_oci::layout::Kind;
 use verbatim_oci::{json, Reference, Result};
-use verbatim_sums::collect::Kind;
 
 use crate::{Documents, LayerFiles, ReferenceParts, Values};
 

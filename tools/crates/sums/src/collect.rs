@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 
-use serde::Deserialize;
 use verbatim_digest::{Digest, Hasher};
-use verbatim_oci::layout::{images, Candidate, Layout};
+use verbatim_document::file::open;
+use verbatim_oci::layout::{images, Candidate, Kind, Layout, Published};
 use verbatim_oci::{
     json, Descriptor, Document, Error, ErrorKind, ImageMetadata, Manifest, Named, Result, Runtime,
 };
@@ -19,16 +19,6 @@ use verbatim_oci::{
 use crate::record::{File, Image, PlatformImage};
 use crate::{text, Conflict, FileName, Record, Subject, Sums};
 use verbatim_oci::Reference;
-
-/// What a layout stands for, where it could be two things.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// The one image in it.
-    Image,
-    /// The index: the one that `index.json` names, or `index.json` itself.
-    Index,
-}
 
 /// Sums that are being put together.
 #[derive(Debug, Default)]
@@ -155,76 +145,11 @@ pub fn of_document(reference: Reference, document: Named<'_>) -> Result<Image> {
     })
 }
 
-/// The entry of a layout.
-///
-/// Where `index.json` names exactly one thing, that is what is published. Where it names
-/// several, `index.json` is the index itself. `kind` settles what is meant otherwise.
+/// The entry of a layout: of what is [published](Published) of it.
 pub fn of_layout(reference: Reference, layout: &Layout, kind: Option<Kind>) -> Result<Image> {
-    let (data, index) = layout.index()?;
-    let file = layout.file_name("index.json");
-    if index.manifests.is_empty() {
-        return Err(Error::new(
-            ErrorKind::Missing,
-            file,
-            "names nothing; a layout must name at least one manifest or index",
-        )
-        .at("/manifests"));
-    }
-    let single = match &index.manifests[..] {
-        [single] => Some(single),
-        _ => None,
-    };
-    match (kind, single) {
-        (Some(Kind::Image), _) => {
-            let mut all = images(layout, None)?;
-            if all.len() != 1 {
-                return Err(Error::new(
-                    ErrorKind::Mismatch,
-                    file,
-                    format!(
-                        "names {} images, and --kind says it is of one; leave --kind out or say index",
-                        all.len()
-                    ),
-                ));
-            }
-            Ok(of_image(reference, describe(layout, &all.remove(0))?))
-        }
-        (None, Some(single)) => of_root(reference, layout, single),
-        (Some(Kind::Index), Some(single)) if single.media_type.is_index() => {
-            of_root(reference, layout, single)
-        }
-        _ => {
-            let all = images(layout, None)?;
-            Ok(Image {
-                reference,
-                digest: Digest::of(&data),
-                media_type: index.media_type(),
-                size: data.len() as u64,
-                image_id: None,
-                platforms: platforms(layout, &all)?,
-            })
-        }
-    }
-}
-
-fn of_root(reference: Reference, layout: &Layout, root: &Descriptor) -> Result<Image> {
-    if !root.media_type.is_index() && !root.media_type.is_manifest() {
-        return Err(Error::new(
-            ErrorKind::Unsupported,
-            layout.file_name("index.json"),
-            format!(
-                "names something of type `{}`, which is neither a manifest nor an index",
-                root.media_type
-            ),
-        )
-        .at("/manifests/0/mediaType"));
-    }
-    let data = layout.document(root)?;
-    let mut image = of_document(
-        reference,
-        Named::new(&data, &layout.blob_name(&root.digest)),
-    )?;
-    image.platforms = platforms(layout, &images(layout, Some(root))?)?;
+    let published = Published::of(layout, kind)?;
+    let mut image = of_document(reference, Named::new(&published.bytes, &published.file))?;
+    image.platforms = platforms(layout, &images(layout)?)?;
     Ok(image)
 }
 
@@ -255,10 +180,7 @@ pub fn of_path(reference: Reference, path: &Path, kind: Option<Kind>) -> Result<
 
 fn begins_as_json(path: &Path) -> bool {
     let mut start = Vec::new();
-    path.is_file()
-        && std::fs::File::open(path)
-            .and_then(|file| file.take(64).read_to_end(&mut start))
-            .is_ok()
+    open(path).is_ok_and(|(file, _)| file.take(64).read_to_end(&mut start).is_ok())
         && start.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{')
 }
 
@@ -501,7 +423,7 @@ pub fn hash_files(files: Vec<Wanted>, threads: usize) -> Result<Vec<File>> {
 
 fn hash_file(path: &Path, buffer: &mut [u8]) -> Result<(Digest, u64)> {
     let unreadable = |e| Error::io(path.display(), "cannot be read", e);
-    let mut file = std::fs::File::open(path).map_err(unreadable)?;
+    let (mut file, _) = open(path).map_err(unreadable)?;
     let mut hasher = Hasher::new();
     let mut size = 0;
     loop {

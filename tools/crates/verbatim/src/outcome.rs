@@ -22,9 +22,9 @@ pub struct Unchecked;
 
 /// What could not be read was not checked.
 pub fn unchecked(error: verbatim_oci::Error) -> anyhow::Error {
-    let io = error.kind() == verbatim_oci::ErrorKind::Io;
+    let unchecked = error.kind().is_unchecked();
     let error = anyhow::Error::from(error);
-    if io {
+    if unchecked {
         error.context(Unchecked)
     } else {
         error
@@ -39,7 +39,10 @@ pub fn report(result: anyhow::Result<Outcome>) -> ExitCode {
         Err(error) => {
             eprintln!("verbatim: {}", shown(&sentence(&error)));
             ExitCode::from(
-                if error.downcast_ref::<Unchecked>().is_some() || disk_failed(&error) {
+                if error.downcast_ref::<Unchecked>().is_some()
+                    || disk_failed(&error)
+                    || cannot_be_told(&error)
+                {
                     3
                 } else {
                     2
@@ -79,6 +82,19 @@ fn disk_failed(error: &anyhow::Error) -> bool {
                 StorageFull | QuotaExceeded | ReadOnlyFilesystem | FileTooLarge
             )
         })
+    })
+}
+
+/// An algorithm that is not known, or a key that is not there, says nothing about the input,
+/// whichever command met it.
+fn cannot_be_told(error: &anyhow::Error) -> bool {
+    let is = |error: &verbatim_oci::Error| error.kind() == verbatim_oci::ErrorKind::Unknowable;
+    error.chain().any(|cause| {
+        cause.downcast_ref().is_some_and(is)
+            || cause
+                .downcast_ref::<verbatim_registry::Error>()
+                .and_then(verbatim_registry::Error::document)
+                .is_some_and(is)
     })
 }
 

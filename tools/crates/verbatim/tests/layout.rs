@@ -717,6 +717,477 @@ fn one_image_is_taken_out_of_several() {
 }
 
 #[test]
+fn a_history_is_remarked_upon_and_stops_nothing() {
+    let fixture = Fixture::new();
+    let layer = fixture.blob(LAYER, &EMPTY_TAR);
+    let history = json!([{"created_by": "a"}, {"created_by": "b"}, {"empty_layer": true}]);
+    let config = fixture.document(
+        CONFIG,
+        &json!({"os": "linux", "architecture": "amd64", "history": history,
+            "rootfs": {"type": "layers", "diff_ids": [digest(&EMPTY_TAR)]}}),
+    );
+    fixture.index(&[fixture.manifest(&config, &[layer])]);
+    let report = fixture.report();
+    assert_eq!(report["verdict"], "valid");
+    let remark = &report["remarks"][0];
+    assert_eq!(remark["pointer"], "/history");
+    assert!(remark["file"].as_str().unwrap().ends_with(hex(&config)));
+    let text = done(&["layout", "check", &fixture.layout()]);
+    assert!(
+        text.contains("tells of 2 layers, and the image has 1"),
+        "{text}"
+    );
+    done(&["layout", "import", &fixture.layout()]);
+    let base = format!("--base={}", fixture.layout());
+    let out = format!("--output={}", fixture.text("out"));
+    done(&["image", &base, &out]);
+    let root = format!("--root={}", fixture.text("m.json"));
+    done(&[
+        "layout",
+        "import",
+        &fixture.layout(),
+        "--manifest",
+        &fixture.text("m.json"),
+    ]);
+    let from = format!("--layout={}", fixture.layout());
+    done(&[
+        "layout",
+        "archive",
+        &root,
+        &from,
+        "-o",
+        &fixture.text("a.tar"),
+    ]);
+    // Nobody finds a remark where there is none.
+    assert!(Fixture::good().0.report().get("remarks").is_none());
+}
+
+/// What `sums create` says of a layout: the digest, or the error and the exit code.
+fn sum(fixture: &Fixture) -> Result<String, (Option<i32>, String)> {
+    let image = format!("--image=r.example/a={}", fixture.layout());
+    let output = verbatim(&["sums", "create", "--no-json", &image]);
+    if output.status.success() {
+        return Ok(format!("sha256:{}", &stdout(&output)[..64]));
+    }
+    Err((
+        output.status.code(),
+        String::from_utf8(output.stderr).unwrap(),
+    ))
+}
+
+#[test]
+fn one_digest_is_one_image_and_different_images_need_a_choice() {
+    let tagged = |image: &Value, tag: &str| {
+        let mut image = image.clone();
+        image["annotations"] = json!({"org.opencontainers.image.ref.name": tag});
+        image
+    };
+    let for_platform = |image: &Value, architecture: &str| {
+        let mut image = image.clone();
+        image["platform"] = json!({"os": "linux", "architecture": architecture});
+        image
+    };
+    let (fixture, image) = Fixture::good();
+    let published = |entries: &[Value]| {
+        fixture.index(entries);
+        let report = verbatim(&["layout", "check", "--format=json", &fixture.layout()]);
+        let report: Value = serde_json::from_slice(&report.stdout).unwrap();
+        (sum(&fixture), report["published"]["digest"].clone())
+    };
+    let one = image["digest"].as_str().unwrap();
+    // Two tags of an image, of an index, and one image under two platforms.
+    let twice = [tagged(&image, "v1"), tagged(&image, "latest")];
+    assert_eq!(published(&twice), (Ok(one.into()), json!(one)));
+    let inner = fixture.document(
+        INDEX,
+        &json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [image]}),
+    );
+    let index = inner["digest"].as_str().unwrap();
+    let twice = [tagged(&inner, "v1"), tagged(&inner, "v2"), inner.clone()];
+    assert_eq!(published(&twice), (Ok(index.into()), json!(index)));
+
+    // Another image for the same platform, with other names, or in an index of its own.
+    let layer = fixture.blob(LAYER, b"other");
+    let config = fixture.config("amd64", &[digest(b"other")]);
+    let other = fixture.manifest(&config, std::slice::from_ref(&layer));
+    let arm64 = fixture.manifest(&fixture.config("arm64", &[digest(b"other")]), &[layer]);
+    for several in [
+        vec![image.clone(), other.clone()],
+        vec![for_platform(&image, "amd64"), for_platform(&other, "amd64")],
+        vec![tagged(&image, "v1"), tagged(&arm64, "v2")],
+        vec![inner.clone(), other.clone()],
+        vec![inner.clone(), arm64.clone()],
+    ] {
+        let (sum, _) = published(&several);
+        let (code, said) = sum.unwrap_err();
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains("2 different images"), "{said}");
+        let layout = fixture.layout();
+        let push = verbatim(&["push", "--dry-run", &layout, "127.0.0.1:1/a/b:v1"]);
+        let said = String::from_utf8(push.stderr).unwrap();
+        assert_eq!(push.status.code(), Some(2), "{said}");
+        assert!(said.contains("2 different images"), "{said}");
+    }
+    let image = format!("--image=r.example/a={}", fixture.layout());
+    done(&[
+        "sums",
+        "create",
+        "--no-json",
+        "--kind=r.example/a=index",
+        &image,
+    ]);
+
+    // For different platforms they are an index.
+    for several in [
+        [for_platform(&other, "amd64"), for_platform(&arm64, "arm64")],
+        [tagged(&other, "v1"), tagged(&arm64, "v1")],
+    ] {
+        let own = |fixture: &Fixture| digest(&fs::read(fixture.path("layout/index.json")).unwrap());
+        let (sum, checked) = published(&several);
+        assert_eq!((sum, checked), (Ok(own(&fixture)), json!(own(&fixture))));
+    }
+}
+
+#[test]
+fn sums_find_what_the_check_finds_in_descriptors() {
+    let (fixture, image) = Fixture::good();
+    let config = fixture.config("amd64", &[digest(&EMPTY_TAR)]);
+    let layer = fixture.blob(LAYER, &EMPTY_TAR);
+    let with = |member: &str, value: Value| {
+        let mut image = image.clone();
+        image[member] = value;
+        image
+    };
+    let other = "application/vnd.docker.distribution.manifest.v2+json";
+    let wrong_layer = {
+        let mut layer = layer.clone();
+        layer["data"] = json!("AAAA");
+        fixture.manifest(&config, &[layer])
+    };
+    let nested = |image: Value| {
+        fixture.document(
+            INDEX,
+            &json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [image]}),
+        )
+    };
+    for (what, entry) in [
+        ("/mediaType", with("mediaType", json!(other))),
+        ("/mediaType", with("mediaType", json!(INDEX))),
+        (
+            "/platform",
+            with("platform", json!({"os": "linux", "architecture": "arm64"})),
+        ),
+        (
+            "/platform",
+            with(
+                "platform",
+                json!({"os": "windows", "architecture": "amd64"}),
+            ),
+        ),
+        ("/data", with("data", json!("e30="))),
+        ("/data", with("data", json!("no base64"))),
+        ("/data", wrong_layer),
+    ] {
+        for entries in [
+            vec![entry.clone()],
+            vec![nested(entry.clone())],
+            // Said of an image that is named rightly before.
+            vec![image.clone(), entry.clone()],
+        ] {
+            fixture.index(&entries);
+            let problems = fixture.problems();
+            let pointer = problems[0]["pointer"].as_str().unwrap();
+            assert!(pointer.ends_with(what), "{problems:?}");
+            if entries.len() == 2 && entries[0]["digest"] != entries[1]["digest"] {
+                continue;
+            }
+            let (code, said) = sum(&fixture).unwrap_err();
+            assert_eq!(code, Some(2), "{said}");
+            assert!(said.contains(&format!("{what}: ")), "{said}");
+        }
+    }
+    // What is embedded and right is right.
+    let data = fs::read(fixture.blob_path(image["digest"].as_str().unwrap())).unwrap();
+    use base64::Engine as _;
+    let data = base64::prelude::BASE64_STANDARD.encode(data);
+    fixture.index(&[with("data", json!(data))]);
+    assert_eq!(sum(&fixture).unwrap(), image["digest"]);
+}
+
+#[test]
+fn a_part_of_an_index_can_be_used_and_exact_spelling_decides() {
+    let fixture = Fixture::new();
+    let image = |content: &[u8], architecture: &str| {
+        let layer = fixture.blob(LAYER, content);
+        fixture.manifest(&fixture.config(architecture, &[digest(content)]), &[layer])
+    };
+    let named = |image: &Value, architecture: &str, variant: &str| {
+        let mut image = image.clone();
+        image["platform"] = json!({"os": "linux", "architecture": architecture});
+        if !variant.is_empty() {
+            image["platform"]["variant"] = json!(variant);
+        }
+        image
+    };
+    let absent = |architecture: &str, variant: &str| {
+        let absent =
+            json!({"mediaType": MANIFEST, "digest": digest(architecture.as_bytes()), "size": 7});
+        named(&absent, architecture, variant)
+    };
+    let import = |platform: &str| {
+        let platform = format!("--platform={platform}");
+        let output = verbatim(&["layout", "import", &fixture.layout(), &platform]);
+        let said = String::from_utf8(output.stderr.clone()).unwrap();
+        match output.status.code() {
+            Some(0) => Ok(stdout(&output).trim().to_owned()),
+            code => Err((code, said)),
+        }
+    };
+    let (a, b) = (image(b"a", "arm64"), image(b"b", "arm64"));
+    let is = |image: &Value| Ok(image["digest"].as_str().unwrap().to_owned());
+    // Inside an index and in index.json itself.
+    for nested in [false, true] {
+        let put = |entries: Vec<Value>| match nested {
+            false => fixture.index(&entries),
+            true => fixture.index(&[fixture.document(
+                INDEX,
+                &json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}),
+            )]),
+        };
+        put(vec![
+            absent("amd64", ""),
+            named(&a, "arm64", ""),
+            absent("s390x", ""),
+        ]);
+        assert_eq!(import("linux/arm64"), is(&a));
+        let (code, said) = import("linux/amd64").unwrap_err();
+        assert_eq!(code, Some(2));
+        assert!(said.contains("this layout does not hold it"), "{said}");
+        let (_, said) = import("linux/386").unwrap_err();
+        assert!(
+            said.contains("linux/amd64, linux/arm64, linux/s390x"),
+            "{said}"
+        );
+
+        put(vec![named(&a, "arm64", ""), named(&b, "arm64", "v8")]);
+        assert_eq!(import("linux/arm64"), is(&a));
+        assert_eq!(import("linux/arm64/v8"), is(&b));
+        assert!(import("linux/aarch64")
+            .unwrap_err()
+            .1
+            .contains("several images"));
+        put(vec![named(&a, "arm64", ""), named(&a, "arm64", "v8")]);
+        for platform in ["linux/arm64", "linux/arm64/v8", "linux/aarch64"] {
+            assert_eq!(import(platform), is(&a));
+        }
+        // One image for two platforms, of which its config says neither.
+        let arm = image(b"c", "arm");
+        put(vec![named(&arm, "arm", "v6"), named(&arm, "arm", "v7")]);
+        assert_eq!(import("linux/arm/v6"), is(&arm));
+        assert_eq!(import("linux/arm/v7"), is(&arm));
+        assert_eq!(
+            done(&["layout", "import", &fixture.layout()]).trim(),
+            arm["digest"]
+        );
+    }
+    // As a base, with the variant that only the index says.
+    let base = format!("--base={}", fixture.layout());
+    let out = |name: &str| format!("--output={}", fixture.text(name));
+    done(&["image", &base, "--platform=linux/arm/v6", &out("v6")]);
+    let report = done(&["layout", "check", &fixture.text("v6")]);
+    assert!(report.contains("linux/arm/v6"), "{report}");
+}
+
+#[test]
+fn what_cannot_be_told_is_not_called_wrong() {
+    let unsupported = |fixture: &Fixture, pointer: &str, what: &str| {
+        let output = verbatim(&["layout", "check", &fixture.layout(), "--format=json"]);
+        assert_eq!(output.status.code(), Some(3), "{output:?}");
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(report["verdict"], "unchecked");
+        let problem = &report["problems"][0];
+        assert_eq!(problem["kind"], "unsupported", "{report}");
+        assert_eq!(problem["pointer"], pointer, "{report}");
+        let said = problem["problem"].as_str().unwrap();
+        assert!(
+            said.contains(what) && !said.contains("build the image again"),
+            "{said}"
+        );
+        let output = verbatim(&["layout", "import", &fixture.layout()]);
+        assert_eq!(output.status.code(), Some(3), "{output:?}");
+    };
+    let sha512 = format!("sha512:{}", "0".repeat(128));
+    // A layer, a config, a diff_id.
+    let (fixture, _) = Fixture::good();
+    let layer = fixture.blob(LAYER, &EMPTY_TAR);
+    let config = fixture.config("amd64", &[digest(&EMPTY_TAR)]);
+    let other = |descriptor: &Value| {
+        let mut other = descriptor.clone();
+        other["digest"] = json!(sha512);
+        other
+    };
+    for (manifest, pointer) in [
+        (
+            fixture.manifest(&config, &[other(&layer)]),
+            "/layers/0/digest",
+        ),
+        (
+            fixture.manifest(&other(&config), &[layer.clone()]),
+            "/config/digest",
+        ),
+        (
+            fixture.manifest(
+                &fixture.config("amd64", &[sha512.clone()]),
+                &[layer.clone()],
+            ),
+            "/rootfs/diff_ids/0",
+        ),
+    ] {
+        fixture.index(&[manifest]);
+        unsupported(&fixture, pointer, "use a sha256 digest");
+        assert_eq!(sum(&fixture).unwrap_err().0, Some(3));
+        let push = verbatim(&[
+            "image",
+            "--base",
+            &fixture.layout(),
+            "-o",
+            &fixture.text("o"),
+        ]);
+        assert_eq!(push.status.code(), Some(3), "{push:?}");
+    }
+    // In index.json nothing can be begun.
+    fixture.index(&[other(&layer)]);
+    let output = verbatim(&["layout", "check", &fixture.layout()]);
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+
+    // Encrypted layers, and a compression that nobody knows; both as some bytes.
+    for (suffix, what) in [
+        ("+gzip+encrypted", "is encrypted"),
+        ("+encrypted", "is encrypted"),
+        ("+zstd+encrypted", "is encrypted"),
+        ("+lz4", "compressed with `lz4`"),
+    ] {
+        let (fixture, _) = Fixture::good();
+        let layer = fixture.blob(&format!("{LAYER}{suffix}"), b"some bytes");
+        fixture.index(&[fixture.manifest(&config, std::slice::from_ref(&layer))]);
+        fixture.document(
+            CONFIG,
+            &json!({"os": "linux", "architecture": "amd64",
+                "rootfs": {"type": "layers", "diff_ids": [digest(&EMPTY_TAR)]}}),
+        );
+        unsupported(&fixture, "/layers/0/mediaType", what);
+        // Its digest is checked all the same.
+        fs::write(
+            fixture.blob_path(layer["digest"].as_str().unwrap()),
+            b"other bytes",
+        )
+        .unwrap();
+        assert_eq!(fixture.problems()[0]["kind"], "mismatch");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn nothing_waits_for_what_is_no_file() {
+    use std::os::unix::net::UnixListener;
+    let make = |kind: &str, path: &Path| {
+        fs::remove_file(path).unwrap();
+        match kind {
+            "pipe" => assert!(Command::new("mkfifo").arg(path).status().unwrap().success()),
+            "socket" => drop(UnixListener::bind(path).unwrap()),
+            _ => std::os::unix::fs::symlink("/dev/zero", path).unwrap(),
+        }
+    };
+    for kind in ["pipe", "socket", "device"] {
+        for part in ["manifest", "config", "layer", "index.json", "oci-layout"] {
+            let (fixture, image) = Fixture::good();
+            let other = Fixture::new();
+            other.index(&[other.image("arm64")]);
+            let read = |digest: &str| -> Value {
+                serde_json::from_slice(&fs::read(fixture.blob_path(digest)).unwrap()).unwrap()
+            };
+            let manifest = image["digest"].as_str().unwrap().to_owned();
+            let config = read(&manifest)["config"]["digest"]
+                .as_str()
+                .unwrap()
+                .to_owned();
+            make(
+                kind,
+                &match part {
+                    "manifest" => fixture.blob_path(&manifest),
+                    "config" => fixture.blob_path(&config),
+                    "layer" => fixture.blob_path(&digest(&EMPTY_TAR)),
+                    file => fixture.path("layout").join(file),
+                },
+            );
+            let layout = fixture.layout();
+            let named = format!("--image=r.example/a={layout}");
+            for arguments in [
+                &["layout", "check", &layout][..],
+                &["sums", "create", "--no-json", &named],
+                &["diff", &layout, &other.layout()],
+                &["push", &layout, "127.0.0.1:1/a/b:v1"],
+            ] {
+                let began = std::time::Instant::now();
+                let output = verbatim(arguments);
+                // A socket that is closed is no file either; a network is not asked.
+                assert!(
+                    began.elapsed().as_secs() < 20,
+                    "{kind} {part} {arguments:?}"
+                );
+                let said = String::from_utf8_lossy(&output.stderr).into_owned() + stdout(&output);
+                // What is not looked at cannot be found: layers by sums, blobs by a push
+                // that reaches no registry, and a layout by what has lost its marks.
+                let looks = match (arguments[0], part) {
+                    ("layout", _) => true,
+                    (_, "layer") | ("push", "config") => false,
+                    ("diff", "index.json" | "oci-layout") => false,
+                    _ => true,
+                };
+                if looks {
+                    assert!(
+                        !output.status.success(),
+                        "{kind} {part} {arguments:?}: {said}"
+                    );
+                    assert!(
+                        said.contains("is not a regular file"),
+                        "{kind} {part} {arguments:?}: {said}"
+                    );
+                }
+            }
+        }
+        // In place of a whole layout, and of a file that is to be summed.
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x");
+        fs::write(&path, "").unwrap();
+        make(kind, &path);
+        let path = path.display().to_string();
+        for arguments in [
+            &["layout", "check", &path][..],
+            &[
+                "sums",
+                "create",
+                "--no-json",
+                &format!("--image=r.example/a={path}"),
+            ],
+            &[
+                "sums",
+                "create",
+                "--no-json",
+                &format!("--files={}", dir.path().display()),
+            ],
+            &["push", &path, "127.0.0.1:1/a/b:v1"],
+        ] {
+            let said = error(arguments);
+            assert!(
+                said.contains("not a regular file"),
+                "{kind} {arguments:?}: {said}"
+            );
+        }
+    }
+}
+
+#[test]
 fn help_teaches() {
     assert!(done(&["layout", "--help"]).contains("EXAMPLES"));
     for command in ["create", "archive", "import", "check"] {

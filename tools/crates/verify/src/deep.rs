@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 use verbatim_oci::layout::{check_roots, Checked, Problem, Progress, Root};
-use verbatim_oci::{Descriptor, MediaType};
+use verbatim_oci::{Descriptor, ErrorKind as WrongKind, MediaType};
 use verbatim_registry::{Client, Error, ErrorKind, Remote, Repository, Which};
 
 use crate::{Finding, Verdict};
@@ -109,10 +109,10 @@ fn problem_of(repository: &Repository, error: &Error) -> Problem {
         file: repository.to_string(),
         pointer: None,
         kind: match error.kind() {
-            ErrorKind::NotFound => "missing",
-            ErrorKind::Broken => "mismatch",
-            ErrorKind::TooLarge => "limit",
-            _ => "io",
+            ErrorKind::NotFound => WrongKind::Missing,
+            ErrorKind::Broken => WrongKind::Mismatch,
+            ErrorKind::TooLarge => WrongKind::Limit,
+            _ => WrongKind::Io,
         },
         problem: error.to_string(),
     }
@@ -123,8 +123,8 @@ fn worsen(finding: &mut Finding, problems: Vec<Problem>) {
     let verdict = problems
         .iter()
         .map(|problem| match problem.kind {
-            "io" => Verdict::Unchecked,
-            "missing" => Verdict::Missing,
+            kind if kind.is_unchecked() => Verdict::Unchecked,
+            WrongKind::Missing => Verdict::Missing,
             _ => Verdict::Different,
         })
         .max();

@@ -1,16 +1,16 @@
 //! What a registry serves under the references of a release.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use verbatim_digest::Digest;
-use verbatim_oci::Reference;
+use verbatim_oci::graph::Walk;
 use verbatim_oci::{
     Descriptor, Document, Error as Wrong, ErrorKind as WrongKind, ImageMetadata, Manifest,
-    MediaType, Named,
+    MediaType, Named, Reference,
 };
 use verbatim_registry::{Client, Error, ErrorKind, Repository, Which};
-use verbatim_sums::collect::{of_index, platform_image};
+use verbatim_sums::collect::{of_image, of_index, platform_image};
 use verbatim_sums::record::{Image, PlatformImage};
 
 use crate::image::judge;
@@ -218,75 +218,62 @@ async fn describe(
     bytes: &[u8],
 ) -> Result<Image, Trouble> {
     let file = repository.to_string();
-    match Document::parse(bytes, &file)? {
+    let document = Document::parse(bytes, &file)?;
+    let own = Descriptor::of(document.media_type(), bytes);
+    let mut walk = Walk::of_document(&document, &own, &file)?;
+    let index = match document {
         Document::Manifest(manifest) => {
             let image = describe_image(client, repository, &manifest, bytes).await?;
-            Ok(verbatim_sums::collect::of_image(reference.clone(), image))
+            return Ok(of_image(reference.clone(), image));
         }
-        Document::Index(index) => {
-            let runnable: Vec<_> = index
-                .manifests
-                .iter()
-                .filter(|descriptor| {
-                    descriptor.media_type.is_manifest()
-                        && descriptor.platform.as_ref().is_none_or(|p| p.is_runnable())
-                })
-                .collect();
-            if runnable.len() > MAX_IMAGES {
-                return Err(Wrong::new(
-                    WrongKind::Unsupported,
-                    &file,
-                    format!(
-                        "is an index of {} images, and at most {MAX_IMAGES} are compared",
-                        runnable.len()
-                    ),
-                )
-                .into());
-            }
-            // One after the other: hardly any release comes here, and a hostile one must not multiply requests.
-            let mut images = Vec::new();
-            let mut seen = BTreeSet::new();
-            for descriptor in runnable {
-                if !seen.insert((
-                    descriptor.digest,
-                    descriptor.platform.as_ref().map(ToString::to_string),
-                )) {
-                    continue;
-                }
-                images.push(describe_child(client, repository, descriptor).await?);
-            }
-            let own = Descriptor::of(index.media_type(), bytes);
-            Ok(of_index(reference.clone(), &own, images))
+        Document::Index(index) => index,
+    };
+    let mut named = index.manifests;
+    let mut images = BTreeMap::new();
+    // One after the other: hardly any release comes here, and a hostile one must not multiply requests.
+    while let Some(link) = walk.next() {
+        let link = link?;
+        if !link.descriptor.may_be_image() {
+            continue;
         }
-    }
-}
-
-async fn describe_child(
-    client: &Client,
-    repository: &Repository,
-    descriptor: &Descriptor,
-) -> Result<PlatformImage, Trouble> {
-    let served = client
-        .manifest(repository, &Which::Digest(descriptor.digest))
-        .await?;
-    let manifest = Manifest::parse(&served.bytes, &descriptor.digest.to_string())?;
-    let mut image = describe_image(client, repository, &manifest, &served.bytes).await?;
-    if let Some(platform) = &descriptor.platform {
-        // A runtime chooses by what the index says, whatever the config says.
-        if platform.contradicts(&image.platform) {
+        if images.len() == MAX_IMAGES {
             return Err(Wrong::new(
-                WrongKind::Mismatch,
-                repository,
-                format!(
-                    "names {} as an image for {platform}, and its config is for {}",
-                    descriptor.digest, image.platform
-                ),
+                WrongKind::Unsupported,
+                &file,
+                format!("is an index of more images than the {MAX_IMAGES} that are compared"),
             )
             .into());
         }
-        image.platform = platform.clone();
+        let digest = link.descriptor.digest;
+        let served = client.manifest(repository, &Which::Digest(digest)).await?;
+        match walk.enter(&link, &served.bytes, &digest.to_string())? {
+            Document::Index(index) => named.extend(index.manifests),
+            // An artifact that says nothing of it in the index.
+            Document::Manifest(manifest) if !manifest.may_be_image() => {}
+            Document::Manifest(manifest) => {
+                let image = describe_image(client, repository, &manifest, &served.bytes).await?;
+                walk.is_for(&link, &image.platform)?;
+                images.insert(digest, image);
+            }
+        }
     }
-    Ok(image)
+    Ok(of_index(reference.clone(), &own, by_name(&named, &images)))
+}
+
+/// The images under the platforms that indexes name them for: a runtime chooses by what an
+/// index says, whatever the config says. One image may be named for several platforms; two
+/// spellings of one are the same.
+fn by_name(named: &[Descriptor], images: &BTreeMap<Digest, PlatformImage>) -> Vec<PlatformImage> {
+    let mut seen = BTreeSet::new();
+    let named = named.iter().filter_map(|descriptor| {
+        let mut image = images.get(&descriptor.digest)?.clone();
+        if let Some(platform) = &descriptor.platform {
+            image.platform = platform.clone();
+        }
+        seen.insert((descriptor.digest, image.platform.normalized()))
+            .then_some(image)
+    });
+    named.collect()
 }
 
 async fn describe_image(

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 use verbatim_causes::Cause;
 use verbatim_digest::Digest;
+use verbatim_oci::graph::{select, Depth};
 use verbatim_oci::{Config, Descriptor, Document, Index, Manifest};
 
 use super::layers::{pair, Layer, Pair};
@@ -13,17 +14,14 @@ use crate::compare::{inside, Explainer};
 use crate::error::{Error, Result};
 use crate::report::{Difference, Kind, Level};
 
-/// Indexes inside of indexes that are followed.
-const MAX_DEPTH: u32 = 8;
-
 /// One image: its config and layers, and the manifest if there is one.
-struct Picture {
+struct Parts {
     manifest: Option<(Vec<u8>, Box<Manifest>)>,
     config: Vec<u8>,
     layers: Vec<Layer>,
 }
 
-impl Picture {
+impl Parts {
     fn of_manifest(image: &Image, bytes: Vec<u8>, manifest: Box<Manifest>) -> Result<Self> {
         let config = image.document(&manifest.config)?;
         let diff_ids = diff_ids(&config, manifest.layers.len());
@@ -98,7 +96,7 @@ pub(crate) fn compare(
                 "",
                 (l.bytes.clone(), l.document.clone()),
                 (r.bytes.clone(), r.document.clone()),
-                0,
+                Depth::TOP,
             )?;
         }
         return Ok(out);
@@ -114,7 +112,7 @@ fn saved(
     right: &Image,
     out: &mut Vec<Difference>,
 ) -> Result<()> {
-    let (l, r) = (pictures(left)?, pictures(right)?);
+    let (l, r) = (images(left)?, images(right)?);
     let mut walk = Walk {
         explainer,
         left,
@@ -127,7 +125,7 @@ fn saved(
         match (l.next(), r.next()) {
             (Some((name, a)), Some((_, b))) => {
                 let path = if single { String::new() } else { name };
-                walk.pictures(out, &path, &a, &b)?;
+                walk.images(out, &path, &a, &b)?;
             }
             (Some((name, _)), None) => {
                 let mut node = Difference::new(Level::Manifest, name, Kind::Removed);
@@ -177,7 +175,7 @@ fn tags(explainer: &mut Explainer<'_>, left: &Image, right: &Image, out: &mut Ve
 }
 
 /// All images with names.
-fn pictures(image: &Image) -> Result<Vec<(String, Picture)>> {
+fn images(image: &Image) -> Result<Vec<(String, Parts)>> {
     if let Source::Docker(docker) = &image.source {
         return Ok(docker
             .images
@@ -186,7 +184,7 @@ fn pictures(image: &Image) -> Result<Vec<(String, Picture)>> {
             .map(|(i, saved)| {
                 let name = saved.tags.first().cloned();
                 let name = name.unwrap_or_else(|| format!("image {}", i + 1));
-                (name, Picture::of_saved(saved))
+                (name, Parts::of_saved(saved))
             })
             .collect());
     }
@@ -196,7 +194,7 @@ fn pictures(image: &Image) -> Result<Vec<(String, Picture)>> {
     match &root.document {
         Document::Manifest(manifest) => Ok(vec![(
             "image".into(),
-            Picture::of_manifest(image, root.bytes.clone(), manifest.clone())?,
+            Parts::of_manifest(image, root.bytes.clone(), manifest.clone())?,
         )]),
         Document::Index(index) => index
             .manifests
@@ -207,7 +205,7 @@ fn pictures(image: &Image) -> Result<Vec<(String, Picture)>> {
                 match parse(&bytes, &image.name)? {
                     Document::Manifest(manifest) => Ok((
                         platform_name(descriptor.platform.as_ref()),
-                        Picture::of_manifest(image, bytes, manifest)?,
+                        Parts::of_manifest(image, bytes, manifest)?,
                     )),
                     Document::Index(_) => Err(Error::input(format!(
                         "{} is an index of indexes and the other side an archive of `docker save`; name one image on each side",
@@ -232,42 +230,36 @@ impl Walk<'_, '_> {
         path: &str,
         (left_bytes, left): (Vec<u8>, Document),
         (right_bytes, right): (Vec<u8>, Document),
-        depth: u32,
+        depth: Depth,
     ) -> Result<()> {
-        if depth > MAX_DEPTH {
-            let mut node = Difference::new(Level::Index, path, Kind::Changed);
-            node.not_examined("indexes lie too deep inside of each other");
-            out.push(node);
-            return Ok(());
-        }
         match (left, right) {
             (Document::Manifest(l), Document::Manifest(r)) => {
-                let l = Picture::of_manifest(self.left, left_bytes, l)?;
-                let r = Picture::of_manifest(self.right, right_bytes, r)?;
-                self.pictures(out, path, &l, &r)
+                let l = Parts::of_manifest(self.left, left_bytes, l)?;
+                let r = Parts::of_manifest(self.right, right_bytes, r)?;
+                self.images(out, path, &l, &r)
             }
             (Document::Index(l), Document::Index(r)) => {
                 self.indexes(out, path, (&left_bytes, &l), (&right_bytes, &r), depth)
             }
             (Document::Index(index), Document::Manifest(manifest)) => {
-                let picture = Picture::of_manifest(self.right, right_bytes, manifest)?;
-                let bytes = one_of(self.left, &index, &picture)?;
+                let parts = Parts::of_manifest(self.right, right_bytes, manifest)?;
+                let bytes = one_of(self.left, &index, &parts)?;
                 self.mixed(out, path, true);
                 let document = parse(&bytes, &self.left.name)?;
                 if let Document::Manifest(manifest) = document {
-                    let own = Picture::of_manifest(self.left, bytes, manifest)?;
-                    self.pictures(out, path, &own, &picture)?;
+                    let own = Parts::of_manifest(self.left, bytes, manifest)?;
+                    self.images(out, path, &own, &parts)?;
                 }
                 Ok(())
             }
             (Document::Manifest(manifest), Document::Index(index)) => {
-                let picture = Picture::of_manifest(self.left, left_bytes, manifest)?;
-                let bytes = one_of(self.right, &index, &picture)?;
+                let parts = Parts::of_manifest(self.left, left_bytes, manifest)?;
+                let bytes = one_of(self.right, &index, &parts)?;
                 self.mixed(out, path, false);
                 let document = parse(&bytes, &self.right.name)?;
                 if let Document::Manifest(manifest) = document {
-                    let own = Picture::of_manifest(self.right, bytes, manifest)?;
-                    self.pictures(out, path, &picture, &own)?;
+                    let own = Parts::of_manifest(self.right, bytes, manifest)?;
+                    self.images(out, path, &parts, &own)?;
                 }
                 Ok(())
             }
@@ -292,8 +284,14 @@ impl Walk<'_, '_> {
         path: &str,
         (left_bytes, left): (&[u8], &Index),
         (right_bytes, right): (&[u8], &Index),
-        depth: u32,
+        depth: Depth,
     ) -> Result<()> {
+        let Some(depth) = depth.below() else {
+            let mut node = Difference::new(Level::Index, path, Kind::Changed);
+            node.not_examined("indexes lie too deep inside of each other");
+            out.push(node);
+            return Ok(());
+        };
         let mut node = Difference::new(Level::Index, path_or(path, "index"), Kind::Changed);
         annotations(&mut node, &left.annotations, &right.annotations);
         if left.media_type() != right.media_type() {
@@ -323,10 +321,17 @@ impl Walk<'_, '_> {
             if l.digest == r.digest {
                 continue;
             }
+            if !self.left.has(l) || !self.right.has(r) {
+                let mut child = Difference::new(Level::Manifest, &own, Kind::Changed);
+                child.field("digest", l.digest.to_string(), r.digest.to_string());
+                child.not_examined("it is not in the layout, which holds a part of its index");
+                node.children.push(child);
+                continue;
+            }
             let a = self.left.document(l)?;
             let b = self.right.document(r)?;
             let (x, y) = (parse(&a, &self.left.name)?, parse(&b, &self.right.name)?);
-            self.documents(&mut node.children, &own, (a, x), (b, y), depth + 1)?;
+            self.documents(&mut node.children, &own, (a, x), (b, y), depth)?;
         }
         for (descriptors, indices, kind, cause) in [
             (&left.manifests, removed, Kind::Removed, Cause::RemovedFile),
@@ -355,12 +360,12 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
-    fn pictures(
+    fn images(
         &mut self,
         out: &mut Vec<Difference>,
         path: &str,
-        left: &Picture,
-        right: &Picture,
+        left: &Parts,
+        right: &Parts,
     ) -> Result<()> {
         let mut node = Difference::new(Level::Manifest, path_or(path, "manifest"), Kind::Changed);
         let mut config = Difference::new(Level::Config, inside(path, "config"), Kind::Changed);
@@ -512,8 +517,8 @@ fn lone(path: &str, index: usize, layer: &Layer, kind: Kind) -> Difference {
 }
 
 /// The manifest of an index that is for the platform of a single image.
-fn one_of(image: &Image, index: &Index, picture: &Picture) -> Result<Vec<u8>> {
-    let platform = Config::parse(&picture.config, "config").map(|c| c.platform);
+fn one_of(image: &Image, index: &Index, parts: &Parts) -> Result<Vec<u8>> {
+    let platform = Config::parse(&parts.config, "config").map(|c| c.platform);
     let images: Vec<&Descriptor> = index
         .manifests
         .iter()
@@ -521,10 +526,13 @@ fn one_of(image: &Image, index: &Index, picture: &Picture) -> Result<Vec<u8>> {
         .collect();
     let chosen = match (&images[..], platform) {
         ([single], _) => Some(*single),
-        (all, Ok(platform)) => all
-            .iter()
-            .copied()
-            .find(|d| d.platform.as_ref().is_some_and(|p| platform.matches(p))),
+        (all, Ok(platform)) => {
+            let stated = all.iter().filter_map(|d| Some((d.platform.as_ref()?, *d)));
+            let fitting = select(&platform, stated.collect(), |offer| {
+                (offer.0, offer.1.digest)
+            });
+            fitting.first().map(|offer| offer.1)
+        }
         _ => None,
     };
     let chosen = chosen.ok_or_else(|| {

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use verbatim_digest::Digest;
-use verbatim_oci::layout::Layout;
+use verbatim_oci::layout::{Layout, Published};
 use verbatim_oci::{Descriptor, Document, Index, Platform};
 use verbatim_registry::{Client, Repository, Target};
 
@@ -88,15 +88,8 @@ impl Image {
         unpacked: Option<tempfile::NamedTempFile>,
     ) -> Result<Self> {
         let layout = Layout::open(path)?;
-        let (bytes, index) = layout.index()?;
-        let root = match <[Descriptor; 1]>::try_from(index.manifests) {
-            Ok([single]) => {
-                let bytes = layout.document(&single)?;
-                Root::of(bytes, &layout.blob_name(&single.digest), Some(single))?
-            }
-            // Several: then `index.json` itself is what they have in common.
-            Err(_) => Root::of(bytes, &layout.file_name("index.json"), None)?,
-        };
+        let published = Published::or_index_json(&layout)?;
+        let root = Root::of(published.bytes, &published.file, published.listed)?;
         Ok(Self {
             name: name.to_owned(),
             source: Source::Layout(layout),
@@ -162,6 +155,15 @@ impl Image {
                 "{} has no document {}",
                 self.name, descriptor.digest
             ))),
+        }
+    }
+
+    /// Whether a document may be had; a layout may hold a part of an index alone.
+    pub(crate) fn has(&self, descriptor: &Descriptor) -> bool {
+        match &self.source {
+            Source::Layout(layout) => layout.has_blob(&descriptor.digest),
+            Source::Remote(_) => true,
+            Source::Docker(_) => false,
         }
     }
 

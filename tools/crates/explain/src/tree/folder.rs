@@ -15,7 +15,7 @@ use walkdir::WalkDir;
 use super::{Content, Entry, Spelling, Tree};
 
 /// Folders inside of each other; no file system makes a path longer than this by itself.
-const MAX_DEPTH: usize = 4096;
+const MAX_FOLDERS: usize = 4096;
 
 /// All entries below a folder, in the order of their paths. Extended attributes are read if `xattrs` asks for them.
 pub(crate) fn walk(root: &Path, most: usize, xattrs: bool) -> io::Result<Tree> {
@@ -29,7 +29,7 @@ pub(crate) fn walk(root: &Path, most: usize, xattrs: bool) -> io::Result<Tree> {
     let mut first_names: HashMap<(u64, u64), Vec<u8>> = HashMap::new();
     let walker = WalkDir::new(root)
         .min_depth(1)
-        .max_depth(MAX_DEPTH)
+        .max_depth(MAX_FOLDERS)
         .follow_links(false)
         .sort_by_file_name();
     for found in walker {

@@ -1,14 +1,15 @@
 //! One image out of a layout that may hold many things.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::check::{read_all, Progress, Walk};
+use super::check::{read_all, Progress, Visitor};
 use super::source::Layout;
-use crate::{Config, Descriptor, Document, ImageMetadata, Index, Manifest, Named, Platform};
-use crate::{Error, ErrorKind, Result};
+use crate::graph::{self, select, Link, Walk};
+use crate::{
+    Descriptor, Document, Error, ErrorKind, ImageMetadata, Index, Manifest, Named, Platform, Result,
+};
 
-/// Indexes inside indexes that are looked into.
-const MAX_DEPTH: usize = 8;
 /// Images that are looked at.
 const MAX_IMAGES: usize = 4096;
 
@@ -38,79 +39,222 @@ pub struct Imported {
 
 /// All images that can run, in the order of the indexes: attestations, signatures and other
 /// artifacts are passed over. No layer is read.
-pub fn images(layout: &Layout, root: Option<&Descriptor>) -> Result<Vec<Candidate>> {
+pub fn images(layout: &Layout) -> Result<Vec<Candidate>> {
+    let file = layout.file_name("index.json");
+    let mut walk = Walk::of_index(&layout.index()?.1, &file);
     let mut found = Vec::new();
-    match root {
-        Some(root) => visit(layout, root, 0, &mut found)?,
-        None => {
-            let (_, index) = layout.index()?;
-            visit_index(layout, &index, 0, &mut found)?;
+    while let Some(link) = walk.next() {
+        let link = link?;
+        if !link.descriptor.may_be_image() {
+            continue;
+        }
+        if let Some(image) = visit(layout, &mut walk, &link)? {
+            if found.len() == MAX_IMAGES {
+                return Err(Error::new(
+                    ErrorKind::Limit,
+                    file,
+                    format!("names more than {MAX_IMAGES} images, the limit"),
+                ));
+            }
+            found.push(image);
         }
     }
     Ok(found)
 }
 
-fn visit_index(
+/// Look at a document; gives the image if it is one that can run.
+fn visit(layout: &Layout, walk: &mut Walk, link: &Link) -> Result<Option<Candidate>> {
+    match document(layout, walk, link)? {
+        (Document::Index(_), _) => Ok(None),
+        (Document::Manifest(manifest), bytes) => image(layout, walk, link, &manifest, bytes),
+    }
+}
+
+fn document(layout: &Layout, walk: &mut Walk, link: &Link) -> Result<(Document, Vec<u8>)> {
+    let digest = &link.descriptor.digest;
+    let bytes = layout.bytes(digest)?;
+    let document = walk.enter(link, &bytes, &layout.blob_name(digest))?;
+    Ok((document, bytes))
+}
+
+fn image(
     layout: &Layout,
-    index: &Index,
-    depth: usize,
-    found: &mut Vec<Candidate>,
-) -> Result<()> {
-    for descriptor in &index.manifests {
-        if descriptor.may_be_image() {
-            visit(layout, descriptor, depth + 1, found)?;
+    walk: &mut Walk,
+    link: &Link,
+    manifest: &Manifest,
+    bytes: Vec<u8>,
+) -> Result<Option<Candidate>> {
+    if !manifest.may_be_image() {
+        return Ok(None);
+    }
+    let digest = &manifest.config.digest;
+    let data = layout.bytes(digest)?;
+    let config = graph::config(manifest, &data, &layout.blob_name(digest))?;
+    walk.is_for(link, &config.platform)?;
+    Ok(config.platform.is_runnable().then(|| Candidate {
+        descriptor: link.descriptor.clone(),
+        platform: config.platform,
+        manifest: bytes,
+        config: data,
+    }))
+}
+
+/// What may be an image that can run, and its platform: that of the index where it says one,
+/// for then nothing is opened and need not be there; else that of the config.
+pub(super) struct Offer {
+    pub(super) link: Link,
+    pub(super) platform: Platform,
+}
+
+/// What a layout offers, each image as often as it is named with a platform.
+fn offers(layout: &Layout) -> Result<Vec<Offer>> {
+    let (_, index) = layout.index()?;
+    let file = layout.file_name("index.json");
+    let mut offers = stated(&index, &file);
+    below(layout, Walk::of_index(&index, &file), &mut offers)?;
+    Ok(offers)
+}
+
+/// The same of what one entry of `index.json` leads to.
+pub(super) fn offers_of(layout: &Layout, entry: Link) -> Result<Vec<Offer>> {
+    if let Some(platform) = platform_of(&entry.descriptor) {
+        let platform = platform.clone();
+        return Ok(vec![Offer {
+            link: entry,
+            platform,
+        }]);
+    }
+    let mut offers = Vec::new();
+    below(layout, Walk::new(entry, usize::MAX), &mut offers)?;
+    Ok(offers)
+}
+
+fn below(layout: &Layout, mut walk: Walk, offers: &mut Vec<Offer>) -> Result<()> {
+    while let Some(link) = walk.next() {
+        let link = link?;
+        if !link.descriptor.may_be_image() || platform_of(&link.descriptor).is_some() {
+            continue;
+        }
+        match document(layout, &mut walk, &link)? {
+            (Document::Index(index), _) => {
+                let file = layout.blob_name(&link.descriptor.digest);
+                offers.extend(stated(&index, &file));
+            }
+            (Document::Manifest(manifest), bytes) => {
+                if let Some(found) = image(layout, &mut walk, &link, &manifest, bytes)? {
+                    offers.push(Offer {
+                        link,
+                        platform: found.platform,
+                    });
+                }
+            }
         }
     }
     Ok(())
 }
 
-fn visit(
-    layout: &Layout,
-    descriptor: &Descriptor,
-    depth: usize,
-    found: &mut Vec<Candidate>,
-) -> Result<()> {
-    let file = layout.blob_name(&descriptor.digest);
-    if depth > MAX_DEPTH {
+/// The images of which an index says the platform.
+fn stated(index: &Index, file: &str) -> Vec<Offer> {
+    let entries = index.manifests.iter().enumerate();
+    entries
+        .filter_map(|(i, descriptor)| {
+            Some(Offer {
+                link: Link::of_index(descriptor, file, i),
+                platform: platform_of(descriptor)?.clone(),
+            })
+        })
+        .collect()
+}
+
+/// The platform that is said of a manifest that may be an image.
+fn platform_of(descriptor: &Descriptor) -> Option<&Platform> {
+    let may_be = descriptor.may_be_image() && descriptor.media_type.is_manifest();
+    let platform = descriptor.platform.as_ref();
+    platform.filter(|platform| may_be && platform.is_runnable())
+}
+
+/// For which platforms a layout has different images, as far as its indexes and the configs
+/// that are there tell.
+pub fn platforms(layout: &Layout) -> Result<Vec<Platform>> {
+    let mut seen = BTreeSet::new();
+    let mut all = offers(layout)?;
+    all.retain(|offer| seen.insert(offer.link.descriptor.digest));
+    Ok(all.into_iter().map(|offer| offer.platform).collect())
+}
+
+/// The image that is meant: the only one, or the one for `platform`. Of a layout that holds a
+/// part of an index alone, as `docker save` writes it, only what is chosen must be there.
+pub fn image_for(layout: &Layout, platform: Option<&Platform>) -> Result<Candidate> {
+    let file = layout.file_name("index.json");
+    let offers = offers(layout)?;
+    if offers.is_empty() {
         return Err(Error::new(
-            ErrorKind::Limit,
+            ErrorKind::Missing,
             file,
-            format!("indexes are nested more than {MAX_DEPTH} deep, the limit"),
+            "names no image that can run, only attestations or other artifacts",
         ));
     }
-    if found
-        .iter()
-        .any(|image| image.descriptor.digest == descriptor.digest)
-    {
-        return Ok(());
-    }
-    let data = layout.document(descriptor)?;
-    let manifest: Manifest = match Document::parse(&data, &file)? {
-        Document::Index(index) => return visit_index(layout, &index, depth, found),
-        Document::Manifest(manifest) => *manifest,
+    let all = listed(&offers);
+    let meant = match platform {
+        Some(platform) => select(platform, offers, |offer| {
+            (&offer.platform, offer.link.descriptor.digest)
+        }),
+        None => {
+            let mut seen = BTreeSet::new();
+            let mut offers = offers;
+            offers.retain(|offer| seen.insert(offer.link.descriptor.digest));
+            offers
+        }
     };
-    if !manifest.may_be_image() {
-        return Ok(());
+    let mismatch = |what: String| Error::new(ErrorKind::Mismatch, &file, what);
+    match (&meant[..], platform) {
+        ([one], _) => open(layout, one)?.ok_or_else(|| {
+            mismatch(format!(
+                "names {} for {}, and it is no image that can run",
+                one.link.descriptor.digest, one.platform
+            ))
+        }),
+        ([], Some(platform)) => Err(mismatch(format!(
+            "names no image for {platform}; there are {all}"
+        ))),
+        (_, Some(platform)) => Err(mismatch(format!(
+            "names several images for {platform}; make a layout with the one you mean"
+        ))),
+        (_, None) => Err(mismatch(format!(
+            "names several images, for {all}; choose one with --platform"
+        ))),
     }
-    let config = layout.document(&manifest.config)?;
-    let view = Config::parse(&config, &layout.blob_name(&manifest.config.digest))?;
-    if !view.platform.is_runnable() {
-        return Ok(());
-    }
-    if found.len() == MAX_IMAGES {
+}
+
+fn listed(offers: &[Offer]) -> String {
+    let mut all: Vec<String> = offers
+        .iter()
+        .map(|offer| offer.platform.to_string())
+        .collect();
+    all.sort_unstable();
+    all.dedup();
+    all.truncate(20);
+    all.join(", ")
+}
+
+fn open(layout: &Layout, offer: &Offer) -> Result<Option<Candidate>> {
+    let link = &offer.link;
+    if !layout.has_blob(&link.descriptor.digest) {
         return Err(Error::new(
-            ErrorKind::Limit,
-            layout.file_name("index.json"),
-            format!("names more than {MAX_IMAGES} images, the limit"),
-        ));
+            ErrorKind::Missing,
+            &*link.file,
+            format!(
+                "names {} for {}, and this layout does not hold it: `docker save`, for one, keeps the platform of its own machine alone; fetch that image",
+                link.descriptor.digest, offer.platform
+            ),
+        )
+        .at(format!("{}/digest", link.pointer)));
     }
-    found.push(Candidate {
-        descriptor: descriptor.clone(),
-        platform: view.platform,
-        manifest: data,
-        config,
-    });
-    Ok(())
+    let mut walk = Walk::new(link.clone(), usize::MAX);
+    match walk.next() {
+        Some(link) => visit(layout, &mut walk, &link?),
+        None => Ok(None),
+    }
 }
 
 /// Choose one image, for `platform` if there are several, and check every byte of it.
@@ -120,25 +264,19 @@ pub fn import(
     threads: usize,
     progress: Arc<dyn Progress>,
 ) -> Result<Imported> {
-    let candidate = choose(layout, images(layout, None)?, platform)?;
-    let manifest_name = layout.blob_name(&candidate.descriptor.digest);
-    let manifest = Manifest::parse(&candidate.manifest, &manifest_name)?;
-    let config_name = layout.blob_name(&manifest.config.digest);
-    let mut metadata = ImageMetadata::describe(
-        Named::new(&candidate.manifest, &manifest_name),
-        Named::new(&candidate.config, &config_name),
-        None,
-    )?;
-    let mut walk = Walk::new(layout);
-    walk.descriptor(
-        &candidate.descriptor,
-        &layout.file_name("index.json"),
-        "/manifests",
-        0,
-    )?;
-    let mut errors = std::mem::take(&mut walk.problems);
+    let candidate = image_for(layout, platform)?;
+    let mut metadata = describe(layout, &candidate)?;
+    let mut visitor = Visitor::new(layout);
+    visitor.follow(Walk::new(
+        Link::root(
+            candidate.descriptor.clone(),
+            &layout.file_name("index.json"),
+        ),
+        usize::MAX,
+    ));
+    let mut errors = std::mem::take(&mut visitor.problems);
     let mut unpacked = std::collections::BTreeMap::new();
-    for mut read in read_all(&[walk], threads, progress) {
+    for mut read in read_all(&[visitor], threads, progress) {
         errors.append(&mut read.errors);
         unpacked.append(&mut read.unpacked);
     }
@@ -155,67 +293,25 @@ pub fn import(
     })
 }
 
-/// Choose one image as [`import`] does, of a layout whose layers need not be there: its documents are checked, and no layer is looked at.
+/// Choose one image as [`import`] does, of a layout whose layers need not be there: its
+/// documents are checked, and no layer is looked at.
 pub fn import_documents(layout: &Layout, platform: Option<&Platform>) -> Result<Imported> {
-    let candidate = choose(layout, images(layout, None)?, platform)?;
-    let manifest_name = layout.blob_name(&candidate.descriptor.digest);
-    let manifest = Manifest::parse(&candidate.manifest, &manifest_name)?;
-    let config_name = layout.blob_name(&manifest.config.digest);
-    let metadata = ImageMetadata::describe(
-        Named::new(&candidate.manifest, &manifest_name),
-        Named::new(&candidate.config, &config_name),
-        None,
-    )?;
+    let candidate = image_for(layout, platform)?;
     Ok(Imported {
+        metadata: describe(layout, &candidate)?,
         manifest: candidate.manifest,
         config: candidate.config,
-        metadata,
     })
 }
 
-/// The one image that is meant.
-pub(crate) fn choose(
-    layout: &Layout,
-    mut images: Vec<Candidate>,
-    platform: Option<&Platform>,
-) -> Result<Candidate> {
-    let listed = |images: &[Candidate]| {
-        let mut all: Vec<String> = images
-            .iter()
-            .map(|image| image.platform.to_string())
-            .collect();
-        all.sort_unstable();
-        all.truncate(20);
-        all.join(", ")
-    };
-    let file = layout.file_name("index.json");
-    if images.is_empty() {
-        return Err(Error::new(
-            ErrorKind::Missing,
-            file,
-            "names no image that can run, only attestations or other artifacts",
-        ));
-    }
-    let all = listed(&images);
-    if let Some(platform) = platform {
-        images.retain(|image| image.platform.matches(platform));
-    }
-    match (images.len(), platform) {
-        (1, _) => Ok(images.remove(0)),
-        (0, Some(platform)) => Err(Error::new(
-            ErrorKind::Mismatch,
-            file,
-            format!("names no image for {platform}; there are {all}"),
-        )),
-        (_, Some(platform)) => Err(Error::new(
-            ErrorKind::Mismatch,
-            file,
-            format!("names several images for {platform}; make a layout with the one you mean"),
-        )),
-        (_, None) => Err(Error::new(
-            ErrorKind::Mismatch,
-            file,
-            format!("names several images, for {all}; choose one with --platform"),
-        )),
-    }
+/// What the documents of an image say.
+fn describe(layout: &Layout, image: &Candidate) -> Result<ImageMetadata> {
+    let manifest_name = layout.blob_name(&image.descriptor.digest);
+    let manifest = Manifest::parse(&image.manifest, &manifest_name)?;
+    let config_name = layout.blob_name(&manifest.config.digest);
+    ImageMetadata::describe(
+        Named::new(&image.manifest, &manifest_name),
+        Named::new(&image.config, &config_name),
+        None,
+    )
 }

@@ -8,12 +8,15 @@
 mod check;
 mod import;
 mod plan;
+mod published;
 mod source;
 mod tar;
 
+pub use crate::graph::{Blobs, Content};
 pub use check::{
-    check, check_roots, Blobs, Checked, CheckedImage, Content, Problem, Progress, Report, Root,
+    check, check_roots, Checked, CheckedImage, Problem, Progress, Remark, Report, Root,
 };
-pub use import::{images, import, import_documents, Candidate, Imported};
+pub use import::{image_for, images, import, import_documents, platforms, Candidate, Imported};
 pub use plan::{write_root, Inputs, LayerInput, Link, Plan};
+pub use published::{Kind, Published};
 pub use source::Layout;

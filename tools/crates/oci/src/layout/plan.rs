@@ -7,18 +7,19 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::Serialize;
 use verbatim_digest::{Digest, Hasher};
+use verbatim_document::file::open;
 use verbatim_output::{OutputDir, OutputFile};
 
-use super::source::{blob_path, check_size, Layout};
+use super::source::{blob_path, Layout};
 use super::tar;
+use crate::graph::{self, check_size, Walk};
 use crate::{
-    json, Config, Descriptor, Document, Index, LayerMetadata, Manifest, MediaType, Named, Platform,
+    json, name, Descriptor, Document, Error, ErrorKind, Index, LayerMetadata, Manifest, MediaType,
+    Named, Platform, Result,
 };
-use crate::{name, Error, ErrorKind, Result};
 
 /// The content of `oci-layout`.
 const MARKER: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
-const MAX_DEPTH: usize = 8;
 
 /// How the blobs of a layout come into its folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -136,7 +137,6 @@ struct Planner {
     inputs: Inputs,
     blobs: BTreeMap<Digest, Blob>,
     images: Vec<DockerImage>,
-    walked: BTreeSet<Digest>,
 }
 
 /// `index.json` of a layout of one thing.
@@ -176,12 +176,16 @@ impl Plan {
             inputs,
             blobs: BTreeMap::new(),
             images: Vec::new(),
-            walked: BTreeSet::new(),
         };
         let mut descriptor = Descriptor::of(document.media_type(), root.data);
-        descriptor.platform = planner
-            .document(&document, root.file, 0)?
-            .filter(Platform::is_runnable);
+        let mut walk = Walk::of_document(&document, &descriptor, root.file)?;
+        if let Document::Manifest(manifest) = &document {
+            let platform = planner.manifest(manifest, root.file)?;
+            descriptor.platform = platform.filter(Platform::is_runnable);
+        }
+        while let Some(link) = walk.next() {
+            planner.visit(&mut walk, &link?)?;
+        }
         planner
             .blobs
             .insert(descriptor.digest, Blob::Bytes(root.data.to_vec()));
@@ -309,7 +313,11 @@ impl Plan {
                     .map_err(|e| Error::io(name(to), "cannot be written", e))
             }
             Blob::File { path, .. } => (
-                Box::new(File::open(path).map_err(|e| Error::io(name(path), "cannot be read", e))?),
+                Box::new(
+                    open(path)
+                        .map_err(|e| Error::io(name(path), "cannot be read", e))?
+                        .0,
+                ),
                 name(path),
             ),
             Blob::Archived { layout, .. } => {
@@ -366,48 +374,27 @@ impl Planner {
         .at(format!("{pointer}/digest"))
     }
 
-    /// Follow a document; gives the platform if it is an image.
-    fn document(
-        &mut self,
-        document: &Document,
-        file: &str,
-        depth: usize,
-    ) -> Result<Option<Platform>> {
-        match document {
-            Document::Manifest(manifest) => self.manifest(manifest, file),
-            Document::Index(index) => {
-                if depth > MAX_DEPTH {
-                    return Err(Error::new(
-                        ErrorKind::Limit,
-                        file,
-                        format!("indexes are nested more than {MAX_DEPTH} deep, the limit"),
-                    ));
-                }
-                for (i, descriptor) in index.manifests.iter().enumerate() {
-                    let pointer = format!("/manifests/{i}");
-                    if !self.walked.insert(descriptor.digest) {
-                        continue;
-                    }
-                    if !descriptor.media_type.is_index() && !descriptor.media_type.is_manifest() {
-                        self.blob(descriptor, "blob", file, &pointer)?;
-                        continue;
-                    }
-                    let (data, name) = self.bytes(descriptor, "manifest", file, &pointer)?;
-                    let document = Document::parse(&data, &name)?;
-                    self.document(&document, &name, depth + 1)?;
-                    self.blobs.insert(descriptor.digest, Blob::Bytes(data));
-                }
-                Ok(None)
+    fn visit(&mut self, walk: &mut Walk, link: &graph::Link) -> Result<()> {
+        let descriptor = &link.descriptor;
+        if !link.is_document() {
+            return self.blob(descriptor, "blob", &link.file, &link.pointer);
+        }
+        let (data, name) = self.bytes(descriptor, "manifest", &link.file, &link.pointer)?;
+        if let Document::Manifest(manifest) = walk.enter(link, &data, &name)? {
+            if let Some(platform) = self.manifest(&manifest, &name)? {
+                walk.is_for(link, &platform)?;
             }
         }
+        self.blobs.insert(descriptor.digest, Blob::Bytes(data));
+        Ok(())
     }
 
+    /// Find what a manifest names; gives the platform if it is an image.
     fn manifest(&mut self, manifest: &Manifest, file: &str) -> Result<Option<Platform>> {
         let mut platform = None;
         if manifest.config.media_type.is_config() {
             let (data, name) = self.bytes(&manifest.config, "config", file, "/config")?;
-            let config = Config::parse(&data, &name)?;
-            config.check_layers(manifest.layers.len(), &name)?;
+            let config = graph::config(manifest, &data, &name)?;
             self.blobs.insert(manifest.config.digest, Blob::Bytes(data));
             for (i, layer) in manifest.layers.iter().enumerate() {
                 if let Some(known) = self.inputs.layers.get(&layer.digest) {
@@ -448,7 +435,7 @@ impl Planner {
         Ok(platform)
     }
 
-    /// The bytes of a document, checked, and its name in messages.
+    /// The bytes of a document, and its name in messages; they are for the caller to check.
     fn bytes(
         &self,
         descriptor: &Descriptor,
@@ -456,27 +443,17 @@ impl Planner {
         file: &str,
         pointer: &str,
     ) -> Result<(Vec<u8>, String)> {
-        if let Some(data) = self.inputs.documents.get(&descriptor.digest) {
-            let name = format!("the {what} {}", descriptor.digest);
-            check_size(&name, descriptor, data.len() as u64)?;
-            return Ok((data.clone(), name));
+        let digest = &descriptor.digest;
+        if let Some(data) = self.inputs.documents.get(digest) {
+            return Ok((data.clone(), format!("the {what} {digest}")));
         }
-        if let Some(path) = self.inputs.blobs.get(&descriptor.digest) {
-            let data = json::read_file(path, json::MAX_DOCUMENT)?;
-            check_size(&name(path), descriptor, data.len() as u64)?;
-            super::source::check_digest(&name(path), &descriptor.digest, &Digest::of(&data))?;
+        if let Some(path) = self.inputs.blobs.get(digest) {
+            let (blob, _) = open(path).map_err(|e| Error::io(name(path), "cannot be read", e))?;
+            let data = json::read_limited(blob, json::MAX_DOCUMENT, &name(path))?;
             return Ok((data, name(path)));
         }
-        match self
-            .inputs
-            .layouts
-            .iter()
-            .find(|l| l.has_blob(&descriptor.digest))
-        {
-            Some(layout) => Ok((
-                layout.document(descriptor)?,
-                layout.blob_name(&descriptor.digest),
-            )),
+        match self.inputs.layouts.iter().find(|l| l.has_blob(digest)) {
+            Some(layout) => Ok((layout.bytes(digest)?, layout.blob_name(digest))),
             None => Err(Self::missing(descriptor, what, file, pointer)),
         }
     }
@@ -509,19 +486,9 @@ impl Planner {
         };
         let found = match path {
             Some(path) => {
-                let metadata =
-                    fs::metadata(&path).map_err(|e| Error::io(name(&path), "cannot be read", e))?;
-                if !metadata.is_file() {
-                    return Err(Error::new(
-                        ErrorKind::Malformed,
-                        name(&path),
-                        "is not a regular file, and a blob must be one",
-                    ));
-                }
-                Blob::File {
-                    path,
-                    size: metadata.len(),
-                }
+                let (_, size) =
+                    open(&path).map_err(|e| Error::io(name(&path), "cannot be read", e))?;
+                Blob::File { path, size }
             }
             None => {
                 let layout = self

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use verbatim_digest::Digest;
+use verbatim_document::file::open;
 use verbatim_reader::{Compression, Kind};
 
+use crate::graph::check_bytes;
 use crate::json::{self, MAX_DOCUMENT};
-use crate::{name, Error, ErrorKind, Result};
-use crate::{Descriptor, Index, MediaType};
+use crate::{name, Descriptor, Error, ErrorKind, Index, Result};
 
 /// Entries of an archive that are remembered; more than any image has blobs.
 const MAX_ENTRIES: usize = 1 << 20;
@@ -141,24 +142,14 @@ impl Layout {
         };
         match &self.source {
             Source::Folder => {
-                let path = self.path.join(file);
-                // Before it is opened: a pipe would wait for a writer.
-                let metadata = std::fs::metadata(&path).map_err(failed)?;
-                if !metadata.is_file() {
-                    return Err(Error::new(
-                        ErrorKind::Malformed,
-                        self.file_name(file),
-                        "is not a regular file",
-                    ));
-                }
-                let file = File::open(&path).map_err(failed)?;
-                Ok((file.take(u64::MAX), metadata.len()))
+                let (file, size) = open(&self.path.join(file)).map_err(failed)?;
+                Ok((file.take(u64::MAX), size))
             }
             Source::Archive(entries) => {
                 let &(start, size) = entries
                     .get(file)
                     .ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
-                let mut archive = File::open(&self.path).map_err(failed)?;
+                let (mut archive, _) = open(&self.path).map_err(failed)?;
                 archive.seek(SeekFrom::Start(start)).map_err(failed)?;
                 Ok((archive.take(size), size))
             }
@@ -182,22 +173,16 @@ impl Layout {
         Ok((data, index))
     }
 
-    /// A document by its descriptor, with size and digest recomputed.
-    pub fn document(&self, descriptor: &Descriptor) -> Result<Vec<u8>> {
-        let file = self.blob_name(&descriptor.digest);
-        let data = self.file(&blob_path(&descriptor.digest), MAX_DOCUMENT)?;
-        check_size(&file, descriptor, data.len() as u64)?;
-        check_digest(&file, &descriptor.digest, &Digest::of(&data))?;
-        Ok(data)
+    /// The bytes of a document, which are for the caller to check.
+    pub(crate) fn bytes(&self, digest: &Digest) -> Result<Vec<u8>> {
+        self.file(&blob_path(digest), MAX_DOCUMENT)
     }
 
-    /// The one thing that the layout is of, if `index.json` names exactly one.
-    pub fn single(&self) -> Result<Option<Descriptor>> {
-        let (_, index) = self.index()?;
-        match <[Descriptor; 1]>::try_from(index.manifests) {
-            Ok([single]) => Ok(Some(single)),
-            Err(_) => Ok(None),
-        }
+    /// A document by its descriptor, with size and digest recomputed.
+    pub fn document(&self, descriptor: &Descriptor) -> Result<Vec<u8>> {
+        let data = self.bytes(&descriptor.digest)?;
+        check_bytes(&self.blob_name(&descriptor.digest), descriptor, &data)?;
+        Ok(data)
     }
 
     /// All blobs by the names of their files, sorted, and the names that are no digest.
@@ -242,42 +227,10 @@ pub(crate) fn blob_path(digest: &Digest) -> String {
     format!("blobs/sha256/{}", digest.hex())
 }
 
-pub(crate) fn check_size(file: &str, descriptor: &Descriptor, size: u64) -> Result<()> {
-    if descriptor.size == size {
-        return Ok(());
-    }
-    Err(Error::new(
-        ErrorKind::Mismatch,
-        file,
-        format!(
-            "has {size} bytes, and the document that names it says {}; fetch or build the image again",
-            descriptor.size
-        ),
-    ))
-}
-
-pub(crate) fn check_digest(file: &str, expected: &Digest, actual: &Digest) -> Result<()> {
-    if expected == actual {
-        return Ok(());
-    }
-    Err(Error::new(
-        ErrorKind::Mismatch,
-        file,
-        format!("has the digest {actual} and not that of its name; fetch or build the image again"),
-    ))
-}
-
 /// Find the files of an archive.
 fn scan(path: &Path) -> Result<BTreeMap<String, (u64, u64)>> {
     let failed = |e: io::Error| Error::io(name(path), "cannot be read", e);
-    let mut file = File::open(path).map_err(failed)?;
-    if !file.metadata().map_err(failed)?.is_file() {
-        return Err(Error::new(
-            ErrorKind::Unsupported,
-            name(path),
-            "is neither a folder nor a regular file; a layout must be one of them",
-        ));
-    }
+    let (mut file, _) = open(path).map_err(failed)?;
     let mut start = [0; 10];
     let got = read_up_to(&mut file, &mut start).map_err(failed)?;
     let compression = Compression::of_magic(&start[..got]);
@@ -359,17 +312,4 @@ impl Descriptor {
                 *platform == crate::Platform::default() || platform.is_runnable()
             })
     }
-}
-
-/// The media type that a document says it has must be the one it was named with.
-pub(crate) fn check_media_type(file: &str, named: &MediaType, own: &MediaType) -> Result<()> {
-    if named == own {
-        return Ok(());
-    }
-    Err(Error::new(
-        ErrorKind::Mismatch,
-        file,
-        format!("says `{own}`, and the document that names it says `{named}`"),
-    )
-    .at("/mediaType"))
 }

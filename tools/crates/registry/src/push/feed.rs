@@ -13,10 +13,11 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::sync::mpsc;
 use verbatim_digest::Hasher;
+use verbatim_document::file::open;
 use verbatim_net::{Payload, Upload};
 use verbatim_oci::layout::Progress;
 
-use super::image::{Blob, Source};
+use super::image::{unreadable, Blob, Source};
 use crate::client::Client;
 use crate::error::Error;
 
@@ -164,7 +165,7 @@ impl Feed {
                 bytes.slice((from as usize).min(bytes.len())..),
             )),
             Source::File(path) => {
-                let mut file = std::fs::File::open(path).map_err(failed)?;
+                let (mut file, _) = open(path).map_err(|e| unreadable(&self.blob.name(), e))?;
                 file.seek(SeekFrom::Start(from)).map_err(failed)?;
                 Box::new(file)
             }

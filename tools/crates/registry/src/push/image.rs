@@ -1,24 +1,20 @@
 //! What is pushed: the documents of an image, and where its blobs can be had.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::collections::BTreeMap;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use verbatim_digest::Digest;
-use verbatim_oci::layout::{images, Layout};
-use verbatim_oci::Reference;
-use verbatim_oci::{json, Descriptor, Document, ErrorKind, Named};
-use verbatim_sums::collect::Kind;
+use verbatim_document::file::open;
+use verbatim_oci::graph::{Link, Walk};
+use verbatim_oci::layout::{Kind, Layout, Published};
+use verbatim_oci::{json, Descriptor, Document, Manifest, Named, Reference};
 
 use crate::error::Error;
 use crate::name::{Repository, Target, Which};
 
-/// Indexes inside indexes that are followed.
-const MAX_DEPTH: usize = 8;
-/// Documents and blobs of one image.
-const MAX_PARTS: usize = 100_000;
 /// What an image says of the image below it (OCI image specification, "Pre-Defined
 /// Annotation Keys").
 const BASE_NAME: &str = "org.opencontainers.image.base.name";
@@ -90,9 +86,9 @@ pub(crate) struct Blob {
     pub(crate) named_by: String,
 }
 
-/// A manifest or an index.
+/// A manifest or an index, as a registry stores it.
 #[derive(Debug, Clone)]
-pub(crate) struct Sheet {
+pub(crate) struct RawManifest {
     pub(crate) digest: Digest,
     pub(crate) media_type: String,
     pub(crate) bytes: Bytes,
@@ -104,9 +100,9 @@ pub(crate) struct Sheet {
 pub struct Image {
     target: Target,
     origin: String,
-    /// Children first, the root last.
-    sheets: Vec<Sheet>,
-    root: Sheet,
+    /// All below the root, each before those that name it.
+    children: Vec<RawManifest>,
+    root: RawManifest,
     blobs: BTreeMap<Digest, Blob>,
 }
 
@@ -126,11 +122,15 @@ fn document_error(error: verbatim_oci::Error) -> Error {
     Error::Image(Arc::new(error))
 }
 
-struct Walk<'a> {
+/// A file of an image here that cannot be read, or is none.
+pub(crate) fn unreadable(name: &str, error: io::Error) -> Error {
+    document_error(verbatim_oci::Error::io(name, "cannot be read", error))
+}
+
+/// Finds what an image is made of.
+struct Visitor<'a> {
     inputs: &'a Inputs,
-    origin: &'a str,
-    sheets: Vec<Sheet>,
-    seen: BTreeSet<Digest>,
+    manifests: BTreeMap<Digest, RawManifest>,
     blobs: BTreeMap<Digest, Blob>,
 }
 
@@ -144,38 +144,51 @@ impl Image {
         origin: &str,
     ) -> Result<Self, Error> {
         let document = Document::parse(root.data, root.file).map_err(document_error)?;
-        let sheet = Sheet {
-            digest: Digest::of(root.data),
-            media_type: document.media_type().to_string(),
-            bytes: root.data.to_vec().into(),
-        };
+        let descriptor = Descriptor::of(document.media_type(), root.data);
         if let Some(expected) = target.digest {
-            if expected != sheet.digest {
+            if expected != descriptor.digest {
                 return Err(Error::Options(format!(
                     "{origin}: is {}, and {target} asks for another; push what was built, or leave the digest out",
-                    sheet.digest
+                    descriptor.digest
                 )));
             }
         }
-        let mut walk = Walk {
+        let mut walk =
+            Walk::of_document(&document, &descriptor, root.file).map_err(document_error)?;
+        let mut visitor = Visitor {
             inputs,
-            origin,
-            sheets: Vec::new(),
-            seen: BTreeSet::from([sheet.digest]),
+            manifests: BTreeMap::new(),
             blobs: BTreeMap::new(),
         };
-        walk.document(&document, root.file, 0)?;
+        if let Document::Manifest(manifest) = &document {
+            visitor.manifest(manifest, root.file);
+        }
+        while let Some(link) = walk.next() {
+            visitor.visit(&mut walk, &link.map_err(document_error)?)?;
+        }
+        let Visitor {
+            mut manifests,
+            blobs,
+            ..
+        } = visitor;
+        let order = walk.children_first();
         Ok(Self {
             target,
             origin: origin.to_owned(),
-            sheets: walk.sheets,
-            root: sheet,
-            blobs: walk.blobs,
+            children: order
+                .iter()
+                .filter_map(|digest| manifests.remove(digest))
+                .collect(),
+            root: RawManifest {
+                digest: descriptor.digest,
+                media_type: descriptor.media_type.to_string(),
+                bytes: root.data.to_vec().into(),
+            },
+            blobs,
         })
     }
 
-    /// The image that a layout is of, in the words of the sums: the one thing that its
-    /// `index.json` names, else that index itself.
+    /// The image that a layout is of: what is [published](Published) of it.
     pub fn of_layout(
         target: Target,
         path: &Path,
@@ -184,9 +197,10 @@ impl Image {
     ) -> Result<Self, Error> {
         let layout = Arc::new(Layout::open(path).map_err(document_error)?);
         inputs.add_layout(Arc::clone(&layout));
-        let (data, file) = root_of_layout(&layout, kind).map_err(document_error)?;
+        let published = Published::of(&layout, kind).map_err(document_error)?;
         let origin = path.display().to_string();
-        Self::new(target, Named::new(&data, &file), &inputs, &origin)
+        let root = Named::new(&published.bytes, &published.file);
+        Self::new(target, root, &inputs, &origin)
     }
 
     /// Where it goes.
@@ -214,12 +228,12 @@ impl Image {
         &self.root.media_type
     }
 
-    pub(crate) fn root(&self) -> &Sheet {
+    pub(crate) fn root(&self) -> &RawManifest {
         &self.root
     }
 
-    pub(crate) fn children(&self) -> &[Sheet] {
-        &self.sheets
+    pub(crate) fn children(&self) -> &[RawManifest] {
+        &self.children
     }
 
     pub(crate) fn blobs(&self) -> &BTreeMap<Digest, Blob> {
@@ -227,114 +241,65 @@ impl Image {
     }
 }
 
-/// The bytes that a layout is published by, and their name in messages.
-fn root_of_layout(layout: &Layout, kind: Option<Kind>) -> verbatim_oci::Result<(Vec<u8>, String)> {
-    let (data, index) = layout.index()?;
-    let file = layout.file_name("index.json");
-    let of = |descriptor: &Descriptor| {
-        Ok((
-            layout.document(descriptor)?,
-            layout.blob_name(&descriptor.digest),
-        ))
-    };
-    match (kind, &index.manifests[..]) {
-        (_, []) => Err(verbatim_oci::Error::new(
-            ErrorKind::Missing,
-            file,
-            "names nothing; a layout must name at least one manifest or index",
-        )
-        .at("/manifests")),
-        (Some(Kind::Image), _) => match &images(layout, None)?[..] {
-            [image] => of(&image.descriptor),
-            all => Err(verbatim_oci::Error::new(
-                ErrorKind::Mismatch,
-                file,
-                format!(
-                    "names {} images, and it is said to be of one; say index",
-                    all.len()
-                ),
-            )),
-        },
-        (None, [single]) => of(single),
-        (Some(Kind::Index), [single]) if single.media_type.is_index() => of(single),
-        _ => Ok((data, file)),
-    }
-}
-
-impl Walk<'_> {
-    fn document(&mut self, document: &Document, file: &str, depth: usize) -> Result<(), Error> {
-        if self.sheets.len() + self.blobs.len() > MAX_PARTS {
-            return Err(Error::Options(format!(
-                "{}: names more than {MAX_PARTS} manifests and blobs, the limit",
-                self.origin
-            )));
+impl Visitor<'_> {
+    fn visit(&mut self, walk: &mut Walk, link: &Link) -> Result<(), Error> {
+        if !link.is_document() {
+            self.blob(&link.descriptor, &link.file, None);
+            return Ok(());
         }
-        match document {
-            Document::Manifest(manifest) => {
-                let base: Option<Repository> = manifest
-                    .annotations
-                    .get(BASE_NAME)
-                    .and_then(|name| name.parse::<Target>().ok())
-                    .map(|target| target.repository());
-                self.blob(&manifest.config, file, None);
-                for layer in &manifest.layers {
-                    self.blob(layer, file, base.as_ref());
-                }
-                Ok(())
-            }
-            Document::Index(index) => {
-                if depth > MAX_DEPTH {
-                    return Err(Error::Options(format!(
-                        "{file}: indexes are nested more than {MAX_DEPTH} deep, the limit"
-                    )));
-                }
-                for descriptor in &index.manifests {
-                    if !descriptor.media_type.is_index() && !descriptor.media_type.is_manifest() {
-                        self.blob(descriptor, file, None);
-                        continue;
-                    }
-                    if !self.seen.insert(descriptor.digest) {
-                        continue;
-                    }
-                    let (bytes, name) = self.bytes(descriptor, file)?;
-                    let child = Document::parse(&bytes, &name).map_err(document_error)?;
-                    self.document(&child, &name, depth + 1)?;
-                    self.sheets.push(Sheet {
-                        digest: descriptor.digest,
-                        media_type: child.media_type().to_string(),
-                        bytes,
-                    });
-                }
-                Ok(())
-            }
+        let digest = link.descriptor.digest;
+        let (bytes, name) = self.bytes(&digest, &link.file)?;
+        let document = walk.enter(link, &bytes, &name).map_err(document_error)?;
+        if let Document::Manifest(manifest) = &document {
+            self.manifest(manifest, &name);
+        }
+        let media_type = document.media_type().to_string();
+        self.manifests.insert(
+            digest,
+            RawManifest {
+                digest,
+                media_type,
+                bytes,
+            },
+        );
+        Ok(())
+    }
+
+    fn manifest(&mut self, manifest: &Manifest, file: &str) {
+        let base: Option<Repository> = manifest
+            .annotations
+            .get(BASE_NAME)
+            .and_then(|name| name.parse::<Target>().ok())
+            .map(|target| target.repository());
+        self.blob(&manifest.config, file, None);
+        for layer in &manifest.layers {
+            self.blob(layer, file, base.as_ref());
         }
     }
 
-    /// The bytes of a document, checked.
-    fn bytes(&self, descriptor: &Descriptor, file: &str) -> Result<(Bytes, String), Error> {
-        let digest = &descriptor.digest;
+    /// The bytes of a document, which are for the walk to check, and their name in messages.
+    fn bytes(&self, digest: &Digest, file: &str) -> Result<(Bytes, String), Error> {
         if let Some(bytes) = self.inputs.documents.get(digest) {
             return Ok((bytes.clone(), format!("the manifest {digest}")));
         }
-        if let Some(path) = self.inputs.files.get(digest) {
-            let data = json::read_file(path, json::MAX_DOCUMENT).map_err(document_error)?;
-            if Digest::of(&data) != *digest {
-                return Err(Error::Options(format!(
-                    "{}: is not {digest}, as its name or its metadata says; build or fetch it again",
-                    path.display()
-                )));
-            }
-            return Ok((data.into(), path.display().to_string()));
-        }
-        match self.inputs.layouts.iter().find(|l| l.has_blob(digest)) {
-            Some(layout) => Ok((
-                layout.document(descriptor).map_err(document_error)?.into(),
-                layout.blob_name(digest),
-            )),
-            None => Err(Error::Options(format!(
+        let (blob, name): (Box<dyn Read>, String) = if let Some(path) =
+            self.inputs.files.get(digest)
+        {
+            let name = path.display().to_string();
+            (
+                Box::new(open(path).map_err(|e| unreadable(&name, e))?.0),
+                name,
+            )
+        } else if let Some(layout) = self.inputs.layouts.iter().find(|l| l.has_blob(digest)) {
+            let (blob, _) = layout.blob(digest).map_err(document_error)?;
+            (Box::new(blob), layout.blob_name(digest))
+        } else {
+            return Err(Error::Options(format!(
                 "{file}: names the manifest {digest}, which is not at hand; pull it into the layout, or choose an image of one platform"
-            ))),
-        }
+            )));
+        };
+        let data = json::read_limited(blob, json::MAX_DOCUMENT, &name).map_err(document_error)?;
+        Ok((data.into(), name))
     }
 
     /// Note a blob; of files only the size is looked at later.
@@ -405,9 +370,7 @@ impl Blob {
         let digest = &self.descriptor.digest;
         let size = match &self.source {
             Source::Bytes(bytes) => bytes.len() as u64,
-            Source::File(path) => fs::metadata(path)
-                .map_err(|e| Error::local(format!("{}: cannot be read", self.name()), e))?
-                .len(),
+            Source::File(path) => open(path).map_err(|e| unreadable(&self.name(), e))?.1,
             Source::Layout(layout) => layout.blob(digest).map_err(document_error)?.1,
             Source::Elsewhere => return Ok(()),
         };

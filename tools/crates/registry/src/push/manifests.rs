@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use verbatim_digest::Digest;
 use verbatim_net::Payload;
 
-use super::image::Sheet;
+use super::image::RawManifest;
 use super::{Job, Push, Pushed};
 use crate::error::{Error, ErrorKind};
 use crate::name::{Repository, Which};
@@ -31,7 +31,7 @@ impl Push {
                 push.served(&repository, &which).await
             })
             .await?;
-        let mut waves: [Vec<(Repository, Sheet)>; 2] = Default::default();
+        let mut waves: [Vec<(Repository, RawManifest)>; 2] = Default::default();
         let mut known: BTreeSet<(Repository, Digest)> = BTreeSet::new();
         let mut tags = Vec::new();
         for ((job, report), before) in jobs.iter().zip(reports.iter_mut()).zip(&before) {
@@ -41,9 +41,9 @@ impl Push {
             }
             let root = job.image.root();
             // An index inside an index comes after its own children: they stand in order.
-            for sheet in job.image.children() {
-                if known.insert((job.repository.clone(), sheet.digest)) {
-                    waves[0].push((job.repository.clone(), sheet.clone()));
+            for manifest in job.image.children() {
+                if known.insert((job.repository.clone(), manifest.digest)) {
+                    waves[0].push((job.repository.clone(), manifest.clone()));
                     report.manifests += 1;
                 }
             }
@@ -61,16 +61,16 @@ impl Push {
         let [children, roots] = waves;
         let (indexes, leaves): (Vec<_>, Vec<_>) = children
             .into_iter()
-            .partition(|(_, sheet)| is_index(&sheet.media_type));
+            .partition(|(_, manifest)| is_index(&manifest.media_type));
         self.put_all(leaves).await?;
         // Indexes inside indexes are rare, and must keep their order.
-        for (repository, sheet) in indexes {
-            let which = Which::Digest(sheet.digest);
-            self.put(&repository, &which, &sheet).await?;
+        for (repository, manifest) in indexes {
+            let which = Which::Digest(manifest.digest);
+            self.put(&repository, &which, &manifest).await?;
         }
         self.put_all(roots).await?;
-        self.all(tags, |push, (repository, which, sheet)| async move {
-            push.put(&repository, &which, &sheet).await
+        self.all(tags, |push, (repository, which, manifest)| async move {
+            push.put(&repository, &which, &manifest).await
         })
         .await?;
         self.read_back(jobs, wanted, reports).await
@@ -93,8 +93,8 @@ impl Push {
         // The children are asked for by digest: anything but their very bytes is an error.
         let mut children = BTreeSet::new();
         for job in jobs {
-            for sheet in job.image.children() {
-                children.insert((job.repository.clone(), Which::Digest(sheet.digest)));
+            for manifest in job.image.children() {
+                children.insert((job.repository.clone(), Which::Digest(manifest.digest)));
             }
         }
         let children = children.into_iter().collect();
@@ -122,10 +122,10 @@ impl Push {
         }
     }
 
-    async fn put_all(&self, sheets: Vec<(Repository, Sheet)>) -> Result<(), Error> {
-        self.all(sheets, |push, (repository, sheet)| async move {
-            let which = Which::Digest(sheet.digest);
-            push.put(&repository, &which, &sheet).await
+    async fn put_all(&self, manifests: Vec<(Repository, RawManifest)>) -> Result<(), Error> {
+        self.all(manifests, |push, (repository, manifest)| async move {
+            let which = Which::Digest(manifest.digest);
+            push.put(&repository, &which, &manifest).await
         })
         .await?;
         Ok(())
@@ -135,14 +135,14 @@ impl Push {
         &self,
         repository: &Repository,
         which: &Which,
-        sheet: &Sheet,
+        manifest: &RawManifest,
     ) -> Result<(), Error> {
         let url = self.client.url(repository, &format!("manifests/{which}"))?;
-        let content_type = HeaderValue::from_str(&sheet.media_type)
+        let content_type = HeaderValue::from_str(&manifest.media_type)
             .map_err(|_| Error::broken(&url, "the media type of the manifest fits no header"))?;
         let mut call =
             scope::write(Method::PUT, repository, url).with(header::CONTENT_TYPE, content_type);
-        call.payload = Payload::Bytes(sheet.bytes.clone());
+        call.payload = Payload::Bytes(manifest.bytes.clone());
         self.client.send(&call).await?;
         Ok(())
     }

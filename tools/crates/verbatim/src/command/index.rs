@@ -100,7 +100,7 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
                 problem.problem
             );
         }
-        let found = images(&layout, None)?;
+        let found = images(&layout)?;
         if found.is_empty() {
             bail!(
                 "{}: holds no image that can run, only attestations or other artifacts",

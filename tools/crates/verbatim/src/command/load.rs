@@ -1,15 +1,16 @@
 //! `verbatim load`: images into the container engines of this machine.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::{anyhow, bail, Context};
 use serde::Serialize;
 use verbatim_digest::Digest;
 use verbatim_engine::{find, load, platform, Endpoint, Engine, Load};
-use verbatim_foreign::counted;
-use verbatim_oci::layout::{images, Candidate, Inputs, Layout, Plan};
-use verbatim_oci::{Config, Manifest, Named, Platform};
+use verbatim_foreign::{counted, printable};
+use verbatim_oci::layout::{
+    image_for, images, platforms, Candidate, Inputs, Layout, Plan, Published,
+};
+use verbatim_oci::{Config, ErrorKind, Manifest, Named, Platform};
 
 use crate::layout_output::archive_name;
 use crate::outcome::{Outcome, Unchecked};
@@ -101,10 +102,9 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
         .map(|name| engine_name(name, &place))
         .transpose()?;
     let file = options.layout.display().to_string();
-    let whole = place.engine == Engine::Containerd && options.platform.is_none();
-    let (root, image) = match (whole, layout.single()?) {
-        (true, Some(single)) => (layout.document(&single)?, None),
-        _ => {
+    let (root, image) = match whole(&layout, &options, &place)? {
+        Some(published) => (published.bytes, None),
+        None => {
             let chosen = choose(&layout, &options, &place)?;
             (chosen.manifest.clone(), Some(chosen))
         }
@@ -192,36 +192,47 @@ fn engine_name(name: &str, place: &Endpoint) -> anyhow::Result<(String, Option<S
     })
 }
 
-/// The one image that is meant.
-fn choose(layout: &Layout, options: &Options, place: &Endpoint) -> anyhow::Result<Arc<Candidate>> {
-    let mut all = images(layout, None)?;
-    let known = |all: &[Candidate]| {
-        let names: Vec<String> = all.iter().map(|image| image.platform.to_string()).collect();
-        names.join(", ")
-    };
-    if all.len() != 1 || options.platform.is_some() {
-        let there = known(&all);
-        let wanted = match &options.platform {
-            Some(platform) => platform.clone(),
-            None => platform(place)
-                .context(Unchecked)?
-                .ok_or_else(|| {
-                    anyhow!(
-                        "{}: holds several images, for {there}; choose one with --platform",
-                        options.layout.display()
-                    )
-                })?
-                .parse()
-                .map_err(|e| anyhow!("{place}: its platform makes no sense: {e}"))?,
-        };
-        all.retain(|image| image.platform.matches(&wanted));
-        if all.len() != 1 {
-            bail!(
-                "{}: holds {} images for {wanted}; there are {there}; choose one with --platform",
-                options.layout.display(),
-                all.len()
-            );
-        }
+/// What is published of a layout, for an engine that takes indexes. One that is not all there,
+/// or that would have to be chosen, is not: then it is one image.
+fn whole(
+    layout: &Layout,
+    options: &Options,
+    place: &Endpoint,
+) -> anyhow::Result<Option<Published>> {
+    if place.engine != Engine::Containerd || options.platform.is_some() {
+        return Ok(None);
     }
-    Ok(Arc::new(all.remove(0)))
+    let published = Published::or_index_json(layout)?;
+    let listed = published.listed.is_some();
+    Ok(match images(layout) {
+        Ok(_) if listed => Some(published),
+        Ok(_) => None,
+        Err(e) if e.kind() == ErrorKind::Missing => None,
+        Err(e) => return Err(e.into()),
+    })
+}
+
+/// The one image that is meant: for the platform that was asked for, the only one, or the one
+/// for the engine's machine.
+fn choose(layout: &Layout, options: &Options, place: &Endpoint) -> anyhow::Result<Candidate> {
+    if options.platform.is_some() {
+        return Ok(image_for(layout, options.platform.as_ref())?);
+    }
+    let there = platforms(layout)?;
+    if there.len() < 2 {
+        return Ok(image_for(layout, None)?);
+    }
+    let own: Platform = platform(place)
+        .context(Unchecked)?
+        .ok_or_else(|| {
+            let names: Vec<String> = there.iter().map(ToString::to_string).collect();
+            anyhow!(
+                "{}: holds several images, for {}; choose one with --platform",
+                options.layout.display(),
+                printable(&names.join(", "))
+            )
+        })?
+        .parse()
+        .map_err(|e| anyhow!("{place}: its platform makes no sense: {e}"))?;
+    Ok(image_for(layout, Some(&own))?)
 }

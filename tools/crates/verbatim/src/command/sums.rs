@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{anyhow, bail, Context};
 use serde::Serialize;
 use verbatim_foreign::{counted, printable, printable_path};
+use verbatim_oci::layout::Kind;
 use verbatim_oci::Reference;
 use verbatim_requests::{FileRecord, ImageRequest, Values};
-use verbatim_sums::collect::{self, Collection, Kind, Place, Wanted};
+use verbatim_sums::collect::{self, Collection, Place, Wanted};
 use verbatim_sums::record::Image;
 use verbatim_sums::{compare, text, Change, Reading, Record, Subject, Sums};
 

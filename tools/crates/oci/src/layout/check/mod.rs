@@ -8,30 +8,28 @@
 //! Where the blobs come from is behind [`Blobs`]: files of a layout here, a repository of a
 //! registry in the crate `registry`.
 
-mod blobs;
 mod read;
-mod walk;
+mod visitor;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
 use verbatim_digest::Digest;
 
+use super::published::Published;
 use super::source::Layout;
-use crate::{Descriptor, Platform};
-use crate::{Error, ErrorKind, Result};
+use crate::graph::{Blobs, Link, Walk};
+use crate::{Descriptor, Error, ErrorKind, Index, Platform, Result};
 
-pub use blobs::{Blobs, Content};
 pub(super) use read::read_all;
 pub use read::Progress;
-pub(super) use walk::Walk;
+pub(super) use visitor::Visitor;
 
 /// What the check of a layout found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// What a registry would serve: the one thing that `index.json` names, or, where it
-    /// names several, `index.json` itself.
+    /// What a registry would serve, see [`Published`]; of several different images, of which
+    /// one would have to be chosen, `index.json` itself.
     pub published: Descriptor,
     /// The images that can run.
     pub images: Vec<CheckedImage>,
@@ -41,6 +39,9 @@ pub struct Report {
     pub bytes: u64,
     /// Everything that is wrong, in the order of files.
     pub problems: Vec<Problem>,
+    /// What is odd and does no harm; absent where there is nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<Remark>,
     /// Files among the blobs that no document names.
     pub unreferenced: Vec<String>,
 }
@@ -60,6 +61,17 @@ pub struct CheckedImage {
     pub size: u64,
 }
 
+/// Something odd in a layout that does no harm.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Remark {
+    /// The file where it shows.
+    pub file: String,
+    /// The place in the file (RFC 6901).
+    pub pointer: String,
+    /// What is odd.
+    pub remark: String,
+}
+
 /// Something that is wrong in a layout.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Problem {
@@ -69,7 +81,7 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pointer: Option<String>,
     /// `missing`, `mismatch`, `malformed`, `limit`, `unsupported` or `io`.
-    pub kind: &'static str,
+    pub kind: ErrorKind,
     /// What is wrong, and what to do.
     pub problem: String,
 }
@@ -79,7 +91,7 @@ impl From<&Error> for Problem {
         Self {
             file: error.file().to_owned(),
             pointer: error.pointer().map(str::to_owned),
-            kind: error.kind().name(),
+            kind: error.kind(),
             problem: error.what(),
         }
     }
@@ -89,18 +101,12 @@ impl From<&Error> for Problem {
 /// in the report.
 pub fn check(layout: &Layout, threads: usize, progress: Arc<dyn Progress>) -> Result<Report> {
     let (data, index) = layout.index()?;
-    let published = match &index.manifests[..] {
-        [single] => Descriptor {
-            annotations: BTreeMap::new(),
-            ..single.clone()
-        },
-        _ => Descriptor::of(index.media_type(), &data),
-    };
-    let mut walk = Walk::new(layout);
+    let published = published(layout, &index, &data);
+    let mut visitor = Visitor::new(layout);
     let file = layout.file_name("index.json");
-    walk.index(&index, &file, 0);
+    visitor.follow(Walk::of_index(&index, &file));
     if index.manifests.is_empty() {
-        walk.problems.push(
+        visitor.problems.push(
             Error::new(
                 ErrorKind::Missing,
                 file,
@@ -113,9 +119,9 @@ pub fn check(layout: &Layout, threads: usize, progress: Arc<dyn Progress>) -> Re
     let mut unreferenced = others;
     for digest in &blobs {
         // A link that leads nowhere is no blob; whoever names it misses it.
-        if !walk.names(digest) && layout.has_blob(digest) {
+        if !visitor.names(digest) && layout.has_blob(digest) {
             unreferenced.push(super::source::blob_path(digest));
-            walk.add_unnamed(*digest);
+            visitor.add_unnamed(*digest);
         }
     }
     unreferenced.sort_unstable();
@@ -124,16 +130,28 @@ pub fn check(layout: &Layout, threads: usize, progress: Arc<dyn Progress>) -> Re
         .filter_map(|digest| layout.blob(digest).ok())
         .map(|(_, size)| size)
         .sum();
-    let [checked] = <[Checked; 1]>::try_from(finish(vec![walk], threads, progress))
-        .unwrap_or_else(|_| unreachable!("one walk gives one result"));
+    let [checked] = <[Checked; 1]>::try_from(finish(vec![visitor], threads, progress))
+        .unwrap_or_else(|_| unreachable!("one visitor gives one result"));
     Ok(Report {
         published,
         images: checked.images,
         blobs: blobs.len() as u64,
         bytes,
         problems: checked.problems,
+        remarks: checked.remarks,
         unreferenced,
     })
+}
+
+/// What a registry would serve. Whatever cannot be told is among the problems.
+fn published(layout: &Layout, index: &Index, data: &[u8]) -> Descriptor {
+    match (Published::of(layout, None), &index.manifests[..]) {
+        (Ok(published), _) => published.descriptor,
+        (Err(_), [first, rest @ ..]) if rest.iter().all(|d| d.digest == first.digest) => {
+            Descriptor::new(first.media_type.clone(), first.digest, first.size)
+        }
+        _ => Descriptor::of(index.media_type(), data),
+    }
 }
 
 /// Something to check: where its blobs are, and the descriptor at the top.
@@ -156,6 +174,8 @@ pub struct Checked {
     pub bytes: u64,
     /// Everything that is wrong, in the order of files.
     pub problems: Vec<Problem>,
+    /// What is odd and does no harm.
+    pub remarks: Vec<Remark>,
 }
 
 /// Check several images with all their blobs. What is found about each is in the order of
@@ -165,35 +185,35 @@ pub fn check_roots(
     threads: usize,
     progress: Arc<dyn Progress>,
 ) -> Vec<Checked> {
-    let walks = read::in_parallel(roots, threads, |root| {
-        let mut walk = Walk::new(root.blobs);
-        let file = root.blobs.place().to_owned();
-        if let Err(error) = walk.descriptor(root.descriptor, &file, "", 0) {
-            walk.problems.push(error);
-        }
-        walk
+    let visitors = read::in_parallel(roots, threads, |root| {
+        let mut visitor = Visitor::new(root.blobs);
+        let link = Link::root(root.descriptor.clone(), root.blobs.place());
+        visitor.follow(Walk::new(link, root.blobs.most_documents()));
+        visitor
     });
-    finish(walks, threads, progress)
+    finish(visitors, threads, progress)
 }
 
-/// Read what the walks have noted, and put it together.
-fn finish(walks: Vec<Walk<'_>>, threads: usize, progress: Arc<dyn Progress>) -> Vec<Checked> {
-    let read = read_all(&walks, threads, progress);
-    walks
+/// Read what the visitors have noted, and put it together.
+fn finish(visitors: Vec<Visitor<'_>>, threads: usize, progress: Arc<dyn Progress>) -> Vec<Checked> {
+    let read = read_all(&visitors, threads, progress);
+    visitors
         .into_iter()
         .zip(read)
-        .map(|(mut walk, read)| {
-            let mut errors = std::mem::take(&mut walk.problems);
+        .map(|(mut visitor, read)| {
+            let mut errors = std::mem::take(&mut visitor.problems);
             errors.extend(read.errors);
             let mut problems: Vec<Problem> = errors.iter().map(Problem::from).collect();
             problems.sort_unstable();
             problems.dedup();
-            let (blobs, bytes) = walk.count_blobs();
+            let (blobs, bytes) = visitor.count_blobs();
+            let (images, remarks) = visitor.take_images();
             Checked {
-                images: walk.take_images(),
+                images,
                 blobs,
                 bytes,
                 problems,
+                remarks,
             }
         })
         .collect()

@@ -8,11 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use verbatim_digest::{Digest, Hasher};
 use verbatim_reader::{decompress, Compression, ReadAhead};
 
-use super::super::source::check_digest;
-use super::blobs::{Blobs, Content};
-use super::walk::Walk;
-use crate::MediaType;
-use crate::{Error, ErrorKind, Result};
+use super::visitor::Visitor;
+use crate::graph::{check_digest, Blobs, Content};
+use crate::{Error, ErrorKind, MediaType, Result};
 
 /// What may come out of a layer, whatever went in.
 const UNPACKED: u64 = 1 << 30;
@@ -66,15 +64,35 @@ impl Item {
             .any(|(media_type, _)| media_type.is_layer())
     }
 
+    /// Why the content of a blob cannot be known: it is encrypted, or compressed in a way that
+    /// this program does not know. With who says so.
+    fn hidden(&self, found: Compression) -> Option<(String, &Place)> {
+        self.types.iter().find_map(|(media_type, place)| {
+            let why = match media_type.layer_suffix()? {
+                _ if media_type.is_encrypted() => "is encrypted".to_owned(),
+                "" | "gzip" | "zstd" => return None,
+                suffix if found == Compression::None => {
+                    format!("is compressed with `{suffix}`, which this program does not know")
+                }
+                _ => return None,
+            };
+            Some((why, place))
+        })
+    }
+
     /// Whether the content inside the compression is spoken of. An attestation is no
     /// archive, and its "diff_id" is the digest of whatever it is.
     fn speaks_of_content(&self, digest: &Digest) -> bool {
         !self.diff_ids.is_empty()
+            && !self
+                .types
+                .iter()
+                .any(|(media_type, _)| media_type.is_encrypted())
             && (self.is_layer() || self.diff_ids.iter().any(|(diff_id, _)| diff_id != digest))
     }
 }
 
-/// What reading all blobs of one walk gave.
+/// What reading all blobs of one visitor gave.
 #[derive(Debug, Default)]
 pub(in crate::layout) struct BlobsRead {
     pub(in crate::layout) errors: Vec<Error>,
@@ -82,7 +100,7 @@ pub(in crate::layout) struct BlobsRead {
     pub(in crate::layout) unpacked: BTreeMap<Digest, u64>,
 }
 
-/// A blob in one place, and the walks that name it.
+/// A blob in one place, and the visitors that met it.
 struct Work<'a> {
     blobs: &'a dyn Blobs,
     digest: Digest,
@@ -90,15 +108,15 @@ struct Work<'a> {
     named: Vec<(usize, &'a Item)>,
 }
 
-/// Read all blobs that were noted, each once. What is found is in the order of `walks`.
+/// Read all blobs that were noted, each once. What is found is in the order of `visitors`.
 pub(in crate::layout) fn read_all(
-    walks: &[Walk<'_>],
+    visitors: &[Visitor<'_>],
     threads: usize,
     progress: Arc<dyn Progress>,
 ) -> Vec<BlobsRead> {
     let mut by_blob: BTreeMap<(&str, Digest), Work<'_>> = BTreeMap::new();
-    for (number, walk) in walks.iter().enumerate() {
-        let (blobs, items) = walk.noted();
+    for (number, visitor) in visitors.iter().enumerate() {
+        let (blobs, items) = visitor.noted();
         for (digest, item) in items {
             by_blob
                 .entry((blobs.place(), *digest))
@@ -118,7 +136,7 @@ pub(in crate::layout) fn read_all(
     // The largest first, so that no thread is left with a large one at the end.
     work.sort_by(|a, b| b.size.cmp(&a.size).then(a.digest.cmp(&b.digest)));
     let found = in_parallel(&work, threads, |work| read_blob(work, &progress));
-    let mut read: Vec<BlobsRead> = walks.iter().map(|_| BlobsRead::default()).collect();
+    let mut read: Vec<BlobsRead> = visitors.iter().map(|_| BlobsRead::default()).collect();
     for (work, facts) in work.iter().zip(found) {
         for (number, item) in &work.named {
             let into = &mut read[*number];
@@ -308,7 +326,7 @@ fn hash_blob(work: &Work<'_>, content: Content, progress: &Arc<dyn Progress>) ->
     })
 }
 
-/// In what a blob is not as one walk heard.
+/// In what a blob is not as one visitor heard.
 fn compare(blobs: &dyn Blobs, digest: &Digest, item: &Item, facts: &Facts) -> Vec<Error> {
     let file = blobs.name(digest);
     let mut errors = Vec::new();
@@ -339,6 +357,16 @@ fn compare(blobs: &dyn Blobs, digest: &Digest, item: &Item, facts: &Facts) -> Ve
                 format!("says `{media_type}`, and the compression of {file} is {compression}");
             wrong(place, "/mediaType", what);
         }
+    }
+    if let Some((why, (referrer, pointer))) = item.hidden(compression) {
+        if !item.diff_ids.is_empty() {
+            let what = format!(
+                "{file} {why}: its digest is right, and its content could not be compared with the config"
+            );
+            let error = Error::new(ErrorKind::Unknowable, referrer, what);
+            errors.push(error.at(format!("{pointer}/mediaType")));
+        }
+        return errors;
     }
     let content = match &facts.content {
         Some(content) if item.speaks_of_content(digest) => content,

@@ -23,13 +23,16 @@ use crate::threads::threads;
 ///
 /// All digests and sizes are recomputed, layers are unpacked and their content compared with
 /// the diff_ids of the config, platforms in indexes with those in configs, media types with
-/// the compression that is there. Layers are read in parallel and never held in memory.
+/// the compression that is there, content that is embedded in descriptors with what they
+/// describe. Layers are read in parallel and never held in memory. A history that tells of
+/// another number of layers is remarked upon and wrong in nothing: nothing depends on it.
 ///
 /// docker://REFERENCE is checked in its registry. Blobs are streamed, and nothing is kept of
 /// them. To check all images of a release there is `verbatim verify SUMS --deep`.
 ///
 /// Exit code 0: all is as the documents say; 1: something is wrong or missing; 2: it is no
-/// layout at all; 3: something could not be read, or the registry does not give it.
+/// layout at all; 3: something could not be read, the registry does not give it, or this
+/// program cannot tell (a digest of another algorithm than sha256, an encrypted layer).
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLES
   verbatim layout check bazel-bin/image
@@ -71,7 +74,10 @@ pub(super) fn run(options: Check) -> anyhow::Result<Outcome> {
             report.map_err(unchecked)?
         }
     };
-    let unreadable = report.problems.iter().find(|problem| problem.kind == "io");
+    let unreadable = report
+        .problems
+        .iter()
+        .find(|problem| problem.kind.is_unchecked());
     let verdict = match (report.problems.is_empty(), unreadable) {
         (true, _) => "valid",
         (false, None) => "invalid",
@@ -88,7 +94,8 @@ pub(super) fn run(options: Check) -> anyhow::Result<Outcome> {
         Format::Text => print(&text_report(&name, verdict, &report))?,
     }
     if let Some(problem) = unreadable {
-        return Err(anyhow!("{}: {}", problem.file, problem.problem).context(Unchecked));
+        let line = format!("{}: {}", problem.file, problem.problem);
+        return Err(anyhow!("{}", printable(&line)).context(Unchecked));
     }
     Ok(match verdict {
         "valid" => Outcome::Done,
@@ -128,6 +135,7 @@ fn remote(text: &str, options: &Check) -> anyhow::Result<Report> {
         blobs,
         bytes,
         problems,
+        remarks,
     } = checked.context("nothing was checked")?;
     Ok(Report {
         published,
@@ -135,6 +143,7 @@ fn remote(text: &str, options: &Check) -> anyhow::Result<Report> {
         blobs,
         bytes,
         problems,
+        remarks,
         unreferenced: Vec::new(),
     })
 }
@@ -147,7 +156,8 @@ fn text_report(name: &str, verdict: &str, report: &Report) -> String {
     let _ = writeln!(
         text,
         "  published  {}  {}",
-        report.published.digest, report.published.media_type
+        report.published.digest,
+        printable(report.published.media_type.as_str())
     );
     let width = report
         .images
@@ -172,17 +182,23 @@ fn text_report(name: &str, verdict: &str, report: &Report) -> String {
         counted(report.bytes, "byte")
     );
     for file in &report.unreferenced {
-        let _ = writeln!(text, "  not named by any document: {file}");
+        let _ = writeln!(text, "  not named by any document: {}", printable(file));
+    }
+    for remark in &report.remarks {
+        let line = format!("{} at {}: {}", remark.file, remark.pointer, remark.remark);
+        let _ = writeln!(text, "  remark     {}", printable(&line));
     }
     for problem in &report.problems {
         let place = match &problem.pointer {
             Some(pointer) => format!("{} at {pointer}", problem.file),
             None => problem.file.clone(),
         };
+        let line = format!("{place}: {}", problem.problem);
         let _ = writeln!(
             text,
-            "{bad}{}{bad:#} {place}: {}",
-            problem.kind, problem.problem
+            "{bad}{}{bad:#} {}",
+            problem.kind.name(),
+            printable(&line)
         );
     }
     text

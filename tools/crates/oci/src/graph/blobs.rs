@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 use verbatim_digest::Digest;
 
-use super::super::source::Layout;
+use crate::layout::Layout;
 use crate::Descriptor;
 use crate::{Error, Result};
 

@@ -1,0 +1,158 @@
+//! What is published of a layout: decided here alone, for sums, pushes and comparisons.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+
+use super::import::{images, offers_of, Offer};
+use super::source::Layout;
+use crate::graph::{Link, Walk};
+use crate::{Descriptor, Error, ErrorKind, Index, Result};
+
+/// What a layout stands for, where it could be two things.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// The one image in it.
+    Image,
+    /// The index: the one that `index.json` names, or `index.json` itself.
+    Index,
+}
+
+/// The manifest or index that a registry serves when a layout is published.
+#[derive(Debug, Clone)]
+pub struct Published {
+    /// Its type, digest and size.
+    pub descriptor: Descriptor,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// Its name in messages.
+    pub file: String,
+    /// How `index.json` names it; it may be that file itself.
+    pub listed: Option<Descriptor>,
+}
+
+/// What the names of images in `index.json` stand under.
+const REF_NAME: &str = "org.opencontainers.image.ref.name";
+
+impl Published {
+    /// What is published of a layout.
+    ///
+    /// Entries of `index.json` that all name one digest are one thing, whatever its tags.
+    /// An image beside its attestations, or images for several platforms, make `index.json` an
+    /// index, which is published itself. Different images need a choice, and `kind` is one.
+    pub fn of(layout: &Layout, kind: Option<Kind>) -> Result<Self> {
+        let (data, index) = layout.index()?;
+        let file = layout.file_name("index.json");
+        let Some(first) = index.manifests.first() else {
+            return Err(Error::new(
+                ErrorKind::Missing,
+                file,
+                "names nothing; a layout must name at least one manifest or index",
+            )
+            .at("/manifests"));
+        };
+        let one = index.manifests.iter().all(|d| d.digest == first.digest);
+        match kind {
+            Some(Kind::Image) => {
+                let images = images(layout)?;
+                match &images[..] {
+                    [image] => Self::named(layout, Link::root(image.descriptor.clone(), &file)),
+                    _ => Err(Error::new(
+                        ErrorKind::Mismatch,
+                        file,
+                        format!(
+                            "names {} images, and --kind says it is of one; leave --kind out or say index",
+                            images.len()
+                        ),
+                    )),
+                }
+            }
+            None if one => Self::named(layout, Link::of_index(first, &file, 0)),
+            Some(Kind::Index) if one && first.media_type.is_index() => Self::named(layout, Link::of_index(first, &file, 0)),
+            Some(Kind::Index) => Ok(Self::index_json(layout, data, &index)),
+            None => match different_images(layout, &index, &file)? {
+                0 | 1 => Ok(Self::index_json(layout, data, &index)),
+                images => Err(Error::new(
+                    ErrorKind::Mismatch,
+                    file,
+                    format!(
+                        "names {images} different images, and one alone can be published under a name; make a layout of the one that is meant, or say that the index is meant, which is index.json itself (--kind=REFERENCE=index)"
+                    ),
+                )
+                .at("/manifests")),
+            },
+        }
+    }
+
+    fn named(layout: &Layout, link: Link) -> Result<Self> {
+        if !link.is_document() {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                &*link.file,
+                format!(
+                    "names something of type `{}`, which is neither a manifest nor an index",
+                    link.descriptor.media_type
+                ),
+            )
+            .at(format!("{}/mediaType", link.pointer)));
+        }
+        let bytes = layout.bytes(&link.descriptor.digest)?;
+        let file = layout.blob_name(&link.descriptor.digest);
+        let mut walk = Walk::new(link.clone(), usize::MAX);
+        if let Some(wrong) = walk.next() {
+            wrong?;
+        }
+        let document = walk.enter(&link, &bytes, &file)?;
+        Ok(Self {
+            descriptor: Descriptor::of(document.media_type(), &bytes),
+            bytes,
+            file,
+            listed: Some(link.descriptor),
+        })
+    }
+
+    fn index_json(layout: &Layout, bytes: Vec<u8>, index: &Index) -> Self {
+        Self {
+            descriptor: Descriptor::of(index.media_type(), &bytes),
+            bytes,
+            file: layout.file_name("index.json"),
+            listed: None,
+        }
+    }
+
+    /// The same where no choice is needed but to say something: of several images it is
+    /// `index.json` that they have in common.
+    pub fn or_index_json(layout: &Layout) -> Result<Self> {
+        let (data, index) = layout.index()?;
+        match Self::of(layout, None) {
+            Err(e) if e.kind() == ErrorKind::Mismatch || e.kind() == ErrorKind::Missing => {
+                Ok(Self::index_json(layout, data, &index))
+            }
+            published => published,
+        }
+    }
+}
+
+/// How many images entries with different digests are, of which none is more meant than the
+/// others. Images for different platforms are one, as in any index, unless they have different
+/// names or stand in indexes of their own. Attestations and signatures do not count.
+fn different_images(layout: &Layout, index: &Index, file: &str) -> Result<usize> {
+    let mut seen = BTreeSet::new();
+    let (mut images, mut names, mut platforms) = (0, BTreeSet::new(), BTreeSet::new());
+    for (at, entry) in index.manifests.iter().enumerate() {
+        if !entry.may_be_image() || !seen.insert(entry.digest) {
+            continue;
+        }
+        let offers = offers_of(layout, Link::of_index(entry, file, at))?;
+        if let [Offer { platform, .. }, ..] = &offers[..] {
+            images += 1;
+            names.extend(entry.annotations.get(REF_NAME));
+            if entry.media_type.is_manifest() {
+                platforms.insert(platform.normalized());
+            }
+        }
+    }
+    let one = platforms.len() == images && names.len() <= 1;
+    Ok(if one { 1 } else { images })
+}
