@@ -1,7 +1,8 @@
 //! How far something is that takes its time.
 
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use verbatim_oci::layout::Progress;
@@ -36,5 +37,51 @@ impl Progress for Bar {
 
     fn add(&self, bytes: u64) {
         self.0.inc(bytes);
+    }
+}
+
+/// A progress bar for people, once something takes longer than a second.
+pub struct LayerBar {
+    total: u64,
+    done: Cell<u64>,
+    begun: Instant,
+    bar: RefCell<Option<ProgressBar>>,
+}
+
+impl LayerBar {
+    /// A bar for so many bytes.
+    pub fn new(total: u64) -> Self {
+        Self {
+            total,
+            done: Cell::new(0),
+            begun: Instant::now(),
+            bar: RefCell::new(None),
+        }
+    }
+
+    /// So many bytes more are done.
+    pub fn add(&self, n: u64) {
+        self.done.set(self.done.get() + n);
+        if self.begun.elapsed() < Duration::from_secs(1) {
+            return;
+        }
+        // Where standard error is no terminal, it draws nothing.
+        let mut bar = self.bar.borrow_mut();
+        bar.get_or_insert_with(|| {
+            let style = ProgressStyle::with_template(
+                "{bytes:>11} of {total_bytes} {wide_bar} {bytes_per_sec}, {eta} left",
+            )
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
+            ProgressBar::new(self.total).with_style(style)
+        })
+        .set_position(self.done.get());
+    }
+}
+
+impl Drop for LayerBar {
+    fn drop(&mut self) {
+        if let Some(bar) = self.bar.get_mut() {
+            bar.finish_and_clear();
+        }
     }
 }

@@ -1032,13 +1032,13 @@ fn what_cannot_be_told_is_not_called_wrong() {
             "/layers/0/digest",
         ),
         (
-            fixture.manifest(&other(&config), &[layer.clone()]),
+            fixture.manifest(&other(&config), std::slice::from_ref(&layer)),
             "/config/digest",
         ),
         (
             fixture.manifest(
-                &fixture.config("amd64", &[sha512.clone()]),
-                &[layer.clone()],
+                &fixture.config("amd64", std::slice::from_ref(&sha512)),
+                std::slice::from_ref(&layer),
             ),
             "/rootfs/diff_ids/0",
         ),

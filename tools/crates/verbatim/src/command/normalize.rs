@@ -12,9 +12,11 @@ use verbatim_foreign::{printable, printable_path};
 use verbatim_normalize::{normalize_files, Report};
 use verbatim_scrub::{Done, Refusal, Rules, RULES};
 
-use super::layer::{mode, owner, OutputOptions, SetOptions};
+use crate::layer_output::OutputOptions;
 use crate::outcome::Outcome;
 use crate::report_form::Format;
+use crate::set_options::{owner, SetOptions};
+use verbatim_requests::mode;
 
 /// Make a canonical archive of any tar archive, or remove what varies inside files.
 ///

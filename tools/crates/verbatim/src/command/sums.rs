@@ -429,7 +429,7 @@ fn run_check(options: Check) -> anyhow::Result<Outcome> {
                     Ok(None) => {}
                     Ok(Some((record, json_name))) => {
                         report.json = Some(json_name.clone());
-                        if let Err(e) = record.check_against(&parsed.sums, &json_name, &name) {
+                        if let Err(e) = record.check_against(&parsed.sums, json_name, &name) {
                             report.verdict = "disagrees";
                             report.problems.push(LineProblem {
                                 line: None,

@@ -1,0 +1,177 @@
+//! A layer as output of a command: its name, its compression, and what is recorded beside it.
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{bail, Context};
+use verbatim_archive::{Builder, Compression, Defaults, Encoding, Layer, Summary};
+use verbatim_foreign::{counted, printable_path};
+use verbatim_oci::{Encoder, LayerMetadata, MediaType};
+use verbatim_output::{promise, OutputFile, Promise};
+
+use crate::progress::LayerBar;
+use crate::report_form::Format;
+use crate::threads::threads;
+
+/// What `layer` and `normalize` write.
+#[derive(Debug, clap::Args)]
+pub struct OutputOptions {
+    /// How to compress. By default what the name of the output says (.tar, .tar.gz or .tgz, .tar.zst or
+    /// .tzst); a name that promises what is not written here needs this option, and with it any name goes.
+    #[arg(long, value_name = "KIND")]
+    compression: Option<CompressionName>,
+    /// The level: gzip 1 to 9 (6 by default), zstd 1 to 19 (3 by default).
+    #[arg(long, value_name = "N")]
+    level: Option<i32>,
+    /// How many threads to use; the bytes never depend on it. By default as many as there are cores.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// Write what is to be known about the layer (digest, diff_id, sizes, encoder) to this file as JSON.
+    #[arg(long, value_name = "FILE")]
+    metadata: Option<PathBuf>,
+    /// What to print: text on a terminal, or the metadata as JSON.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Format,
+    /// The layer to write.
+    #[arg(short, long, value_name = "OUT")]
+    output: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum CompressionName {
+    None,
+    Gzip,
+    Zstd,
+}
+
+impl OutputOptions {
+    /// The output's name; it is only missing where nothing is written.
+    fn path(&self) -> anyhow::Result<&Path> {
+        let path = self.output.as_deref().context("name the output with -o")?;
+        if path.as_os_str() == "-" {
+            bail!("-o -: an output appears whole or not at all, so it must be a file; name one");
+        }
+        Ok(path)
+    }
+
+    /// Whether options are given that only matter where a layer is written.
+    pub fn any_for_layers(&self) -> bool {
+        self.output.is_some()
+            || self.compression.is_some()
+            || self.level.is_some()
+            || self.metadata.is_some()
+    }
+
+    pub fn threads(&self) -> usize {
+        threads(self.threads)
+    }
+
+    /// The compression that was asked for, or the one of the output's name.
+    pub fn encoding(&self) -> anyhow::Result<Encoding> {
+        let path = self.path()?;
+        let compression = match self.compression {
+            Some(CompressionName::None) => Compression::None,
+            Some(CompressionName::Gzip) => Compression::Gzip,
+            Some(CompressionName::Zstd) => Compression::Zstd,
+            None => match promise(path) {
+                Promise::Gzip => Compression::Gzip,
+                Promise::Zstd => Compression::Zstd,
+                Promise::Tar | Promise::Nothing => Compression::None,
+                Promise::Other(ending) => bail!(
+                    "-o {}: the name promises {ending}, which is not written here; name it .tar, .tar.gz or .tar.zst, or say with --compression what goes into it",
+                    printable_path(path)
+                ),
+            },
+        };
+        Ok(Encoding::new(compression, self.level)?)
+    }
+
+    /// A builder whose temporary files go where the output goes.
+    pub fn builder(&self, defaults: Defaults) -> Builder {
+        let scratch = match &self.output {
+            // There is no room beside a device.
+            Some(path) if path.exists() && !path.is_file() => std::env::temp_dir(),
+            Some(path) => match path.parent() {
+                Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+                _ => PathBuf::from("."),
+            },
+            None => std::env::temp_dir(),
+        };
+        let mut builder = Builder::new(defaults, scratch);
+        builder.threads(self.threads());
+        builder
+    }
+
+    /// Write the layer, and what is to be known about it.
+    pub fn write(&self, layer: &Layer, encoding: Encoding) -> anyhow::Result<()> {
+        let path = self.path()?;
+        let mut out = OutputFile::create(path)?;
+        let progress = LayerBar::new(layer.stream_size());
+        let summary = layer
+            .write(encoding, self.threads(), &mut out, &|n| progress.add(n))
+            .with_context(|| format!("cannot make {}", path.display()))?;
+        drop(progress);
+        let json = metadata(&summary).to_json()?;
+        let beside = match &self.metadata {
+            None => None,
+            Some(path) => {
+                let mut file = OutputFile::create(path)?;
+                file.write_all(&json)
+                    .with_context(|| format!("cannot write {}", path.display()))?;
+                Some(file)
+            }
+        };
+        out.commit()?;
+        if let Some(file) = beside {
+            file.commit()?;
+        }
+        let mut stdout = std::io::stdout().lock();
+        match self.format {
+            Format::Json => stdout.write_all(&json),
+            Format::Text if stdout.is_terminal() => writeln!(
+                stdout,
+                "{}\n  digest   {}\n  diff_id  {}\n  {}, {} of them uncompressed, {}",
+                printable_path(path),
+                summary.digest,
+                summary.diff_id,
+                counted(summary.size, "byte"),
+                summary.uncompressed_size,
+                counted(layer.len(), "entry"),
+            ),
+            Format::Text => Ok(()),
+        }
+        .context("cannot write to standard output")
+    }
+}
+
+/// What is recorded about a layer, in the form that images are built from.
+fn metadata(summary: &Summary) -> LayerMetadata {
+    let encoder = &summary.encoder;
+    let mut parameters = BTreeMap::new();
+    if let Some(block) = encoder.block {
+        parameters.insert("block".to_owned(), block.into());
+    }
+    if let Some(settings) = encoder.settings {
+        parameters.insert("setting".to_owned(), settings.data.into());
+        parameters.insert("text_setting".to_owned(), settings.text.into());
+        parameters.insert("packed_setting".to_owned(), settings.packed.into());
+    }
+    LayerMetadata::new(
+        match summary.encoding.compression() {
+            Compression::None => MediaType::OCI_LAYER,
+            Compression::Gzip => MediaType::OCI_LAYER_GZIP,
+            Compression::Zstd => MediaType::OCI_LAYER_ZSTD,
+        },
+        summary.digest,
+        summary.size,
+        summary.diff_id,
+        Some(summary.uncompressed_size),
+        Some(Encoder {
+            name: encoder.name.to_owned(),
+            version: encoder.version.map(str::to_owned),
+            level: encoder.level.map(i64::from),
+            parameters,
+        }),
+    )
+}
