@@ -31,10 +31,10 @@ const ZSTD: [&str; 4] = ["zst", "tzst", "zstd", "tzs"];
 const OTHER: &str = "\
     xz txz lzma tlz tlzma lz lzip lz4 tlz4 lzo tzo lzop bz2 bz tbz tbz2 tb2 tz2 bzip2 bzip3 bz3 \
     br tbr sz snappy z taz tz zz zlib rz lrz tlrz zpaq lzfse \
-    zip 7z rar ar cpio cpgz shar cab xar zoo arj lzh lha ace \
-    iso img dmg squashfs sqfs erofs wim qcow2 vmdk vhd vhdx \
+    zip 7z rar cbz cbr cb7 epub phar pyz ar cpio cpgz shar cab xar zoo arj lzh lha ace \
+    iso img dmg sif squashfs sqfs erofs wim qcow2 vmdk vhd vhdx \
     deb udeb ddeb rpm drpm srpm apk apkg ipk opk xbps eopkg msi pkg snap flatpak appimage \
-    jar war ear aar whl egg conda nupkg vsix xpi crx";
+    jar war ear aar aab ipa apks xapk appx msix whl egg conda nupkg vsix xpi crx";
 
 /// What the name of `path` promises.
 pub fn promise(path: &Path) -> Promise {
@@ -110,6 +110,8 @@ mod tests {
             ("x.tar.gzz", ".tar.gzz"),
             ("x.tar.age", ".tar.age"),
             ("x.apk", ".apk"),
+            ("x.AAB", ".aab"),
+            ("x.epub", ".epub"),
             ("x.deb", ".deb"),
             ("x.zip", ".zip"),
         ] {

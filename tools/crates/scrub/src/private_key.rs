@@ -148,17 +148,23 @@ fn unescaped(text: &[u8]) -> Vec<u8> {
 /// How long a line of armour is at least in a whole key.
 const LINE: usize = 48;
 
+/// How long at least one of its words is, however it is broken into lines.
+const SHORT_LINE: usize = 32;
+
 /// Whether this, between the first and the last line, is a key.
 fn is_key(text: &[u8]) -> bool {
     let mut key: Vec<u8> = Vec::new();
     // Lines that are nothing but base64, of the length of the first of them.
     let (mut full, mut width) = (0, 0);
+    let mut longest = 0;
     let mut clean = true;
     let mut in_headers = false;
     for line in text.split(|&b| b == b'\n' || b == b'\r') {
         let line = line.trim_ascii();
-        let name = line.split(|&b| b == b':').next().unwrap_or_default();
-        let is_header = name.len() < line.len()
+        let begin = line.iter().position(u8::is_ascii_alphanumeric);
+        let bare = &line[begin.unwrap_or(line.len())..];
+        let name = bare.split(|&b| b == b':').next().unwrap_or_default();
+        let is_header = name.len() < bare.len()
             && name.first().is_some_and(u8::is_ascii_alphabetic)
             && name.iter().all(|&b| b.is_ascii_alphanumeric() || b == b'-');
         if key.is_empty() && is_header {
@@ -166,7 +172,10 @@ fn is_key(text: &[u8]) -> bool {
             // Where the lines were joined, the key follows on the same one.
             let joined = words(line).into_iter();
             let joined = joined.filter(|word| word.len() >= LINE && is_base64(word));
-            joined.for_each(|word| key.extend_from_slice(word));
+            for word in joined {
+                longest = longest.max(word.len());
+                key.extend_from_slice(word);
+            }
             continue;
         }
         if line.is_empty() {
@@ -187,9 +196,11 @@ fn is_key(text: &[u8]) -> bool {
             _ => {}
         }
         for word in words {
-            match is_base64(word) {
-                true => key.extend_from_slice(word),
-                false => clean = false,
+            if is_base64(word) {
+                longest = longest.max(word.len());
+                key.extend_from_slice(word);
+            } else {
+                clean = false;
             }
         }
     }
@@ -197,14 +208,22 @@ fn is_key(text: &[u8]) -> bool {
     if !clean {
         return full >= 3;
     }
-    let mut seen = [false; 256];
-    key.iter().for_each(|&b| seen[usize::from(b)] = true);
-    let different = seen.iter().filter(|seen| **seen).count();
+    let different = different(&key);
     // A sequence in DER (30 82…, or 30 and a short length) may be shorter than all else. One
-    // letter over and over stands for a key in documentation.
+    // letter over and over stands for a key in documentation, and so do words without signs
+    // between them: no key is broken into such short lines, nor written in one case of letters.
     let is_der = key.starts_with(b"MII")
-        || (key.len() >= 16 && different >= 6 && matches!(key[..], [b'M', b'A'..=b'I', ..]));
-    is_der && key.len() >= 4 || key.len() >= 40 && different >= 12
+        || (longest >= 16 && different >= 6 && matches!(key[..], [b'M', b'A'..=b'I', ..]));
+    let is_mixed = key.iter().any(u8::is_ascii_uppercase) && key.iter().any(u8::is_ascii_lowercase);
+    is_der && key.len() >= 4
+        || key.len() >= 40 && longest >= SHORT_LINE && different >= 12 && is_mixed
+}
+
+/// How many different signs there are.
+fn different(text: &[u8]) -> usize {
+    let mut seen = [false; 256];
+    text.iter().for_each(|&b| seen[usize::from(b)] = true);
+    seen.iter().filter(|seen| **seen).count()
 }
 
 /// Signs that join strings or begin comments, and the letters before a string of Python or Rust.
@@ -219,7 +238,7 @@ fn words(line: &[u8]) -> Vec<&[u8]> {
         .map(|word| {
             let begin = word
                 .iter()
-                .position(|b| !b"()[]{}<>;|#*".contains(b))
+                .position(|b| !b"()[]{}<>;|#*-".contains(b))
                 .unwrap_or(word.len());
             let end = word
                 .iter()
@@ -245,21 +264,30 @@ fn is_base64(word: &[u8]) -> bool {
 /// configuration of clients: `LS0tLS1CRUdJTi…`.
 fn encoded(text: &[u8]) -> bool {
     const BEGIN: &[u8] = b"LS0tLS1CRUdJTi";
+    /// What holds the label, and what is enough to know a key by: all of it would take long where
+    /// a file is full of beginnings.
+    const FIRST_LINE: usize = 80;
+    const ENCODED: usize = 4 << 10;
     let mut rest = text;
     while let Some(at) = memchr::memmem::find(rest, BEGIN) {
-        let digits = rest[at..]
-            .iter()
-            .position(|&b| !(b.is_ascii_alphanumeric() || b == b'+' || b == b'/'));
-        let end = digits.map_or(rest.len(), |length| at + length);
-        if armoured(&decoded(&rest[at..end])) {
+        let starts = |length: usize| decoded(&rest[at..rest.len().min(at + length)]);
+        let is_key = memchr::memmem::find(&starts(FIRST_LINE), b"PRIVATE KEY").is_some();
+        if is_key && armoured(&starts(ENCODED)) {
             return true;
         }
-        rest = &rest[end..];
+        rest = &rest[at + BEGIN.len()..];
     }
     false
 }
 
-fn decoded(digits: &[u8]) -> Vec<u8> {
+/// What the base64 at the beginning of a text stands for, over all its lines: `base64` breaks what
+/// it writes after 76 digits.
+fn decoded(text: &[u8]) -> Vec<u8> {
+    let digits: Vec<u8> = unescaped(text)
+        .into_iter()
+        .filter(|b| !b.is_ascii_whitespace())
+        .take_while(|&b| b.is_ascii_alphanumeric() || b == b'+' || b == b'/')
+        .collect();
     let value = |digit: u8| match digit {
         b'A'..=b'Z' => digit - b'A',
         b'a'..=b'z' => digit - b'a' + 26,
@@ -305,24 +333,27 @@ fn putty(text: &[u8]) -> bool {
 /// An identity of age: a prefix, and at least 58 signs of bech32.
 fn age(text: &[u8]) -> bool {
     let is_body = |rest: &[u8]| {
-        let digits = rest
+        let length = rest
             .iter()
-            .take_while(|b| b.is_ascii_digit() || b.is_ascii_uppercase());
-        digits.count() >= 58
+            .take_while(|b| b.is_ascii_digit() || b.is_ascii_uppercase())
+            .count();
+        length >= 58 && different(&rest[..length]) >= 8
     };
     after(text, b"AGE-SECRET-KEY-1").any(is_body)
         || after(text, b"AGE-SECRET-KEY-PQ-1").any(is_body)
 }
 
-/// A secret key of signify or minisign: a comment that says so, and a line of base64.
+/// A secret key of signify or minisign: a comment that says so, and a line of base64. Signatures
+/// have a comment that names the secret key that made them, and a shorter line.
 fn signify(text: &[u8]) -> bool {
+    const SIGNATURE: usize = 100;
     after(text, b"untrusted comment:").any(|rest| {
         let text = unescaped(&rest[..rest.len().min(1 << 11)]);
         let mut lines = text.split(|&b| b == b'\n' || b == b'\r');
         let comment = lines.next().unwrap_or_default();
         let line = lines.map(<[u8]>::trim_ascii).find(|line| !line.is_empty());
         comment.trim_ascii_end().ends_with(b"secret key")
-            && line.is_some_and(|line| line.starts_with(b"RW") && digits(line) >= 100)
+            && line.is_some_and(|line| line.starts_with(b"RW") && digits(line) > SIGNATURE)
     })
 }
 

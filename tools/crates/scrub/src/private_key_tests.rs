@@ -111,6 +111,7 @@ fn keys_in_other_files() {
             lines("// ", "\n"),
             lines("; ", "\n"),
             lines(" * ", "\n"),
+            lines("-", "\n"),
             lines("> ", "\n"),
             format!("\x7fELF\0{key}\0rest"),
         ] {
@@ -133,6 +134,36 @@ fn keys_that_are_encoded_once_more() {
     assert!(!found(
         "client-certificate-data: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSUJ4\n"
     ));
+}
+
+#[test]
+fn keys_that_are_encoded_once_more_in_lines() {
+    const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for key in keys() {
+        let encoded: Vec<u8> = key
+            .as_bytes()
+            .chunks(3)
+            .flat_map(|three| {
+                let mut bytes = [0; 4];
+                bytes[1..=three.len()].copy_from_slice(three);
+                let bits = u32::from_be_bytes(bytes);
+                (0..=three.len()).map(move |at| DIGITS[(bits >> (18 - 6 * at)) as usize & 63])
+            })
+            .collect();
+        for (width, end) in [
+            (64, "\n"),
+            (76, "\n"),
+            (76, "\r\n"),
+            (76, "\n    "),
+            (76, "\\n"),
+        ] {
+            let lines: Vec<_> = encoded
+                .chunks(width)
+                .map(|line| std::str::from_utf8(line).unwrap())
+                .collect();
+            assert!(found(lines.join(end)), "{key}");
+        }
+    }
 }
 
 #[test]
@@ -197,6 +228,16 @@ fn what_only_mentions_a_key() {
         "AGE-SECRET-KEY-1",
         "AGE-SECRET-KEY-1...",
         "untrusted comment: minisign encrypted secret key\n",
+        // Signatures of minisign and signify.
+        "untrusted comment: signature from minisign secret key\n\
+         RWQf6LRCGA9i59SLOFxz6NxvASXDJeRtuZykwQepbDEGt87ig1BNpWaVWuNrm73YiIiJbq71Wi+dP9eKL8OC351vwIasSSbXxwA=\n",
+        // Words that could be base64.
+        "It begins with -----BEGIN PRIVATE KEY----- and ends with the line that everybody knows who has seen one\n",
+        "-----BEGIN PRIVATE KEY-----\nMIT licensed text of a key\n",
+        "-----BEGIN RSA PRIVATE KEY-----\nPUT YOUR PRIVATE KEY HERE AND NEVER EVER COMMIT THE RESULT TO GIT\n-----END RSA PRIVATE KEY-----",
+        "-----BEGIN RSA PRIVATE KEY-----\nyourprivatekeygoesherereplaceitwithyourownone\n-----END RSA PRIVATE KEY-----",
+        "const BEGIN = \"-----BEGIN RSA PRIVATE KEY-----\"\nconst NEXT = 1\nfunction aVeryLongNameThatIsLong\n",
+        "AGE-SECRET-KEY-1XXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXX",
         "untrusted comment: minisign public key\nRWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3\n",
         "LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0t",
     ] {
