@@ -276,12 +276,31 @@ fn a_path_that_is_listed_twice_is_told_once() {
         assert_eq!(ids(&report), ["archive-header"]);
         assert_eq!(report.causes[0].paths, ["x"]);
     }
+    // Added again at the end, as `tar -r` does: the order of the others is what it was.
+    let w = file("a", b"first\n");
+    let before = tar(&[w.clone(), y.clone(), z.clone()]);
+    let after = tar(&[w.clone(), x.clone(), z.clone(), y.clone()]);
+    assert_eq!(ids(&report(&before, &after)), ["archive-header"]);
+    assert_eq!(ids(&report(&after, &before)), ["archive-header"]);
+    let moved = tar(&[z.clone(), x.clone(), w, y.clone()]);
+    assert_eq!(
+        ids(&report(&before, &moved)),
+        ["file-order", "archive-header"]
+    );
     // What stands is compared.
     let found = ids(&report(&tar(&[x.clone(), y]), &tar(&[x])));
     assert_eq!(found, ["source-change", "archive-header"]);
     let twice = support::zip(&[("x", 33, b"one\n"), ("x", 33, b"two\n")]);
     assert_eq!(
         ids(&report(&twice, &support::zip(&[("x", 33, b"two\n")]))),
+        ["archive-header"]
+    );
+    let added = |members: &[(&str, u16, &[u8])]| support::zip(members);
+    assert_eq!(
+        ids(&report(
+            &added(&[("x", 33, b"1"), ("y", 33, b"2")]),
+            &added(&[("x", 33, b"0"), ("y", 33, b"2"), ("x", 33, b"1")])
+        )),
         ["archive-header"]
     );
     let library = |members: &[(&str, u64, &[u8])]| support::ar(members);

@@ -548,7 +548,13 @@ fn padded_alike(left: &Tree, right: &Tree) -> bool {
 
 /// Tell if the entries that both sides have come in another order.
 fn tell_order(node: &mut Difference, left: &Tree, right: &Tree, join: &Join) -> bool {
-    let mut pairs = join.pairs.clone();
+    // Where a path stands that one side lists once more is told with that.
+    let path = |tree: &'_ Tree, at: usize| tree.entries[at].path.clone();
+    let on_left = join.replaced_left.iter().map(|&at| path(left, at));
+    let on_right = join.replaced_right.iter().map(|&at| path(right, at));
+    let uneven: BTreeSet<Vec<u8>> = on_left.chain(on_right).collect();
+    let is_even = |&&(l, _): &&(usize, usize)| !uneven.contains(&left.entries[l].path);
+    let mut pairs: Vec<(usize, usize)> = join.pairs.iter().filter(is_even).copied().collect();
     pairs.sort_unstable();
     let Some(at) = pairs.windows(2).position(|two| two[0].1 > two[1].1) else {
         return false;

@@ -1,6 +1,6 @@
 //! Members of an archive that is read at random: names, headers, contents.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use verbatim_causes::Cause;
@@ -63,7 +63,12 @@ impl Explainer<'_> {
             .iter()
             .filter_map(|(key, &i)| Some((i, *r.get(key)?)))
             .collect();
-        tell_order(node, left, &pairs);
+        // Where a name stands that one side has once more is told with that.
+        let lone_l = l.keys().filter(|key| !r.contains_key(*key));
+        let lone_r = r.keys().filter(|key| !l.contains_key(*key));
+        let uneven: BTreeSet<&[u8]> = lone_l.chain(lone_r).map(|(name, _)| &name[..]).collect();
+        let is_even = |&&(i, _): &&(usize, usize)| !uneven.contains(uncompressed(&left[i].name));
+        tell_order(node, left, pairs.iter().filter(is_even).copied().collect());
         let blobs: Vec<(Blob, Blob)> = pairs
             .iter()
             .map(|&(i, j)| (left[i].content.clone(), right[j].content.clone()))
@@ -178,8 +183,7 @@ fn uncompressed(name: &[u8]) -> &[u8] {
     stem.filter(|stem| stem.ends_with(b".tar")).unwrap_or(name)
 }
 
-fn tell_order<H>(node: &mut Difference, left: &[Member<H>], pairs: &[(usize, usize)]) {
-    let mut pairs = pairs.to_vec();
+fn tell_order<H>(node: &mut Difference, left: &[Member<H>], mut pairs: Vec<(usize, usize)>) {
     pairs.sort_unstable();
     if let Some(two) = pairs.windows(2).find(|two| two[0].1 > two[1].1) {
         node.find(
