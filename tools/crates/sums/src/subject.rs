@@ -202,6 +202,16 @@ impl Suspect {
         if matches!(host, "http:" | "https:" | "docker:" | "oci:") {
             return Some(Self::certain("it is an address; write REGISTRY/NAME:TAG, or the name of the file relative to the sums"));
         }
+        // A digest was to follow, or a tag after the wrong sign.
+        if let Some((name, rest)) = first.rsplit_once('@') {
+            if may_be_host(host) && name.parse::<Reference>().is_ok() {
+                let reason = "after `@` stands a digest, and a tag after `:`; write REGISTRY/NAME:TAG, or a file of this name with `./` before it";
+                return Some(Self {
+                    certain: rest.is_empty(),
+                    reason: reason.to_owned(),
+                });
+            }
+        }
         let last = path.rsplit('/').next().unwrap_or(path);
         let tagged = last.contains(':');
         if last.ends_with(':') {
@@ -308,13 +318,17 @@ mod tests {
             ("node_modules/@types/node", FILE, FILE),
             ("a.b/.hidden", FILE, FILE),
             ("package.app/@scope/x", FILE, FILE),
+            ("conf.d/getty@tty1.service", FILE, FILE),
             // It could be either, and is neither of both for sure.
             ("node.js/README.md", WRONG, FILE),
             ("registry.example.com/acme/Server", WRONG, FILE),
             ("registry.example.com/acme/server for arm", WRONG, FILE),
+            ("registry.example.com/acme/server@latest", WRONG, FILE),
             ("v1.2/Tool:1", WRONG, FILE),
             // References that somebody got wrong.
             ("registry.example.com/x/y:", WRONG, WRONG),
+            ("registry.example.com/x/y@", WRONG, WRONG),
+            ("registry.example.com/x/y:v1@", WRONG, WRONG),
             ("registry.example.com:5000/y:", WRONG, WRONG),
             ("localhost/y:", WRONG, WRONG),
             ("registry.example.com/Acme/y:v1", WRONG, WRONG),

@@ -385,6 +385,62 @@ fn no_cell_is_all_right_with_something_unchecked() {
     }
 }
 
+/// A cluster that runs another index of the released images: what it holds the registry says, and
+/// where nobody says it the digest alone proves nothing.
+#[test]
+fn another_index_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let (host, folder) = registry();
+    let reference = format!("{host}/acme/server:v1");
+    image(dir, "released");
+    image(dir, "other");
+    for (name, layout, options) in [
+        ("a", "released", &[][..]),
+        ("b", "released", &["--annotation=built=later"]),
+        ("c", "other", &[]),
+    ] {
+        done(dir, &[&["index", "-o", name, layout], options].concat());
+    }
+    let top = |name: &str| {
+        let index = fs::read(dir.join(name).join("index.json")).unwrap();
+        let index: Value = serde_json::from_slice(&index).unwrap();
+        index["manifests"][0]["digest"].as_str().unwrap().to_owned()
+    };
+    let image = format!("--image={reference}=a");
+    done(dir, &["sums", "create", "-o", "s.sha256", &image]);
+    // All that the registry ever had.
+    let blobs = |name: &str| fs::read_dir(dir.join(name).join("blobs/sha256")).unwrap();
+    for blob in blobs("a").chain(blobs("b")).chain(blobs("c")).flatten() {
+        let to = dir.join("all/blobs/sha256");
+        fs::create_dir_all(&to).unwrap();
+        fs::copy(blob.path(), to.join(blob.file_name())).unwrap();
+    }
+    for (runs, served, verdict, exit) in [
+        ("a", true, "identical", 0),
+        ("a", false, "identical", 0),
+        ("b", true, "same-platforms", 1),
+        ("b", false, "unchecked", 3),
+        ("c", true, "different", 1),
+        ("c", false, "unchecked", 3),
+    ] {
+        *folder.lock().unwrap() = served.then(|| dir.join("all"));
+        let (repository, _) = reference.rsplit_once(':').unwrap();
+        let pod = format!(
+            r#"{{"kind":"Pod","metadata":{{"name":"p"}},"spec":{{"containers":[{{"name":"c","image":"{reference}"}}]}},"status":{{"phase":"Running","containerStatuses":[{{"name":"c","image":"{reference}","imageID":"{repository}@{}"}}]}}}}"#,
+            top(runs)
+        );
+        fs::write(dir.join("pods"), pod).unwrap();
+        let output = run(dir, &["verify", "s.sha256", "--format=json", "--pods=pods"]);
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(
+            report["results"][0]["verdict"], verdict,
+            "{runs} {served}: {report}"
+        );
+        assert_eq!(output.status.code(), Some(exit), "{report}");
+    }
+}
+
 #[test]
 fn what_was_not_looked_at_cannot_be_accepted() {
     let dir = tempfile::tempdir().unwrap();

@@ -97,8 +97,8 @@ pub fn judge(expected: &Image, actual: &Image) -> Judgement {
         reasons.append(&mut only.reasons);
         platforms.clear();
     }
-    if let Some(reason) = (platforms.len() > 1).then(|| summary(&platforms, verdict)) {
-        reasons.push(reason);
+    if platforms.len() > 1 {
+        reasons.extend(summary(&platforms, verdict));
     }
     Judgement {
         verdict,
@@ -166,18 +166,19 @@ fn same_platform(a: &PlatformImage, b: &PlatformImage) -> bool {
     a.platform.normalized() == b.platform.normalized()
 }
 
-fn summary(platforms: &[PlatformJudgement], verdict: Verdict) -> String {
+/// What is worst about the platforms; nothing where the verdict is about the index alone.
+fn summary(platforms: &[PlatformJudgement], verdict: Verdict) -> Option<String> {
     let worst: Vec<_> = platforms.iter().filter(|p| p.verdict == verdict).collect();
     match &worst[..] {
-        [] => String::new(),
-        [one] => format!("{}: {}", one.platform, one.reasons.join(", ")),
-        [first, ..] => format!(
+        [] => None,
+        [one] => Some(format!("{}: {}", one.platform, one.reasons.join(", "))),
+        [first, ..] => Some(format!(
             "{} of {} platforms, {} among them: {}",
             worst.len(),
             platforms.len(),
             first.platform,
             first.reasons.join(", ")
-        ),
+        )),
     }
 }
 

@@ -5,22 +5,30 @@ use std::collections::{BTreeMap, BTreeSet};
 use verbatim_digest::Digest;
 use verbatim_oci::Reference;
 use verbatim_registry::Mirror;
+use verbatim_sums::record::{Image, PlatformImage};
 
 use crate::container::{Container, Name};
+use crate::image;
 use crate::served::Expected;
 use crate::{Finding, Judgement, Place, Verdict};
+
+/// What runs in place of a reference, by the reference's number and the digest that is told.
+pub type Strangers = BTreeMap<(usize, Digest), Image>;
 
 /// Compare containers with a release.
 ///
 /// A container belongs to the reference whose repository and tag it names, else to the one of its
 /// repository, else to whatever was released with its digest. The name may be that of a mirror. What
-/// belongs to nothing is `extra`; what runs nowhere is `missing`.
+/// belongs to nothing is `extra`; what runs nowhere is `missing`. Of a digest that was not
+/// released, `described` says what it is, as far as somebody knows.
 pub fn compare(
     expected: &[Expected],
     containers: Vec<Container>,
     mirrors: &[Mirror],
+    described: &Strangers,
 ) -> Vec<Finding> {
-    let release = Release::new(expected, mirrors);
+    let mut release = Release::new(expected, mirrors);
+    release.described = Some(described);
     // By what it belongs to and what it runs: a thousand pods of one image are one line.
     let mut groups: BTreeMap<Group, (Judgement, Vec<Place>)> = BTreeMap::new();
     for container in containers {
@@ -82,6 +90,27 @@ pub fn undecided(
         .collect()
 }
 
+/// Digests that run under the name of a reference of which all is known, and that are none of
+/// its own: whether they are of the same contents, only their bytes say.
+pub fn strangers(
+    expected: &[Expected],
+    containers: &[Container],
+    mirrors: &[Mirror],
+) -> BTreeSet<(usize, Digest)> {
+    let release = Release::new(expected, mirrors);
+    let mut strangers = BTreeSet::new();
+    for container in containers {
+        let (number, _, judgement) = release.judge(container);
+        let is_stranger = matches!(judgement.verdict, Verdict::Different | Verdict::Unchecked);
+        if let Some(number) = number.filter(|_| is_stranger) {
+            if expected[number].image.is_some() {
+                strangers.extend(container.digests.iter().map(|digest| (number, *digest)));
+            }
+        }
+    }
+    strangers
+}
+
 /// The number of a reference, the name where there is none, what runs, and the verdict.
 type Group = (Option<usize>, String, Option<Digest>, Verdict);
 
@@ -110,6 +139,7 @@ struct Release<'a> {
     expected: &'a [Expected],
     by_repository: BTreeMap<String, Vec<(usize, Option<String>)>>,
     by_digest: BTreeMap<Digest, Vec<(usize, Role)>>,
+    described: Option<&'a Strangers>,
 }
 
 impl<'a> Release<'a> {
@@ -137,6 +167,40 @@ impl<'a> Release<'a> {
             expected,
             by_repository,
             by_digest,
+            described: None,
+        }
+    }
+
+    /// The verdict about a container that tells no digest of the image that it is meant to run.
+    fn judge_stranger(&self, number: usize, container: &Container) -> Judgement {
+        let Some(expected) = &self.expected[number].image else {
+            // It may be that of a platform's manifest or of a config as well.
+            return Judgement::because(
+                Verdict::Unchecked,
+                "the runtime tells another digest, and only the digest of what was released is known: the registry could not be asked for more, so keep the .json file beside the sums",
+            );
+        };
+        let described = container
+            .digests
+            .iter()
+            .find_map(|digest| self.described?.get(&(number, *digest)));
+        match described {
+            Some(actual) => {
+                let mut judgement = image::judge(&comparable(expected, actual), actual);
+                if judgement.verdict == Verdict::Different {
+                    let reason = "another image runs under this name".to_owned();
+                    judgement.reasons.insert(0, reason);
+                }
+                judgement
+            }
+            // Attestations make another index of the same images: no digest alone is a proof.
+            None if expected.media_type.is_index() && !container.digests.is_empty() => {
+                Judgement::because(
+                    Verdict::Unchecked,
+                    "the runtime tells another digest, which may be that of another index of the same images, and the registry does not say what it is",
+                )
+            }
+            None => Judgement::because(Verdict::Different, "another image runs under this name"),
         }
     }
 
@@ -197,16 +261,7 @@ impl<'a> Release<'a> {
             );
             return (Some(number), None, judgement);
         }
-        if self.expected[number].image.is_none() {
-            // It may be that of a platform's manifest or of a config as well.
-            let judgement = Judgement::because(
-                Verdict::Unchecked,
-                "the runtime tells another digest, and only the digest of what was released is known: the registry could not be asked for more, so keep the .json file beside the sums",
-            );
-            return (Some(number), actual, judgement);
-        }
-        let judgement =
-            Judgement::because(Verdict::Different, "another image runs under this name");
+        let judgement = self.judge_stranger(number, container);
         (Some(number), actual, judgement)
     }
 
@@ -238,6 +293,22 @@ impl<'a> Release<'a> {
             exact
         }
     }
+}
+
+/// Of an index, the images that a runtime may have chosen that tells one manifest.
+fn comparable(expected: &Image, actual: &Image) -> Image {
+    let mut expected = expected.clone();
+    if let (true, false, [only]) = (
+        expected.media_type.is_index(),
+        actual.media_type.is_index(),
+        &actual.platforms[..],
+    ) {
+        let fits = |image: &PlatformImage| !image.platform.contradicts(&only.platform);
+        if expected.platforms.iter().any(fits) {
+            expected.platforms.retain(fits);
+        }
+    }
+    expected
 }
 
 fn known(role: Role, other_name: Option<String>) -> Judgement {

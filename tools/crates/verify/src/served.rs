@@ -14,10 +14,14 @@ use verbatim_sums::collect::{of_image, of_index, platform_image};
 use verbatim_sums::record::{Image, PlatformImage};
 
 use crate::image::judge;
+use crate::running::Strangers;
 use crate::{Finding, Judgement, Verdict};
 
 /// So many images of an index are looked at; the largest that are published have a few dozen.
 const MAX_IMAGES: usize = 256;
+
+/// So many digests that were not released are asked for.
+const MAX_STRANGERS: usize = 1_000;
 
 /// One thing to check: its reference, its digest, and what else is known of it.
 #[derive(Debug, Clone)]
@@ -82,6 +86,35 @@ pub async fn look_up(
     };
     // What has not come until then is given up with the set of tasks.
     let _ = tokio::time::timeout(patience, all).await;
+}
+
+/// Ask for what runs in place of references by its digest, and describe it. What cannot be had
+/// within `patience` is not told; nor are more than any cluster runs under the names of a release.
+pub async fn look_up_running(
+    client: &Client,
+    expected: &[Expected],
+    wanted: &BTreeSet<(usize, Digest)>,
+    patience: Duration,
+) -> Strangers {
+    let mut tasks = tokio::task::JoinSet::new();
+    for &(number, digest) in wanted.iter().take(MAX_STRANGERS) {
+        let (client, reference) = (client.clone(), expected[number].reference.clone());
+        tasks.spawn(async move {
+            let repository = Repository::from(&reference);
+            let which = Which::Digest(digest);
+            let served = client.manifest(&repository, &which).await.ok()?;
+            let found = describe(&client, &repository, &reference, &served.bytes).await;
+            Some(((number, digest), found.ok()?))
+        });
+    }
+    let mut strangers = Strangers::new();
+    let all = async {
+        while let Some(Ok(found)) = tasks.join_next().await {
+            strangers.extend(found);
+        }
+    };
+    let _ = tokio::time::timeout(patience, all).await;
+    strangers
 }
 
 async fn check_one(client: &Client, expected: &Expected) -> Finding {

@@ -38,9 +38,23 @@ fn expected(name: &str) -> Expected {
     }
 }
 
+/// What a registry has under digests that were not released: other images, all of them.
+fn others() -> running::Strangers {
+    let names = ["x", "old", "other"];
+    let numbered = [0, 1].into_iter().flat_map(|n| names.map(|of| (n, of)));
+    numbered
+        .map(|(number, of)| {
+            let mut image = expected(of).image.unwrap();
+            image.digest = digest(of);
+            ((number, image.digest), image)
+        })
+        .collect()
+}
+
 fn compare(json: &str) -> Vec<Finding> {
     let containers = container::read(json.as_bytes(), "pods").unwrap().containers;
-    let mut findings = running::compare(&[expected("server"), expected("agent")], containers, &[]);
+    let release = [expected("server"), expected("agent")];
+    let mut findings = running::compare(&release, containers, &[], &others());
     // What does not run is another test.
     findings.retain(|f| f.verdict != Verdict::Missing);
     findings
@@ -141,7 +155,7 @@ fn names_lead_to_references() {
     .unwrap()
     .containers;
     let mirror = "registry.example.com=cache.example.com/q".parse().unwrap();
-    let findings = running::compare(&[expected("server")], containers, &[mirror]);
+    let findings = running::compare(&[expected("server")], containers, &[mirror], &others());
     assert_eq!(findings[0].verdict, Verdict::Different);
 }
 
@@ -412,7 +426,7 @@ fn only_a_digest_is_known_of_what_was_released() {
     let verdict = |id: &str| {
         let json = pod("registry.example.com/acme/server:v1", id);
         let told = container::read(json.as_bytes(), "p").unwrap();
-        running::compare(&[expected.clone()], told.containers, &[])[0].verdict
+        running::compare(&[expected.clone()], told.containers, &[], &others())[0].verdict
     };
     let name = "registry.example.com/acme/server";
     assert_eq!(
@@ -431,6 +445,97 @@ fn only_a_digest_is_known_of_what_was_released() {
     assert_eq!(verdict(&digest("x").to_string()), Verdict::Unchecked);
 }
 
+/// A digest alone does not prove that other images stand in an index: attestations hold times.
+#[test]
+fn another_index_is_judged_by_what_it_holds() {
+    let released = expected("server");
+    let name = "registry.example.com/acme/server";
+    let judge = |described: Option<Image>| {
+        let json = pod(&format!("{name}:v1"), &format!("{name}@{}", digest("x")));
+        let told = container::read(json.as_bytes(), "p").unwrap();
+        let release = [released.clone()];
+        let asked = running::strangers(&release, &told.containers, &[]);
+        assert_eq!(asked, [(0, digest("x"))].into());
+        let described = described.map(|image| ((0, digest("x")), image));
+        let described = described.into_iter().collect();
+        running::compare(&release, told.containers, &[], &described)[0].clone()
+    };
+    let image = |change: &dyn Fn(&mut Image)| {
+        let mut image = released.image.clone().unwrap();
+        image.digest = digest("x");
+        change(&mut image);
+        Some(image)
+    };
+    let finding = judge(image(&|_| {}));
+    assert_eq!(finding.verdict, Verdict::SamePlatforms, "{finding:?}");
+    assert_eq!(finding.actual, Some(digest("x")));
+    // The manifest of one platform, packed again: only that one runs.
+    let packed = judge(image(&|image| {
+        image.media_type = MediaType::OCI_MANIFEST;
+        image.platforms[0].manifest.digest = digest("x");
+    }));
+    assert_eq!(packed.verdict, Verdict::SameImageId, "{packed:?}");
+    let other = judge(image(&|image| {
+        image.platforms = expected("agent").image.unwrap().platforms;
+    }));
+    assert_eq!(other.verdict, Verdict::Different);
+    assert!(other.reasons[0].contains("another image runs"), "{other:?}");
+    // Nobody knows it.
+    assert_eq!(judge(None).verdict, Verdict::Unchecked);
+}
+
+/// What `crictl` says of the image that was asked for is no proof of what runs.
+#[test]
+fn what_was_asked_for_is_not_what_runs() {
+    let asked = digest("server index");
+    for (runs, verdict) in [
+        (digest("x").to_string(), Verdict::Different),
+        (String::new(), Verdict::Unchecked),
+        (asked.to_string(), Verdict::Identical),
+    ] {
+        let finding = one(&format!(
+            r#"{{"containers":[{{"id":"1","metadata":{{"name":"main"}},"image":{{"image":"{asked}","userSpecifiedImage":"registry.example.com/acme/server:v1"}},"imageRef":"{runs}"}}]}}"#
+        ));
+        assert_eq!(finding.verdict, verdict, "{runs}");
+    }
+}
+
+/// A container of a folder runs something, and nobody knows what; the one that holds a pod's
+/// name spaces runs nothing.
+#[test]
+fn containers_without_an_image() {
+    let folder = r#"[{"Id":"1","Image":"","ImageDigest":"","ImageName":"","Rootfs":"/srv/x","Name":"web","Config":{}}]"#;
+    assert_eq!(one(folder).verdict, Verdict::Unchecked);
+    let listed = r#"[{"Id":"1","Image":"","ImageID":"","IsInfra":false,"Names":["web"]}]"#;
+    assert_eq!(one(listed).verdict, Verdict::Unchecked);
+    let infra = listed.replace("false", "true");
+    let with = format!(
+        "[{},{}]",
+        &infra[1..infra.len() - 1],
+        pod(
+            "registry.example.com/acme/server:v1",
+            &digest("server index").to_string()
+        )
+    );
+    assert_eq!(one(&with).verdict, Verdict::Identical);
+}
+
+#[test]
+fn items_of_another_kind_are_no_pods() {
+    let pod = pod("registry.example.com/acme/server:v1", "").replace(r#""kind":"Pod","#, "");
+    for kind in ["WidgetList", "DeploymentList"] {
+        for json in [
+            format!(r#"{{"kind":"{kind}","items":[{pod}]}}"#),
+            format!(r#"{{"items":[{pod}],"kind":"{kind}"}}"#),
+        ] {
+            let error = container::read(json.as_bytes(), "p").unwrap_err();
+            assert!(error.to_string().contains(kind), "{error}");
+        }
+    }
+    let listed = format!(r#"{{"items":[{pod}],"kind":"PodList"}}"#);
+    assert_eq!(one(&listed).verdict, Verdict::Unchecked);
+}
+
 #[test]
 fn what_does_not_run_is_missing() {
     let findings = running::compare(
@@ -439,6 +544,7 @@ fn what_does_not_run_is_missing() {
             .unwrap()
             .containers,
         &[],
+        &others(),
     );
     assert_eq!(findings[0].verdict, Verdict::Missing);
 }

@@ -190,6 +190,7 @@ fn indexes_are_as_good_as_their_worst_image() {
     let (found, reason) = verdict(&expected, &same);
     assert_eq!(found, Verdict::SamePlatforms);
     assert!(reason.contains("what runs is equal"), "{reason}");
+    assert_eq!(judge(&expected, &same).reasons.len(), 1);
     assert!(Verdict::Identical < found && found < Verdict::SameImageId);
     // One image that stands there twice is one.
     let twice = index("twice", vec![arm(), plain(CONFIG), plain(CONFIG)]);

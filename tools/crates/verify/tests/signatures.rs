@@ -156,7 +156,7 @@ fn a_namespace_is_part_of_what_was_signed() {
     let own = std::str::from_utf8(file!("ssh_ed25519.pub").data).unwrap();
     let other = std::str::from_utf8(file!("ssh_rsa.pub").data).unwrap();
     let text = format!(
-        "# signers\no@e valid-before=\"20200101\" {other}\nca@e cert-authority {other}\nme@e valid-before=\"20200101\" {own}\nme@e\tvalid-after=\"20200101\"\t{own}"
+        "# signers\nno line of such a file\no@e valid-before=\"20200101\" {other}\nca@e cert-authority {other}\nme@e valid-before=\"20200101\" {own}\nme@e\tvalid-after=\"20200101\"\t{own}"
     );
     fn signers(data: &[u8]) -> Input<'_> {
         let file = "signers";

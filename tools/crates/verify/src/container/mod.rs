@@ -108,11 +108,36 @@ struct Seen {
     over_at: Vec<String>,
 }
 
+/// How much was seen at a moment.
+struct Mark {
+    containers: usize,
+    known: bool,
+    over: usize,
+    over_at: usize,
+}
+
 impl Seen {
     fn other(&mut self, kind: String) {
         if self.others.len() < MAX_KINDS || self.others.contains_key(&kind) {
             *self.others.entry(kind).or_default() += 1;
         }
+    }
+
+    /// How much is known, to come back to.
+    fn mark(&self) -> Mark {
+        Mark {
+            containers: self.containers.len(),
+            known: self.known,
+            over: self.over,
+            over_at: self.over_at.len(),
+        }
+    }
+
+    fn forget(&mut self, mark: Mark) {
+        self.containers.truncate(mark.containers);
+        self.known = mark.known;
+        self.over = mark.over;
+        self.over_at.truncate(mark.over_at);
     }
 
     fn others(&self) -> String {
@@ -176,6 +201,7 @@ impl<'de> Visitor<'de> for Nodes<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
         let mut node = Node::default();
         let mut list = false;
+        let before = self.0.mark();
         while let Some(key) = members.next_key::<String>()? {
             if node.members.len() < MAX_MEMBERS {
                 node.members.push(excerpt(&key, 40));
@@ -213,6 +239,13 @@ impl<'de> Visitor<'de> for Nodes<'_> {
                     node.is_image = true;
                     members.next_value::<serde::de::IgnoredAny>()?;
                 }
+                "IsInfra" => {
+                    node.is_container = true;
+                    node.is_infra = members.next_value::<Value>()? == Value::Bool(true);
+                }
+                "Rootfs" => {
+                    node.is_container |= !text(members.next_value()?).is_empty();
+                }
                 "image" => node.cri_image = members.next_value::<Option<Value>>()?,
                 "imageRef" => node.image_ref = text(members.next_value()?),
                 _ => {
@@ -223,6 +256,8 @@ impl<'de> Visitor<'de> for Nodes<'_> {
         if list {
             // A list that is empty says by its name alone of what.
             if !matches!(node.kind.as_str(), "" | "List" | "PodList") {
+                // Nor do its items, which need not say their kind, run because they look like pods.
+                self.0.forget(before);
                 self.0.other(excerpt(&node.kind, 40));
             }
             return Ok(());
@@ -303,6 +338,10 @@ struct Node {
     repo_tags: Vec<String>,
     repo_digests: Vec<String>,
     is_image: bool,
+    /// Whether only a container has such members, with an image or without one.
+    is_container: bool,
+    /// Whether it holds the name spaces of a pod of podman's, and runs nothing but a pause.
+    is_infra: bool,
     cri_image: Option<Value>,
     image_ref: String,
     /// Images that are mounted, by where.
@@ -355,6 +394,8 @@ impl Node {
     /// What it is, for people who piped the wrong thing.
     fn description(&self) -> String {
         match self.kind.as_str() {
+            "" if self.members.is_empty() => "an object without members".to_owned(),
+            "" if self.is_infra => "infra container".to_owned(),
             "" => format!("an object with the members {}", self.members.join(", ")),
             "Pod" => "Pod without containers".to_owned(),
             kind => excerpt(kind, 40),
@@ -389,7 +430,9 @@ impl Node {
         }
         let container =
             !self.image.is_empty() || !self.image_name.is_empty() || !self.config.is_empty();
-        if container && !self.is_image {
+        // One that runs a folder tells no image, and it is not known what it runs.
+        let without_image = self.is_container && !self.is_infra;
+        if (container || without_image) && !self.is_image {
             let mounted = std::mem::take(&mut self.mounted);
             let container = self.engine_container();
             let mut containers: Vec<_> = mounted
@@ -483,8 +526,9 @@ impl Node {
         let place = self.metadata.name.unwrap_or_else(|| short(&self.id));
         let mut container = Container::new(place);
         if let Some(Value::Object(mut image)) = self.cri_image {
+            // What was asked for, which may be a digest too: `imageRef` tells what runs.
             for key in ["userSpecifiedImage", "image"] {
-                container.tell_name(&image.remove(key).map(text).unwrap_or_default());
+                container.tell_wish(&image.remove(key).map(text).unwrap_or_default());
             }
         }
         container.tell_id(&self.image_ref);

@@ -61,6 +61,13 @@ impl Container {
         let _: Option<Digest> = digest;
     }
 
+    /// What was asked for: it says under which name, and nothing of what runs.
+    pub(super) fn tell_wish(&mut self, text: &str) {
+        if digest_of(text).is_none() {
+            self.tell_name(text);
+        }
+    }
+
     /// `docker-pullable://name@digest`, `name@digest`, `docker://ID`, or a bare digest.
     pub(super) fn tell_id(&mut self, text: &str) {
         let (scheme, rest) = match text.split_once("://") {

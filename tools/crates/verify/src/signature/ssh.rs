@@ -106,6 +106,7 @@ fn owner(file: Input<'_>, key: &KeyData, namespace: &str) -> Result<Result<Strin
         now: allowed_signers::now(),
     };
     let mut forbidden = None;
+    let mut malformed = None;
     let mut keys = 0;
     for (number, line) in file.text()?.lines().enumerate() {
         match allowed_signers::read(line, &asked) {
@@ -113,15 +114,17 @@ fn owner(file: Input<'_>, key: &KeyData, namespace: &str) -> Result<Result<Strin
             Line::Forbidden(why) => forbidden = forbidden.or(Some(why)),
             Line::PassedOver if is_blank(line) => continue,
             Line::PassedOver => {}
-            Line::Malformed => {
-                return Err(file.malformed(format!(
-                    "line {}, `{}`: it is no SSH public key and no line of an allowed_signers file",
-                    number + 1,
-                    excerpt(line.trim(), 60)
-                )))
-            }
+            // The key may stand on a later line, as for OpenSSH.
+            Line::Malformed => malformed = malformed.or(Some((number, line))),
         }
         keys += 1;
+    }
+    if let (None, Some((number, line))) = (&forbidden, malformed) {
+        return Err(file.malformed(format!(
+            "line {}, `{}`: it is no SSH public key and no line of an allowed_signers file",
+            number + 1,
+            excerpt(line.trim(), 60)
+        )));
     }
     if keys == 0 {
         return Err(file

@@ -44,16 +44,24 @@ pub(super) fn pods(
 ) -> anyhow::Result<(Vec<Finding>, Vec<String>)> {
     let Told { containers, notes } = read_containers(path)?;
     let mirrors = options.registry.mirrors();
-    let unknown = running::undecided(images, &containers, mirrors);
-    if unknown.is_empty() {
-        return Ok((running::compare(images, containers, mirrors), notes));
-    }
-    // A runtime may tell the manifest of a platform, or a config: which belong to an index
-    // that is known by its digest alone, its bytes say.
     let mut images = images.to_vec();
-    let client = options.registry.client(None)?;
-    runtime()?.block_on(served::look_up(&client, &mut images, &unknown, LOOK_UP));
-    Ok((running::compare(&images, containers, mirrors), notes))
+    // A runtime may tell the manifest of a platform, or a config: which belong to an index
+    // that is known by its digest alone, its bytes say. So do those of what runs instead.
+    let unknown = running::undecided(&images, &containers, mirrors);
+    if !unknown.is_empty() {
+        let client = options.registry.client(None)?;
+        runtime()?.block_on(served::look_up(&client, &mut images, &unknown, LOOK_UP));
+    }
+    let strangers = running::strangers(&images, &containers, mirrors);
+    let mut described = running::Strangers::new();
+    if !strangers.is_empty() {
+        let client = options.registry.client(None)?;
+        described = runtime()?.block_on(served::look_up_running(
+            &client, &images, &strangers, LOOK_UP,
+        ));
+    }
+    let findings = running::compare(&images, containers, mirrors, &described);
+    Ok((findings, notes))
 }
 
 /// Files in a folder, or below an address.
