@@ -3,7 +3,7 @@
 
 use verbatim_foreign::excerpt;
 
-use crate::host::{Scheme, Url};
+use crate::host::{shown_address, Scheme, Url};
 use crate::scope::Grant;
 
 /// One challenge of a `WWW-Authenticate` header.
@@ -119,7 +119,7 @@ pub(crate) fn choose(
         let url = registry.join(realm).ok_or_else(|| {
             format!(
                 "it sends for a token to `{}`, which is no address",
-                excerpt(realm.split('?').next().unwrap_or_default(), 200)
+                shown_address(realm)
             )
         })?;
         if url.scheme == Scheme::Http

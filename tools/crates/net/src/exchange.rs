@@ -5,14 +5,13 @@ use std::time::Duration;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::Method;
 use tokio::time::timeout;
-use verbatim_foreign::excerpt;
 
 use crate::body::Body;
 use crate::call::{Answer, Call, Payload};
 use crate::client::Client;
 use crate::connection::NoConnection;
 use crate::error::Error;
-use crate::host::{HostPort, Scheme, Url};
+use crate::host::{shown_address, HostPort, Scheme, Url};
 use crate::limits::{Retry, Wait};
 use crate::refusal::Refusal;
 use crate::secret::Secret;
@@ -191,7 +190,7 @@ impl Client {
                 from,
                 format!(
                     "it redirects to `{}`, which is no address of http or https",
-                    excerpt(location.split('?').next().unwrap_or_default(), 200)
+                    shown_address(location)
                 ),
             )
         })?;

@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use verbatim_foreign::excerpt;
+
 use crate::error::Error;
 use crate::percent::{escaped, unescaped};
 
@@ -306,6 +308,19 @@ impl Url {
     }
 }
 
+/// The part of an address that a message may show, of one that is none too: who is named
+/// before the host, and the query, may be secrets.
+pub fn shown_address(text: &str) -> String {
+    let text = text.split(['?', '#']).next().unwrap_or_default();
+    let start = text.find("//").map_or(0, |slashes| slashes + 2);
+    let end = text[start..].find('/').map_or(text.len(), |at| start + at);
+    let shown = match text[start..end].rfind('@') {
+        Some(at) => format!("{}…{}", &text[..start], &text[start + at..]),
+        None => text.to_owned(),
+    };
+    excerpt(&shown, 200)
+}
+
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}{}", self.scheme.name(), self.host, self.path)
@@ -375,6 +390,25 @@ mod tests {
             "a b",
         ] {
             assert!(from.join(location).is_none(), "{location}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_secret_in_an_address_is_not_shown() {
+        for (text, shown) in [
+            ("http://u:hunter2@h.example/x", "http://…@h.example/x"),
+            (
+                "https://u:hun@ter2@h.example?x=hunter2",
+                "https://…@h.example",
+            ),
+            ("//u:hunter2@h.example/x#hunter2", "//…@h.example/x"),
+            ("u:hunter2@h.example/x", "…@h.example/x"),
+            ("ftp://h.example/a@b?hunter2", "ftp://h.example/a@b"),
+            ("/v2/x@sha256:00", "/v2/x@sha256:00"),
+            ("::::", "::::"),
+            ("", ""),
+        ] {
+            assert_eq!(shown_address(text), shown);
         }
     }
 

@@ -37,7 +37,7 @@ pub use call::{Answer, Call, Payload, Upload};
 pub use client::{runtime, Client, OnRetry, Options};
 pub use credentials::{CredentialHelper, Credentials};
 pub use error::{Error, ErrorKind};
-pub use host::{HostPort, Origin, Scheme, Url};
+pub use host::{shown_address, HostPort, Origin, Scheme, Url};
 pub use limits::{Limits, Retries, Retry, Timeouts, Wait};
 pub use scope::{Grant, Scope};
 pub use secret::Secret;

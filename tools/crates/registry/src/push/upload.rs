@@ -318,7 +318,7 @@ impl Push {
                 url,
                 format!(
                     "it sends uploads to `{}`, which is no address of http or https",
-                    excerpt(location.split('?').next().unwrap_or_default(), 200)
+                    verbatim_net::shown_address(location)
                 ),
             )
         })?;
