@@ -299,8 +299,16 @@ pub fn read_limited(reader: impl Read, limit: u64, file: &str) -> Result<Vec<u8>
     Ok(data)
 }
 
-/// The content of a small file that is a document.
+/// The content of a small file that is a document: a regular one, for anything else might
+/// be waited for without end.
 pub fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>> {
+    let (file, _) = crate::file::open(path).map_err(|e| unreadable(path, e))?;
+    read_limited(file, limit, &path.display().to_string())
+}
+
+/// The content of a small file that a person hands over, which may come out of a pipe: a
+/// shell's `<(command)`.
+pub fn read_handed(path: &Path, limit: u64) -> Result<Vec<u8>> {
     let file = std::fs::File::open(path)
         .and_then(|file| {
             if file.metadata()?.is_dir() {
@@ -311,8 +319,12 @@ pub fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>> {
             }
             Ok(file)
         })
-        .map_err(|e| Error::io(path.display(), "cannot be read", e))?;
+        .map_err(|e| unreadable(path, e))?;
     read_limited(file, limit, &path.display().to_string())
+}
+
+fn unreadable(path: &Path, error: io::Error) -> Error {
+    Error::io(path.display(), "cannot be read", error)
 }
 
 #[cfg(test)]

@@ -49,7 +49,7 @@ impl Values {
     /// Add the lines `KEY value` of a workspace-status file. Only stable keys get a value.
     pub fn add_status(&mut self, path: &Path) -> Result<()> {
         let file = path.display().to_string();
-        let data = json::read_file(path, 1 << 20)?;
+        let data = json::read_handed(path, 1 << 20)?;
         let text = String::from_utf8(data)
             .map_err(|_| Error::new(ErrorKind::Malformed, &file, "is not UTF-8 text"))?;
         for line in text.lines().filter(|line| !line.trim().is_empty()) {

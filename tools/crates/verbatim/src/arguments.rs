@@ -22,8 +22,8 @@ pub fn layer_input(text: &str) -> anyhow::Result<(LayerMetadata, Option<PathBuf>
     }
     let path = Path::new(text);
     let mut start = [0; 1];
-    let is_document = std::fs::File::open(path)
-        .and_then(|mut file| std::io::Read::read(&mut file, &mut start))
+    let is_document = verbatim_document::file::open(path)
+        .and_then(|(mut file, _)| std::io::Read::read(&mut file, &mut start))
         .with_context(|| format!("{text}: cannot be read"))?
         == 1
         && start == *b"{";

@@ -16,6 +16,20 @@ const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 /// A tar archive with nothing in it.
 const EMPTY_TAR: [u8; 1024] = [0; 1024];
 
+/// The same, compressed by `xz`.
+const EMPTY_TAR_XZ: &[u8] = &[
+    253, 55, 122, 88, 90, 0, 0, 4, 230, 214, 180, 70, 2, 0, 33, 1, 12, 0, 0, 0, 143, 152, 65, 156,
+    224, 3, 255, 0, 11, 93, 0, 0, 111, 253, 255, 255, 163, 183, 127, 70, 50, 0, 0, 0, 12, 39, 105,
+    32, 151, 99, 120, 195, 0, 1, 39, 128, 8, 0, 0, 0, 46, 121, 174, 173, 177, 196, 103, 251, 2, 0,
+    0, 0, 0, 4, 89, 90,
+];
+
+/// By `gzip`.
+const EMPTY_TAR_GZIP: &[u8] = &[
+    31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 99, 96, 24, 5, 163, 96, 20, 140, 84, 0, 0, 46, 175, 181, 239,
+    0, 4, 0, 0,
+];
+
 fn verbatim(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_verbatim"))
         .args(arguments)
@@ -1086,6 +1100,40 @@ fn what_cannot_be_told_is_not_called_wrong() {
     }
 }
 
+#[test]
+fn a_layer_is_compressed_as_its_type_says_also_where_no_specification_names_that() {
+    let data = |name: &str| -> Vec<u8> {
+        match name {
+            "plain" => EMPTY_TAR.to_vec(),
+            "xz" => EMPTY_TAR_XZ.to_vec(),
+            "gzip" => EMPTY_TAR_GZIP.to_vec(),
+            _ => unreachable!(),
+        }
+    };
+    for suffix in ["+xz", "+bzip2"] {
+        for stored in ["plain", "gzip", "xz"] {
+            let (fixture, _) = Fixture::good();
+            let config = fixture.config("amd64", &[digest(&EMPTY_TAR)]);
+            let layer = fixture.blob(&format!("{LAYER}{suffix}"), &data(stored));
+            fixture.index(&[fixture.manifest(&config, &[layer])]);
+            let output = verbatim(&["layout", "check", "--format=json", &fixture.layout()]);
+            let right = suffix.ends_with(stored);
+            assert_eq!(output.status.code(), Some(i32::from(!right)), "{output:?}");
+            let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+            let problems = report["problems"].as_array().unwrap();
+            assert_eq!(
+                problems.is_empty(),
+                right,
+                "{suffix} {stored}: {problems:?}"
+            );
+            for problem in problems {
+                assert_eq!(problem["kind"], "mismatch");
+                assert_eq!(problem["pointer"], "/layers/0/mediaType");
+            }
+        }
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn nothing_waits_for_what_is_no_file() {
@@ -1162,6 +1210,11 @@ fn nothing_waits_for_what_is_no_file() {
         fs::write(&path, "").unwrap();
         make(kind, &path);
         let path = path.display().to_string();
+        let (fixture, image) = Fixture::good();
+        let manifest = fixture.blob_path(image["digest"].as_str().unwrap());
+        let manifest = manifest.display().to_string();
+        let folder = fixture.text("out");
+        let out = fixture.text("out.tar");
         for arguments in [
             &["layout", "check", &path][..],
             &[
@@ -1175,6 +1228,31 @@ fn nothing_waits_for_what_is_no_file() {
                 "create",
                 "--no-json",
                 &format!("--files={}", dir.path().display()),
+            ],
+            &["layout", "create", "--root", &path, "-o", &folder],
+            &["layout", "archive", "--root", &path, "-o", &out],
+            &[
+                "layout", "create", "--root", &manifest, "--object", &path, "-o", &folder,
+            ],
+            &[
+                "layout", "create", "--root", &manifest, "--layer", &path, "-o", &folder,
+            ],
+            &[
+                "image",
+                "--base-manifest",
+                &path,
+                "--base-config",
+                &path,
+                "-o",
+                &out,
+            ],
+            &[
+                "image",
+                "--layer",
+                &path,
+                "--platform=linux/amd64",
+                "-o",
+                &folder,
             ],
             &["push", &path, "127.0.0.1:1/a/b:v1"],
         ] {

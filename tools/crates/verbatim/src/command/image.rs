@@ -347,7 +347,7 @@ fn base(
 }
 
 fn text_file(path: &Path) -> anyhow::Result<String> {
-    let data = json::read_file(path, json::MAX_DOCUMENT)?;
+    let data = json::read_handed(path, json::MAX_DOCUMENT)?;
     String::from_utf8(data).map_err(|_| anyhow::anyhow!("{}: is not UTF-8 text", path.display()))
 }
 

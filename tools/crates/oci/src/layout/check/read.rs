@@ -70,7 +70,7 @@ impl Item {
         self.types.iter().find_map(|(media_type, place)| {
             let why = match media_type.layer_suffix()? {
                 _ if media_type.is_encrypted() => "is encrypted".to_owned(),
-                "" | "gzip" | "zstd" => return None,
+                suffix if promised(suffix).is_some() => return None,
                 suffix if found == Compression::None => {
                     format!("is compressed with `{suffix}`, which this program does not know")
                 }
@@ -90,6 +90,19 @@ impl Item {
                 .any(|(media_type, _)| media_type.is_encrypted())
             && (self.is_layer() || self.diff_ids.iter().any(|(diff_id, _)| diff_id != digest))
     }
+}
+
+/// The compression that the suffix of a layer's media type promises, if it is a known one.
+fn promised(suffix: &str) -> Option<Compression> {
+    Some(match suffix {
+        "" => Compression::None,
+        "gzip" => Compression::Gzip,
+        "zstd" => Compression::Zstd,
+        // Not in the specification, and written all the same.
+        "xz" => Compression::Xz,
+        "bzip2" => Compression::Bzip2,
+        _ => return None,
+    })
 }
 
 /// What reading all blobs of one visitor gave.
@@ -346,11 +359,8 @@ fn compare(blobs: &dyn Blobs, digest: &Digest, item: &Item, facts: &Facts) -> Ve
     }
     let compression = facts.compression;
     for (media_type, place) in &item.types {
-        let promised = match media_type.layer_suffix() {
-            Some("") => Compression::None,
-            Some("gzip") => Compression::Gzip,
-            Some("zstd") => Compression::Zstd,
-            _ => continue,
+        let Some(promised) = media_type.layer_suffix().and_then(promised) else {
+            continue;
         };
         if promised != compression {
             let what =

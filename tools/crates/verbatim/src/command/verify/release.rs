@@ -160,7 +160,7 @@ fn check_signature(
         Some(path) => path.clone(),
         None => beside_signature(&options.sums)?,
     };
-    let signature_data = json::read_file(&path, signature::MAX_FILE).map_err(unchecked)?;
+    let signature_data = json::read_handed(&path, signature::MAX_FILE).map_err(unchecked)?;
     let key_path = Path::new(key);
     let inline = !key_path.exists()
         && (key.starts_with("RW") || key.starts_with("ssh-") || key.starts_with("ecdsa-"));
@@ -168,7 +168,7 @@ fn check_signature(
         (key.as_bytes().to_vec(), "on the command line".to_owned())
     } else {
         (
-            json::read_file(key_path, signature::MAX_FILE).map_err(unchecked)?,
+            json::read_handed(key_path, signature::MAX_FILE).map_err(unchecked)?,
             printable(key).into_owned(),
         )
     };
