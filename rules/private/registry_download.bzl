@@ -99,7 +99,7 @@ def canonical_repository(repository):
     """
     host, name = split_repository(repository)
     if host.lower() in _DOCKER_HUB_NAMES:
-        return _DOCKER_HUB, name if "/" in name else "library/" + name
+        return _DOCKER_HUB, (name if "/" in name else "library/" + name)
     return host, name
 
 def _canonical_host(host):
