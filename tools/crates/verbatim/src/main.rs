@@ -17,6 +17,7 @@ mod report_form;
 mod set_options;
 mod sums_file;
 mod threads;
+mod usage;
 mod workspace;
 
 use std::process::ExitCode;

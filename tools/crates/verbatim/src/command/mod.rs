@@ -21,6 +21,7 @@ use std::ffi::OsString;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::outcome::Outcome;
+use crate::usage;
 
 /// Hermetic OCI images and release sums that anyone can prove.
 ///
@@ -59,7 +60,9 @@ fn cli() -> clap::Command {
 
 /// Run the program on its arguments, the program's name first.
 pub fn run(arguments: Vec<OsString>) -> anyhow::Result<Outcome> {
-    match Cli::parse_from(arguments).command {
+    let parsed = Cli::try_parse_from(&arguments);
+    let cli = parsed.unwrap_or_else(|error| usage::tell(error, cli(), &arguments));
+    match cli.command {
         Command::Layer(options) => layer::run(options),
         Command::Normalize(options) => normalize::run(options),
         Command::Image(options) => image::run(options),

@@ -14,6 +14,7 @@ use verbatim_scrub::{Done, Refusal, Rules, RULES};
 
 use crate::layer_output::OutputOptions;
 use crate::outcome::Outcome;
+use crate::printing::{print, print_json};
 use crate::report_form::Format;
 use crate::set_options::{owner, SetOptions};
 use verbatim_requests::mode;
@@ -240,10 +241,7 @@ fn scrub_rules() -> anyhow::Result<Outcome> {
         let state = if rule.on_by_default() { "on " } else { "off" };
         text.push_str(&format!("{rule:20} {state}  {}\n", rule.about()));
     }
-    std::io::stdout()
-        .lock()
-        .write_all(text.as_bytes())
-        .context("cannot write to standard output")?;
+    print(&text)?;
     Ok(Outcome::Done)
 }
 
@@ -319,14 +317,10 @@ impl Options {
 
     /// What would be done, which is the answer here and goes to standard output.
     fn print_check(&self, done: &[Done], refused: &[Refusal]) -> anyhow::Result<()> {
-        let text = match self.output.format {
-            Format::Text => scrub_text(done, refused).into_bytes(),
-            Format::Json => verbatim_oci::json::to_canonical_line(&scrub_json(done, refused))?,
-        };
-        std::io::stdout()
-            .lock()
-            .write_all(&text)
-            .context("cannot write to standard output")
+        match self.output.format {
+            Format::Text => print(&scrub_text(done, refused)),
+            Format::Json => print_json(&scrub_json(done, refused)),
+        }
     }
 
     fn filter(&self) -> anyhow::Result<Filter> {
@@ -368,18 +362,10 @@ fn in_place(options: &Options) -> anyhow::Result<Outcome> {
         },
     );
     let done = InPlace::of(answers);
-    let text = match options.output.format {
-        Format::Json => {
-            let mut text = serde_json::to_vec(&done.json()).context("cannot write the report")?;
-            text.push(b'\n');
-            text
-        }
-        Format::Text => done.text(options.check, options.verbose).into_bytes(),
-    };
-    std::io::stdout()
-        .lock()
-        .write_all(&text)
-        .context("cannot write to standard output")?;
+    match options.output.format {
+        Format::Json => print_json(&done.json())?,
+        Format::Text => print(&done.text(options.check, options.verbose))?,
+    }
     let different = options.check && done.changed() > 0;
     // All files that can be normalised are, before those that cannot are told.
     let mut failed = done.failed.into_iter();

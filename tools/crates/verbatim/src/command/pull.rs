@@ -10,13 +10,13 @@ use serde::Serialize;
 use verbatim_digest::Digest;
 use verbatim_foreign::printable_path;
 use verbatim_oci::layout::Progress;
-use verbatim_oci::{json, Platform};
+use verbatim_oci::Platform;
 use verbatim_registry::{runtime, Pull, Repository, Target};
 
 use crate::files::write_files;
 use crate::layout_output::{layout_form, Form};
 use crate::outcome::Outcome;
-use crate::printing::print;
+use crate::printing::{print, print_json};
 use crate::registry_options::{failed, tell_retries, RegistryOptions};
 use crate::report_form::Format;
 use crate::workspace::workspace_file;
@@ -184,7 +184,7 @@ fn pin(options: &Options, targets: Vec<Target>) -> anyhow::Result<Outcome> {
         update_pins(file, &pins, &pinned)?;
     }
     match options.format {
-        Format::Json => report(&PinReport {
+        Format::Json => print_json(&PinReport {
             schema: "verbatim.pin/1",
             verdict: "done",
             pins,
@@ -262,7 +262,7 @@ fn blob(options: &Options, target: &Target, output: &std::path::Path) -> anyhow:
     bar.0.finish_and_clear();
     let size = size.map_err(failed)?;
     if options.format == Format::Json {
-        report(&BlobReport {
+        print_json(&BlobReport {
             schema: "verbatim.blob/1",
             verdict: "done",
             digest,
@@ -321,7 +321,7 @@ fn image(options: &Options, target: &Target, output: &std::path::Path) -> anyhow
     match options.format {
         // What the layout is of: with --platform that is not what the reference stands for.
         Format::Text => print(&format!("{}\n", pulled.root.digest))?,
-        Format::Json => report(&PullReport {
+        Format::Json => print_json(&PullReport {
             schema: "verbatim.pull/1",
             verdict: "done",
             reference: target.reference.to_string(),
@@ -341,11 +341,6 @@ fn image(options: &Options, target: &Target, output: &std::path::Path) -> anyhow
         })?,
     }
     Ok(Outcome::Done)
-}
-
-fn report(report: &impl Serialize) -> anyhow::Result<()> {
-    let text = String::from_utf8(json::to_canonical_line(report)?)?;
-    print(&text)
 }
 
 /// A progress bar on standard error, if that is a terminal.

@@ -8,7 +8,6 @@ use anyhow::{anyhow, bail, Context};
 use serde::Serialize;
 use verbatim_digest::Digest;
 use verbatim_foreign::counted;
-use verbatim_oci::json;
 use verbatim_oci::Reference;
 use verbatim_registry::{runtime, Count, Image, Inputs, PushOptions, Pushed, Repository, Target};
 use verbatim_requests::{ImageRequest, Values};
@@ -116,7 +115,7 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
     let right = pushed.iter().all(Pushed::is_right);
     match options.format {
         Format::Text => print(&text_report(&pushed, options.dry_run))?,
-        Format::Json => print(&json_report(&pushed, options.dry_run)?)?,
+        Format::Json => print_json_report(&pushed, options.dry_run)?,
     }
     for wrong in pushed.iter().filter(|pushed| !pushed.is_right()) {
         eprintln!(
@@ -252,7 +251,7 @@ fn verdict(pushed: &Pushed, dry_run: bool) -> &'static str {
     }
 }
 
-fn json_report(images: &[Pushed], dry_run: bool) -> anyhow::Result<String> {
+fn print_json_report(images: &[Pushed], dry_run: bool) -> anyhow::Result<()> {
     #[derive(Serialize)]
     struct Counts {
         sent: u64,
@@ -306,7 +305,7 @@ fn json_report(images: &[Pushed], dry_run: bool) -> anyhow::Result<String> {
             })
             .collect(),
     };
-    Ok(String::from_utf8(json::to_canonical_line(&report)?)?)
+    print_json(&report)
 }
 
 fn text_report(images: &[Pushed], dry_run: bool) -> String {
