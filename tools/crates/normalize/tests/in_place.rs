@@ -528,6 +528,19 @@ fn names_of_one_file_remain_so() {
 }
 
 #[test]
+fn nobody_waits_for_a_pipe() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("pipe.gz");
+    let made = std::process::Command::new("mkfifo").arg(&path).status();
+    assert!(made.unwrap().success());
+    let error = normalize_in_place(&path, &Options::default()).unwrap_err();
+    assert!(
+        error.to_string().contains("neither a file nor a folder"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_folder_is_refused_and_unknown_files_stay() {
     let dir = tempfile::tempdir().unwrap();
     let error = normalize_in_place(dir.path(), &Options::default()).unwrap_err();

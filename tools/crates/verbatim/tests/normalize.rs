@@ -417,6 +417,12 @@ fn files_are_normalised_in_place() {
          g: no handler knows this kind of file\n\
          2 files: 1 would change, 0 normal already, 1 of no known kind\n"
     );
+    // What could not be looked at is named, and nothing is called equal for it.
+    let json = run_in(dir, &["--in-place", "--format=json", "g", "missing.gz"]);
+    assert_eq!(json.status.code(), Some(2));
+    let report: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(report["verdict"], "unchecked");
+    assert!(report["failed"][0].as_str().unwrap().contains("missing.gz"));
     let many: Vec<_> = (0..12).map(|n| format!("n{n}")).collect();
     for name in &many {
         fs::write(dir.join(name), "x").unwrap();

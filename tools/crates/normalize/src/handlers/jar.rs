@@ -15,20 +15,36 @@ const MANIFEST: &[u8] = b"META-INF/MANIFEST.MF";
 /// Headers of a manifest that say when, where, by whom and in which run it was built.
 const BUILD_LINES: &[&str] = &[
     "bnd-lastmodified",
+    "build-agent",
     "build-date",
+    "build-date-time",
     "build-date-utc",
+    "build-datetime",
+    "build-dir",
+    "build-directory",
     "build-host",
     "build-hostname",
     "build-id",
     "build-job",
     "build-machine",
     "build-number",
+    "build-os",
+    "build-os-arch",
+    "build-os-name",
+    "build-os-version",
+    "build-path",
+    "build-server",
     "build-tag",
     "build-time",
     "build-timestamp",
     "build-timezone",
     "build-url",
     "build-user",
+    "builddate",
+    "buildhost",
+    "buildtime",
+    "buildtimestamp",
+    "builduser",
     "built-at",
     "built-by",
     "built-date",
@@ -36,20 +52,19 @@ const BUILD_LINES: &[&str] = &[
     "built-on",
     "built-os",
     "built-time",
-    "builddate",
-    "buildhost",
-    "buildtime",
-    "buildtimestamp",
-    "builduser",
     "compile-date",
     "compile-time",
     "compile-timestamp",
     "compiled-at",
     "compiled-on",
-    "creation-date",
-    "creation-time",
     "created-at",
     "created-on",
+    "creation-date",
+    "creation-time",
+    "git-build-host",
+    "git-build-time",
+    "git-build-user-email",
+    "git-build-user-name",
     "hudson-build-number",
     "hudson-job",
     "implementation-build-by",
@@ -62,11 +77,9 @@ const BUILD_LINES: &[&str] = &[
     "jenkins-build-number",
     "jenkins-build-url",
     "last-modified",
-    "x-build-date",
-    "x-build-host",
-    "x-build-time",
-    "x-build-timestamp",
-    "x-build-user",
+    "os-arch",
+    "os-name",
+    "os-version",
 ];
 
 impl Handler for Jar {
@@ -135,6 +148,16 @@ fn content(name: &[u8], content: &[u8]) -> Option<Normalized> {
     })
 }
 
+/// Whether a header, in small letters, is one of [`BUILD_LINES`]; `X-` may stand before those of
+/// the build.
+fn is_about_the_build(header: &[u8]) -> bool {
+    let plain = match header.strip_prefix(b"x-") {
+        Some(rest) if rest.starts_with(b"buil") => rest,
+        _ => header,
+    };
+    BUILD_LINES.iter().any(|name| plain == name.as_bytes())
+}
+
 /// The manifest without the lines about its build.
 fn manifest(content: &[u8]) -> Option<Normalized> {
     let mut kept = Vec::with_capacity(content.len());
@@ -145,7 +168,7 @@ fn manifest(content: &[u8]) -> Option<Normalized> {
         if !line.starts_with(b" ") {
             let header = line.split(|byte| *byte == b':').next().unwrap_or(line);
             let header = header.to_ascii_lowercase();
-            dropping = BUILD_LINES.iter().any(|name| header == name.as_bytes());
+            dropping = is_about_the_build(&header);
             if dropping {
                 let name = &line[..header.len()];
                 changes.push(String::from_utf8_lossy(name).into_owned());
@@ -160,4 +183,38 @@ fn manifest(content: &[u8]) -> Option<Normalized> {
         changes,
         packed: false,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_speaks_of_the_build_goes_and_what_names_a_tool_or_source_stays() {
+        for header in [
+            "built-by",
+            "x-built-by",
+            "x-build-os",
+            "build-os",
+            "os-name",
+            "build-datetime",
+            "git-build-host",
+            "x-build-timestamp",
+        ] {
+            assert!(is_about_the_build(header.as_bytes()), "{header}");
+        }
+        for header in [
+            "created-by",
+            "build-jdk",
+            "build-tool",
+            "x-compile-target-jdk",
+            "x-os-name",
+            "implementation-version",
+            "bundle-version",
+            "builder",
+            "git-commit-id",
+        ] {
+            assert!(!is_about_the_build(header.as_bytes()), "{header}");
+        }
+    }
 }

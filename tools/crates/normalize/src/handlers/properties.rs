@@ -20,7 +20,7 @@ pub(super) fn without_dates(content: &[u8]) -> Option<Vec<u8>> {
     for line in content.split_inclusive(|&b| b == b'\n') {
         at_top &= line.starts_with(b"#");
         let is_whole = line.ends_with(b"\n") && line.len() as u64 <= LONGEST;
-        if !(at_top && is_whole && is_date(line[1..].trim_ascii_end())) {
+        if !(at_top && is_whole && is_date(&line[1..])) {
             out.extend_from_slice(line);
         }
     }
@@ -66,7 +66,7 @@ impl Handler for Properties {
                 break;
             }
             let next = at + end as u64 + 1;
-            if is_date(line[1..end].trim_ascii_end()) {
+            if is_date(&line[1..end]) {
                 plan.change(CHANGE);
             } else {
                 plan.copy(at..next);
@@ -78,8 +78,33 @@ impl Handler for Properties {
     }
 }
 
+/// Whether a comment is a date and a time, and nothing else.
+fn is_date(comment: &[u8]) -> bool {
+    let text = comment.trim_ascii();
+    is_date_of_java(text) || is_date_of_iso(text)
+}
+
+/// Whether this is in the form of ISO 8601: `2026-11-23T14:04:45Z`, with fractions or not.
+fn is_date_of_iso(text: &[u8]) -> bool {
+    const FORM: &[u8] = b"0000-00-00T00:00:00";
+    let Some((start, rest)) = text.split_at_checked(FORM.len()) else {
+        return false;
+    };
+    let fits = start.iter().zip(FORM).all(|(&byte, &form)| match form {
+        b'0' => byte.is_ascii_digit(),
+        b'T' => matches!(byte, b'T' | b' '),
+        form => byte == form,
+    });
+    // A fraction of the second and a zone: `.123+01:00[Europe/Berlin]`, ` UTC`.
+    let zone = rest.strip_prefix(b" ").unwrap_or(rest);
+    fits && zone.len() <= 32
+        && zone
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || b".,:+-/[]_".contains(byte))
+}
+
 /// Whether this is what `java.util.Date` writes: `Mon Nov 23 14:04:45 UTC 2026`.
-fn is_date(text: &[u8]) -> bool {
+fn is_date_of_java(text: &[u8]) -> bool {
     const DAYS: [&[u8]; 7] = [b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun"];
     const MONTHS: [&[u8]; 12] = [
         b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov",
@@ -132,5 +157,25 @@ mod tests {
             assert_eq!(normal(&format!("a=b\n{date}{rest}")), None);
         }
         assert_eq!(normal("# Mon Nov 23\na=b\n"), None);
+        for date in [
+            "# Mon Nov 23 14:04:45 UTC 2026",
+            "#2026-11-23T14:04:45Z",
+            "# 2026-11-23T14:04:45.123+01:00[Europe/Berlin]",
+            "#2026-11-23 14:04:45",
+        ] {
+            assert_eq!(
+                normal(&format!("{date}\na=b\n")).as_deref(),
+                Some("a=b\n"),
+                "{date}"
+            );
+        }
+        for comment in [
+            "#2026-11-23",
+            "#2026-11-23 14:04:45 was when it broke",
+            "#2026-11-23T14:04:45Z = the time of the release",
+            "#2026-11-23 14:04",
+        ] {
+            assert_eq!(normal(&format!("{comment}\na=b\n")), None, "{comment}");
+        }
     }
 }

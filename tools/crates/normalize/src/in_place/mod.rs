@@ -326,8 +326,8 @@ fn prepare(path: &Path, options: &Options, buffer: &mut Vec<u8>) -> Result<Prepa
         path: path.to_owned(),
         ..Report::default()
     };
-    let file = File::open(path).map_err(failed("open", path))?;
-    let metadata = file.metadata().map_err(failed("read", path))?;
+    // Before it is opened: opening a pipe waits until somebody writes into it.
+    let metadata = std::fs::metadata(path).map_err(failed("open", path))?;
     if !metadata.is_file() {
         return Err(Error::NotAFile {
             path: path.to_owned(),
@@ -338,6 +338,8 @@ fn prepare(path: &Path, options: &Options, buffer: &mut Vec<u8>) -> Result<Prepa
             },
         });
     }
+    let file = File::open(path).map_err(failed("open", path))?;
+    let metadata = file.metadata().map_err(failed("read", path))?;
     let source = Source::open(&file, metadata.len(), buffer).map_err(failed("read", path))?;
     let name = path.file_name().unwrap_or_default().as_encoded_bytes();
     let head = source
@@ -493,9 +495,13 @@ fn put_together(
     for (_, index, synced) in group {
         if others > 0 {
             if let Ok(report) = &mut answers[*index] {
-                report.notes.push(format!(
-                    "{others} other names of this file were not given and keep the old content"
-                ));
+                report.notes.push(match others {
+                    1 => "another name of this file was not given and keeps the old content"
+                        .to_owned(),
+                    _ => format!(
+                        "{others} other names of this file were not given and keep the old content"
+                    ),
+                });
             }
         }
         let Some(synced) = synced.take() else {

@@ -437,7 +437,7 @@ impl InPlace {
                 text.push_str(&format!("{path}: {change}\n"));
             }
             for note in &report.notes {
-                text.push_str(&format!("{path}: left alone: {}\n", printable(note)));
+                text.push_str(&format!("{path}: note: {}\n", printable(note)));
             }
         }
         let unknown: Vec<_> = self.unknown().map(|r| printable_path(&r.path)).collect();
@@ -490,7 +490,11 @@ impl InPlace {
             .collect();
         json!({
             "schema": "verbatim.normalize/1",
-            "verdict": if self.changed() > 0 { "different" } else { "equal" },
+            "verdict": match (self.changed(), self.failed.len()) {
+                (0, 0) => "equal",
+                (0, _) => "unchecked",
+                _ => "different",
+            },
             "counts": {
                 "changed": self.changed(),
                 "normal": self.normal(),
@@ -498,6 +502,7 @@ impl InPlace {
                 "failed": self.failed.len(),
             },
             "files": files,
+            "failed": self.failed.iter().map(ToString::to_string).collect::<Vec<_>>(),
         })
     }
 }
