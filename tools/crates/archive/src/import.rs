@@ -17,6 +17,7 @@ use verbatim_reader::{Archive, Compression};
 use crate::entry::{Attributes, Content, Entry, Kind, Weight};
 use crate::header::BLOCK;
 use crate::path::of_archive;
+use crate::replaced::{Lists, Order};
 use crate::rules::{Fate, Filter};
 use crate::{whiteout, Error, Mtime};
 
@@ -178,6 +179,15 @@ pub(crate) struct Sink<'a> {
     pub(crate) mtime: Mtime,
 }
 
+impl Sink<'_> {
+    fn lists(&mut self) -> Lists<'_> {
+        Lists {
+            shown: self.entries,
+            hidden: self.hidden,
+        }
+    }
+}
+
 /// Read all entries of an archive.
 pub(crate) fn read(
     source: &mut Source,
@@ -238,6 +248,7 @@ fn read_entries<R: Read>(
     };
     let filter = &options.filter;
     let mtime = options.mtime.unwrap_or(sink.mtime);
+    let mut order = Order::new(&sink.lists());
     while let Some(mut entry) = archive.next_entry().map_err(failed)? {
         // The root itself is not an entry: every layer has the same one.
         let Some(name) = of_archive(&entry.path, sink.origin_name)? else {
@@ -342,7 +353,7 @@ fn read_entries<R: Read>(
                     },
                 }
             }
-            _ if options.devices == Devices::Reject => {
+            _ if options.devices == Devices::Reject && !whiteout::is_at(&name) => {
                 return Err(unsupported("a device or a named pipe"))
             }
             verbatim_reader::Kind::CharDevice { major, minor } => Kind::CharDevice { major, minor },
@@ -358,12 +369,9 @@ fn read_entries<R: Read>(
             origin: sink.origin,
             weight,
         };
-        if hidden {
-            sink.hidden.push(entry);
-        } else {
-            sink.entries.push(entry);
-        }
+        order.push(entry, hidden, &mut sink.lists());
     }
+    order.finish(&mut sink.lists());
     Ok(())
 }
 

@@ -40,6 +40,7 @@ mod layer;
 mod links;
 mod mtree;
 mod path;
+mod replaced;
 mod rules;
 mod scrubbing;
 mod settle;

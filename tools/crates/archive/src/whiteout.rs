@@ -12,6 +12,16 @@ use crate::Error;
 
 const PREFIX: &[u8] = b".wh.";
 
+/// What is behind the prefix where all that a lower layer has in a directory is removed.
+const OPAQUE: &[u8] = b".wh..opq";
+
+/// Whether a device or a named pipe at this path is a white-out: programs write them as any kind
+/// of entry.
+pub(crate) fn is_at(path: &[u8]) -> bool {
+    let name = path.rsplit(|&b| b == b'/').next().unwrap_or(path);
+    name.starts_with(PREFIX)
+}
+
 /// What an entry of this kind is at this path.
 pub(crate) fn kind_at(path: &[u8], kind: Kind, origin: &str) -> Result<Kind, Error> {
     let name = path.rsplit(|&b| b == b'/').next().unwrap_or(path);
@@ -26,7 +36,12 @@ pub(crate) fn kind_at(path: &[u8], kind: Kind, origin: &str) -> Result<Kind, Err
             origin: origin.to_owned(),
         }),
         // Directories in which AUFS keeps its own things: they remove nothing.
-        _ if removed.starts_with(PREFIX) && matches!(kind, Kind::Directory) => Ok(kind),
+        _ if removed.starts_with(PREFIX)
+            && removed != OPAQUE
+            && matches!(kind, Kind::Directory) =>
+        {
+            Ok(kind)
+        }
         _ => Ok(Kind::Whiteout),
     }
 }

@@ -285,10 +285,10 @@ fn a_whiteout_is_one_thing_however_it_was_written() {
         assert!(try_layer(&[expected.clone(), archive], &keep).unwrap() == expected);
     }
     for entry in variants("d/.wh..wh..opq") {
-        // Directories of that form are AUFS's own.
-        if entry.flag != b'5' {
-            assert!(try_layer(&[tar(&[entry])], &keep).unwrap() == opaque);
-        }
+        let archive = tar(&[entry]);
+        assert!(try_layer(std::slice::from_ref(&archive), &keep).unwrap() == opaque);
+        // A device that is a white-out is none.
+        assert!(try_layer(&[archive], &ArchiveOptions::default()).unwrap() == opaque);
     }
     // By hand, in a tree, and with rules about permissions, too.
     let dir = tempfile::tempdir().unwrap();
@@ -403,6 +403,102 @@ fn the_last_entry_of_an_archive_stands() {
 }
 
 /// One collection, two layers: what a plan does.
+#[test]
+fn a_file_that_is_replaced_stays_under_its_other_names() {
+    // As `tar -x` has it: a link is made to the file that is there at that moment.
+    let content = |entries: &[Raw<'_>], options: &ArchiveOptions| {
+        let layer = try_layer(&[tar(entries)], options).unwrap();
+        lines(&layer)
+    };
+    let all = ArchiveOptions::default();
+    let old = || file("a", b"old");
+    let new = || file("a", b"newer");
+    for entries in [
+        vec![old(), raw("b", b'1', "a"), new()],
+        vec![old(), raw("b", b'1', "a"), file("a", b"x"), new()],
+        vec![old(), raw("b", b'1', "./a"), raw("a", b'1', "a"), new()],
+    ] {
+        let plain = content(&[new(), file("b", b"old")], &all);
+        assert_eq!(content(&entries, &all), plain);
+    }
+    // Several other names are one file, whatever replaces the first and whatever leads to it.
+    let expected = content(
+        &[
+            raw("a", b'2', "q"),
+            file("b", b"old"),
+            raw("c", b'1', "b"),
+            raw("d", b'1', "b"),
+        ],
+        &all,
+    );
+    for entries in [
+        vec![
+            old(),
+            raw("b", b'1', "a"),
+            raw("c", b'1', "a"),
+            raw("d", b'1', "b"),
+            raw("a", b'2', "q"),
+        ],
+        vec![
+            old(),
+            raw("d", b'1', "a"),
+            raw("c", b'1', "d"),
+            raw("b", b'1', "c"),
+            raw("a", b'2', "q"),
+        ],
+    ] {
+        assert_eq!(content(&entries, &all), expected);
+    }
+    // A link that replaces the file, and one that is replaced.
+    assert_eq!(
+        content(
+            &[
+                old(),
+                raw("b", b'1', "a"),
+                file("c", b"c"),
+                raw("a", b'1', "c")
+            ],
+            &all
+        ),
+        content(
+            &[file("b", b"old"), file("c", b"c"), raw("a", b'1', "c")],
+            &all
+        ),
+    );
+    assert_eq!(
+        content(
+            &[
+                old(),
+                raw("b", b'1', "a"),
+                raw("c", b'1', "b"),
+                file("b", b"b")
+            ],
+            &all
+        ),
+        content(&[old(), raw("c", b'1', "a"), file("b", b"b")], &all),
+    );
+    assert_eq!(
+        content(&[old(), raw("b", b'1', "a"), file("b", b"b"), new()], &all),
+        content(&[file("b", b"b"), new()], &all),
+    );
+    // Into a lower layer, before a file of that name comes: it cannot be told from a link that
+    // stands before its file.
+    assert_eq!(
+        content(&[raw("b", b'1', "a"), new()], &all),
+        content(&[new(), raw("b", b'1', "a")], &all),
+    );
+    // Where the file itself is left out.
+    let mut without = ArchiveOptions::default();
+    without.filter.exclude(Glob::new("a", "test").unwrap());
+    assert_eq!(
+        content(
+            &[old(), raw("b", b'1', "a"), raw("c", b'1', "a"), new()],
+            &without
+        ),
+        content(&[file("b", b"old"), raw("c", b'1', "b")], &all),
+    );
+}
+
 #[test]
 fn several_layers_of_one_collection() {
     let dir = tempfile::tempdir().unwrap();
