@@ -1134,6 +1134,60 @@ fn a_layer_is_compressed_as_its_type_says_also_where_no_specification_names_that
     }
 }
 
+#[test]
+fn one_platform_of_a_part_of_an_index_is_checked() {
+    let fixture = Fixture::new();
+    let mut here = fixture.image("amd64");
+    here["platform"] = json!({"os": "linux", "architecture": "amd64"});
+    let mut absent = fixture.image("arm64");
+    absent["platform"] = json!({"os": "linux", "architecture": "arm64"});
+    fs::remove_file(fixture.blob_path(absent["digest"].as_str().unwrap())).unwrap();
+    let index = fixture.document(
+        INDEX,
+        &json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [here, absent]}),
+    );
+    fixture.index(&[index]);
+    let check = |platform: &str| {
+        let layout = fixture.layout();
+        let wanted = format!("--platform={platform}");
+        verbatim(&["layout", "check", "--format=json", &wanted, &layout])
+    };
+    for platform in ["linux/amd64", "linux/x86_64", "linux/amd64/v1"] {
+        let output = check(platform);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(report["published"]["digest"], here["digest"]);
+        assert_eq!(report["blobs"], 3);
+        assert_eq!(report["images"].as_array().unwrap().len(), 1);
+    }
+    // Without a choice, and where what is chosen is not there, something is missing.
+    assert_eq!(fixture.problems()[0]["kind"], "missing");
+    let output = check("linux/arm64");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["problems"][0]["kind"], "missing");
+    // What was never named is a wrong choice.
+    assert_eq!(check("linux/s390x").status.code(), Some(2));
+    // Every byte of what is chosen is looked at, and no other.
+    fs::write(
+        fixture.blob_path(absent["digest"].as_str().unwrap()),
+        "junk",
+    )
+    .unwrap();
+    assert_eq!(check("linux/amd64").status.code(), Some(0));
+    let mut layer = EMPTY_TAR;
+    layer[0] = 1;
+    fs::write(fixture.blob_path(&digest(&EMPTY_TAR)), layer).unwrap();
+    assert_eq!(check("linux/amd64").status.code(), Some(1));
+    let text = error(&[
+        "layout",
+        "check",
+        "--platform=linux/amd64",
+        "docker://registry.example.com/a:v1",
+    ]);
+    assert!(text.contains("its own digest"), "{text}");
+}
+
 #[cfg(unix)]
 #[test]
 fn nothing_waits_for_what_is_no_file() {

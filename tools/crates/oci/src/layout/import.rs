@@ -185,17 +185,32 @@ pub fn platforms(layout: &Layout) -> Result<Vec<Platform>> {
 /// The image that is meant: the only one, or the one for `platform`. Of a layout that holds a
 /// part of an index alone, as `docker save` writes it, only what is chosen must be there.
 pub fn image_for(layout: &Layout, platform: Option<&Platform>) -> Result<Candidate> {
+    let meant = choose(layout, platform)?;
+    open(layout, &meant)?.ok_or_else(|| {
+        Error::new(
+            ErrorKind::Mismatch,
+            layout.file_name("index.json"),
+            format!(
+                "names {} for {}, and it is no image that can run",
+                meant.link.descriptor.digest, meant.platform
+            ),
+        )
+    })
+}
+
+/// Where the image that is meant is named; it may not be there.
+pub(super) fn choose(layout: &Layout, platform: Option<&Platform>) -> Result<Offer> {
     let file = layout.file_name("index.json");
     let offers = offers(layout)?;
     if offers.is_empty() {
         return Err(Error::new(
             ErrorKind::Missing,
             file,
-            "names no image that can run, only attestations or other artifacts",
+            "names no image that can run, for which a config says os and architecture; attestations and other artifacts are none",
         ));
     }
     let all = listed(&offers);
-    let meant = match platform {
+    let mut meant = match platform {
         Some(platform) => select(platform, offers, |offer| {
             (&offer.platform, offer.link.descriptor.digest)
         }),
@@ -206,24 +221,15 @@ pub fn image_for(layout: &Layout, platform: Option<&Platform>) -> Result<Candida
             offers
         }
     };
-    let mismatch = |what: String| Error::new(ErrorKind::Mismatch, &file, what);
-    match (&meant[..], platform) {
-        ([one], _) => open(layout, one)?.ok_or_else(|| {
-            mismatch(format!(
-                "names {} for {}, and it is no image that can run",
-                one.link.descriptor.digest, one.platform
-            ))
-        }),
-        ([], Some(platform)) => Err(mismatch(format!(
-            "names no image for {platform}; there are {all}"
-        ))),
-        (_, Some(platform)) => Err(mismatch(format!(
-            "names several images for {platform}; make a layout with the one you mean"
-        ))),
-        (_, None) => Err(mismatch(format!(
-            "names several images, for {all}; choose one with --platform"
-        ))),
-    }
+    let what = match (meant.pop(), platform) {
+        (Some(one), _) if meant.is_empty() => return Ok(one),
+        (None, Some(platform)) => format!("names no image for {platform}; there are {all}"),
+        (_, Some(platform)) => {
+            format!("names several images for {platform}; make a layout with the one you mean")
+        }
+        (_, None) => format!("names several images, for {all}; choose one with --platform"),
+    };
+    Err(Error::new(ErrorKind::Mismatch, file, what))
 }
 
 fn listed(offers: &[Offer]) -> String {

@@ -14,7 +14,8 @@ mod tar;
 
 pub use crate::graph::{Blobs, Content};
 pub use check::{
-    check, check_roots, Checked, CheckedImage, Problem, Progress, Remark, Report, Root,
+    check, check_platform, check_roots, Checked, CheckedImage, Problem, Progress, Remark, Report,
+    Root,
 };
 pub use import::{image_for, images, import, import_documents, platforms, Candidate, Imported};
 pub use plan::{write_root, Inputs, LayerInput, Link, Plan};

@@ -60,7 +60,10 @@ impl Layout {
         let data = match self.file("oci-layout", 1 << 16) {
             Ok(data) => data,
             Err(e) if e.kind() == ErrorKind::Missing => {
-                let fix = if self.has("manifest.json") && !self.has("index.json") {
+                let foreign = self.has("manifest.json") && !self.has("index.json");
+                let fix = if foreign && self.has("version") {
+                    "this is a folder as skopeo writes it for `dir:`; convert it, with `skopeo copy dir:… oci:…` for example"
+                } else if foreign {
                     "this is an old archive of `docker save`; convert it, with `skopeo copy docker-archive:… oci:…` for example"
                 } else {
                     "name the folder (or the tar archive) that holds oci-layout, index.json and blobs"

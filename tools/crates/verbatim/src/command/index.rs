@@ -103,7 +103,7 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
         let found = images(&layout)?;
         if found.is_empty() {
             bail!(
-                "{}: holds no image that can run, only attestations or other artifacts",
+                "{}: holds no image that can run, for which a config says os and architecture; attestations and other artifacts are none",
                 path.display()
             );
         }

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use verbatim_digest::Digest;
 
+use super::import::choose;
 use super::published::Published;
 use super::source::Layout;
 use crate::graph::{Blobs, Link, Walk};
@@ -44,6 +45,28 @@ pub struct Report {
     pub remarks: Vec<Remark>,
     /// Files among the blobs that no document names.
     pub unreferenced: Vec<String>,
+}
+
+impl Report {
+    /// What was found below a descriptor, where nothing else is looked at.
+    pub fn of(published: Descriptor, checked: Checked) -> Self {
+        let Checked {
+            images,
+            blobs,
+            bytes,
+            problems,
+            remarks,
+        } = checked;
+        Self {
+            published,
+            images,
+            blobs,
+            bytes,
+            problems,
+            remarks,
+            unreferenced: Vec::new(),
+        }
+    }
 }
 
 /// One image of a checked layout.
@@ -141,6 +164,23 @@ pub fn check(layout: &Layout, threads: usize, progress: Arc<dyn Progress>) -> Re
         remarks: checked.remarks,
         unreferenced,
     })
+}
+
+/// Check the image for one platform and nothing else, so that what a layout does not hold of
+/// the other platforms is not missed.
+pub fn check_platform(
+    layout: &Layout,
+    platform: &Platform,
+    threads: usize,
+    progress: Arc<dyn Progress>,
+) -> Result<Report> {
+    let link = choose(layout, Some(platform))?.link;
+    let published = link.descriptor.clone();
+    let mut visitor = Visitor::new(layout);
+    visitor.follow(Walk::new(link, usize::MAX));
+    let [checked] = <[Checked; 1]>::try_from(finish(vec![visitor], threads, progress))
+        .unwrap_or_else(|_| unreachable!("one visitor gives one result"));
+    Ok(Report::of(published, checked))
 }
 
 /// What a registry would serve. Whatever cannot be told is among the problems.

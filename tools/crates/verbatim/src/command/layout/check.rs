@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use anyhow::{anyhow, Context};
+use anyhow::{anyhow, bail, Context};
 use serde::Serialize;
 use verbatim_foreign::{counted, printable};
-use verbatim_oci::layout::{check, check_roots, Checked, Layout, Report, Root};
-use verbatim_oci::{Descriptor, MediaType};
+use verbatim_oci::layout::{check, check_platform, check_roots, Layout, Report, Root};
+use verbatim_oci::{Descriptor, MediaType, Platform};
 use verbatim_registry::{Remote, Target};
 
 use crate::colours::colours;
@@ -37,11 +37,16 @@ use crate::threads::threads;
 #[command(after_help = "EXAMPLES
   verbatim layout check bazel-bin/image
   verbatim layout check docker://registry.example.com/acme/app:v1
+  verbatim layout check --platform=linux/amd64 saved.tar
   verbatim layout check --format=json app.tar | jq .problems")]
 pub(super) struct Check {
     /// The layout, a folder or a tar archive; or docker://REFERENCE.
     #[arg(value_name = "LAYOUT")]
     layout: PathBuf,
+    /// Check the image for this platform alone: a layout may hold a part of its index, as
+    /// `docker save` writes it.
+    #[arg(long, value_name = "PLATFORM")]
+    platform: Option<Platform>,
     /// The form of the report.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
@@ -69,7 +74,11 @@ pub(super) fn run(options: Check) -> anyhow::Result<Outcome> {
         None => {
             let layout = Layout::open(&options.layout).map_err(unchecked)?;
             let bar = Bar::new("checking");
-            let report = check(&layout, threads(options.threads), bar.clone());
+            let threads = threads(options.threads);
+            let report = match &options.platform {
+                Some(platform) => check_platform(&layout, platform, threads, bar.clone()),
+                None => check(&layout, threads, bar.clone()),
+            };
             bar.finish();
             report.map_err(unchecked)?
         }
@@ -109,6 +118,9 @@ const REMOTE: &str = "docker://";
 /// An image where it is served.
 fn remote(text: &str, options: &Check) -> anyhow::Result<Report> {
     let target: Target = text.parse()?;
+    if options.platform.is_some() {
+        bail!("--platform: chooses an image of a layout; name the one that is served by its own digest, {REMOTE}NAME@sha256:…");
+    }
     let client = options.registry.client(Some(tell_retries()))?;
     let runtime = verbatim_registry::runtime()
         .context("the network cannot be used")
@@ -130,22 +142,10 @@ fn remote(text: &str, options: &Check) -> anyhow::Result<Report> {
         .map_or(options.registry.parallel(), usize::from);
     let checked = check_roots(&[root], at_a_time, bar.clone()).pop();
     bar.finish();
-    let Checked {
-        images,
-        blobs,
-        bytes,
-        problems,
-        remarks,
-    } = checked.context("nothing was checked")?;
-    Ok(Report {
+    Ok(Report::of(
         published,
-        images,
-        blobs,
-        bytes,
-        problems,
-        remarks,
-        unreferenced: Vec::new(),
-    })
+        checked.context("nothing was checked")?,
+    ))
 }
 
 fn text_report(name: &str, verdict: &str, report: &Report) -> String {
