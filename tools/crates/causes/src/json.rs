@@ -263,6 +263,9 @@ impl Walk {
             Some(Cause::Signature)
         } else if dated {
             Some(Cause::Timestamp)
+        } else if key.eq_ignore_ascii_case("hostname") {
+            // Of the container that a step of a build ran in.
+            Some(Cause::Hostname)
         } else {
             None
         };
@@ -488,6 +491,12 @@ mod tests {
     #[test]
     fn values_are_named_by_their_keys() {
         for (a, b, cause, at) in [
+            (
+                r#"{"config":{}}"#,
+                r#"{"config":{"Hostname":"3f8a9c1d2e4b"}}"#,
+                Cause::Hostname,
+                "/config/Hostname",
+            ),
             (r#"{"a":1,"b":2}"#, r#"{"b":2,"a":1}"#, Cause::HashOrder, ""),
             (
                 r#"{"a/b":["x","y"]}"#,

@@ -71,6 +71,8 @@ pub(super) fn cause(
 fn one_sided(context: &Context<'_>, key: &Key, text: &str) -> Cause {
     if cpu::is_list(context, text) {
         Cause::Environment
+    } else if !key.loose && key.words.last().is_some_and(|word| word == "hostname") {
+        Cause::Hostname
     } else if let Some(cause) = environment::cause(&key.name).filter(|_| !key.is_empty()) {
         cause
     } else if context.environment {
@@ -167,6 +169,7 @@ fn digest(context: &Context<'_>, key: &Key, left: &str, right: &str) -> Option<C
         "githash",
         "gitsha",
         "gitrev",
+        "gitref",
         "githead",
         "commitid",
         "commithash",
@@ -198,6 +201,22 @@ fn digest(context: &Context<'_>, key: &Key, left: &str, right: &str) -> Option<C
     ];
     let hex = |text: &str| text.len() >= 7 && text.bytes().all(|b| b.is_ascii_hexdigit());
     if hex(left) && hex(right) && (key.has(COMMITS) || key.near(COMMITS, 2)) {
+        return Some(Cause::SourceChange);
+    }
+    // `HEAD is now at 4f1c7a9`, `4f1c7a9…  refs/heads/main`.
+    let mixed = |text: &str| {
+        text.bytes().any(|b| b.is_ascii_digit()) && text.bytes().any(|b| b.is_ascii_alphabetic())
+    };
+    let checked_out = [
+        &["now", "at"][..],
+        &["detached", "at"],
+        &["checked", "out"],
+        &["checking", "out"],
+        &["built", "from"],
+    ];
+    let said = checked_out.iter().any(|phrase| key.ends_with(phrase));
+    let of_refs = context.after.trim_start().starts_with("refs/");
+    if hex(left) && hex(right) && mixed(left) && mixed(right) && (said || of_refs) {
         return Some(Cause::SourceChange);
     }
     // Of a module, as go.sum has it.
@@ -290,8 +309,10 @@ fn seconds(_: &Context<'_>, key: &Key, left: &str, right: &str) -> Option<Cause>
     if key.has(COUNTS) && !named {
         return None;
     }
-    // Before September 2001 there were nine digits, as many numbers have.
-    let sure = shape == 1 && other == 1 && a >= 1_000_000_000 && b >= 1_000_000_000;
+    // Before September 2001 there were nine digits, as many numbers have, and what is later than
+    // 32 bits with a sign can say is more often a checksum.
+    let is_sure = |seconds: u64| (1_000_000_000..1 << 31).contains(&seconds);
+    let sure = shape == 1 && other == 1 && is_sure(a) && is_sure(b);
     (sure || named).then_some(Cause::Timestamp)
 }
 
@@ -521,11 +542,13 @@ fn machine_and_user(context: &Context<'_>, key: &Key, left: &str, right: &str) -
         &["by", "user"],
         &["user"],
     ];
-    (key.is_empty()
-        && lettered(left)
-        && lettered(right)
-        && by_user.iter().any(|p| key.ends_with(p)))
-    .then_some(Cause::Username)
+    // `built 2026-11-25 10:11:12 by alice`
+    let makes = [
+        "built", "compiled", "packaged", "uploaded", "modified", "changed",
+    ];
+    let later = key.loose && key.ends_with(&["by"]) && key.near(&makes, 8);
+    let said = key.is_empty() && by_user.iter().any(|p| key.ends_with(p));
+    ((said || later) && lettered(left) && lettered(right)).then_some(Cause::Username)
 }
 
 /// How long something took.
@@ -577,7 +600,9 @@ fn duration(context: &Context<'_>, key: &Key, left: &str, right: &str) -> Option
         "spent",
     ];
     let said = key.has(&spent) || key.near(&spent, 3) || key.near(&["in"], 1);
-    let timed = key.words.last().is_some_and(|word| word == "time");
+    // `real 0m1.234s`, as `time` prints it.
+    let of_shell = key.near(&["real", "user", "sys"], 1) && left.contains('m');
+    let timed = key.words.last().is_some_and(|word| word == "time") || of_shell;
     ((unit && (said || timed)) || (said && point_l && point_r) || (timed && point_l && point_r))
         .then_some(Cause::Timestamp)
 }
@@ -611,15 +636,16 @@ fn mode(_: &Context<'_>, key: &Key, left: &str, right: &str) -> Option<Cause> {
 }
 
 /// The year of a copyright notice.
-fn year(_: &Context<'_>, key: &Key, left: &str, right: &str) -> Option<Cause> {
+fn year(context: &Context<'_>, key: &Key, left: &str, right: &str) -> Option<Cause> {
     let year = |text: &str| {
         let text = text.rsplit('-').next().unwrap_or("");
         text.len() == 4
             && (text.starts_with("19") || text.starts_with("20"))
             && text.bytes().all(|b| b.is_ascii_digit())
     };
-    (year(left) && year(right) && key.near(&["copyright", "year", "c", "©"], 3))
-        .then_some(Cause::Timestamp)
+    let near = context.before.chars().rev().take(12);
+    let said = key.near(&["copyright", "year", "c"], 3) || near.into_iter().any(|c| c == '©');
+    (year(left) && year(right) && said).then_some(Cause::Timestamp)
 }
 
 /// Several tokens with a date among them, where dates of several forms stand.

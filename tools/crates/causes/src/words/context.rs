@@ -49,6 +49,27 @@ pub(super) fn split_words(text: &str) -> Vec<String> {
     words
 }
 
+/// What an element of HTML or XML is called by one of its attributes, where it is not closed yet.
+fn attribute(before: &str) -> Option<&str> {
+    let element = &before[before.rfind('<')?..];
+    if element.contains('>') {
+        return None;
+    }
+    [
+        " name=",
+        " property=",
+        " key=",
+        " http-equiv=",
+        " itemprop=",
+    ]
+    .iter()
+    .find_map(|name| {
+        let value = &element[element.find(name)? + name.len()..];
+        let quote = value.chars().next().filter(|c| "\"'".contains(*c))?;
+        value[1..].split(quote).next()
+    })
+}
+
 impl Key {
     pub(super) fn of(before: &str) -> Key {
         let mut from = before.len().saturating_sub(REACH);
@@ -95,6 +116,11 @@ impl Key {
             })
             .map_or(0, |at| at + 1);
         let name = keyed[start..].trim();
+        // `<meta name="author" content="`, `<property name="user" value="`
+        let name = match name {
+            "content" | "value" => attribute(&keyed[..start]).unwrap_or(name),
+            _ => name,
+        };
         let last = name.rsplit(' ').next().unwrap_or("");
         Key {
             words: split_words(name),

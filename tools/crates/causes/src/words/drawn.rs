@@ -29,6 +29,7 @@ pub(super) fn drawn(context: &Context<'_>, key: &Key, left: &str, right: &str) -
         "nanoid",
         "cuid",
         "ksuid",
+        "sid",
         "csrf",
         "xsrf",
         "correlation",
@@ -101,6 +102,14 @@ pub(super) fn drawn(context: &Context<'_>, key: &Key, left: &str, right: &str) -
             && text.bytes().any(|b| b.is_ascii_lowercase())
     };
     let number = |text: &str| text.len() >= 15 && text.bytes().all(|b| b.is_ascii_digit());
+    let is_seed = key.near(&["seed"], 1)
+        && both(|text| text.len() >= 3 && text.bytes().all(|b| b.is_ascii_digit()));
+    // `random: 0.8444218515250481`
+    let fraction = |text: &str| {
+        let digits = text.strip_prefix("0.").unwrap_or("");
+        digits.len() >= 6 && digits.bytes().all(|b| b.is_ascii_digit())
+    };
+    let is_fraction = !key.loose && key.has(&["random", "rand", "rnd"]) && both(fraction);
     // The last word says what the value is: `token type` is no token.
     let last = key
         .words
@@ -115,7 +124,16 @@ pub(super) fn drawn(context: &Context<'_>, key: &Key, left: &str, right: &str) -
             KINDS.contains(&kind.to_ascii_lowercase().as_str()) && random::is_code(rest)
         })
     };
+    // Numbers of certificates, names of containers and of requests: long, and of letters and digits.
+    let identified = (key.has(&["serial"]) && key.has(&["number"]))
+        || (key.near(&["container", "request", "transaction"], 1));
+    let mixed_hex = hex && both(|text| text.bytes().any(|b| b.is_ascii_alphabetic()));
     if both(random::is_ulid)
+        || both(random::is_fingerprint)
+        || both(random::is_web_token)
+        || (identified && (both(number) || mixed_hex))
+        || is_seed
+        || is_fraction
         || random::is_salted(left, right)
         || random::hold_hex(left, right)
         || (said && (both(code) || both(number) || hex))
@@ -181,8 +199,15 @@ pub(super) fn message(context: &Context<'_>, key: &Key, left: &str, right: &str)
         })
     };
     let named = key.has(&["message"]) && key.has(&["id"]);
-    let border = context.before.ends_with("==========");
-    ((named && both(8)) || (border && both(15))).then_some(Cause::RandomId)
+    // Python's, JavaMail's (`--=_Part_1_…`), Outlook's (`----=_NextPart_000_…`).
+    let starts = |start: &str| [left, right].iter().all(|text| text.starts_with(start));
+    let border = context.before.ends_with("==========")
+        || (context.before.ends_with("--=") && (starts("_Part_") || starts("_NextPart_")));
+    let said = key.words.last().is_some_and(|word| word == "boundary")
+        && [left, right]
+            .iter()
+            .all(|text| text.bytes().any(|b| b.is_ascii_digit()));
+    ((named && both(8)) || (border && both(15)) || (said && both(8))).then_some(Cause::RandomId)
 }
 
 /// The number of a process: `pid 4711`, and `sshd[4711]:` as the system log has it.
@@ -203,8 +228,12 @@ fn port(context: &Context<'_>, text: &str) -> bool {
             .iter()
             .any(|name| host.ends_with(name))
     });
+    let named = context
+        .before
+        .trim_end_matches([' ', ':', '='])
+        .ends_with("port");
     let number = text.len() == 5 && text.parse::<u16>().is_ok_and(|port| port >= 32_768);
-    number && of_host
+    number && (of_host || named)
 }
 
 /// Whether a path names a file of a web page, whose name a packer has put a hash into.

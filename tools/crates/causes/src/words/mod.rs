@@ -8,6 +8,7 @@
 
 mod align;
 mod classify;
+mod clock;
 mod context;
 mod cpu;
 mod drawn;

@@ -6,11 +6,12 @@
 use jiff::civil::Date;
 use jiff::SignedDuration;
 
-use super::month::{month, weekday, Language};
+use super::clock::{
+    clock, deployment, fraction, is_time, is_time_behind, joined, joining, monotonic, shows_colons,
+    Clock,
+};
+use super::month::{self, month, weekday, Language};
 use crate::Cause;
-
-/// Hours, minutes, and seconds if they are written.
-type Clock = (u8, u8, Option<u8>);
 
 const EPOCH: Date = Date::constant(1970, 1, 1);
 
@@ -114,6 +115,9 @@ impl Moment {
         }
         let mut moment = reader.moment;
         moment.style = reader.order;
+        if moment.time.is_some() {
+            reader.end += monotonic(&text[reader.end..]);
+        }
         moment.is_whole().then_some((moment, reader.end))
     }
 
@@ -229,10 +233,18 @@ impl<'a> Reader<'a> {
         if self.moment.date().is_some() && self.moment.time.is_none() {
             let length = match rest {
                 [b'-', b'-', ..] | [b'_', b'_', ..] => 2,
-                [b'.' | b'@' | b'+', ..] => 1,
+                [b'.' | b'@' | b'+' | b't' | b'\t', ..] => 1,
                 _ => 0,
             };
             if length > 0 && is_time(&self.rest()[length..]) {
+                self.at += length;
+                return;
+            }
+        }
+        // `25.11.2026 um 10:11`, `25 novembre 2026 à 10:11`, `25 Nov at 10:11`.
+        if joined && self.moment.time.is_none() {
+            let length = joining(self.rest());
+            if length > 0 {
                 self.at += length;
                 return;
             }
@@ -287,14 +299,13 @@ impl<'a> Reader<'a> {
         match digits {
             8 | 12 | 14 => self.compact(digits),
             4 if follows == Some(b'-') && self.day_of_year() => true,
+            4 if matches!(follows, Some(b'-' | b'W')) && self.week() => true,
             4 if self.moment.month.is_none()
                 && matches!(follows, Some(b'-' | b'/' | b'.' | b'_' | b':')) =>
             {
                 self.year_first()
             }
-            4 | 1 | 2 if rest[digits..].starts_with('年') || rest[digits..].starts_with('月') => {
-                self.chinese()
-            }
+            4 if rest[digits..].starts_with(['年', '년']) => self.east_asian(),
             1 | 2 if follows == Some(b':') => self.time(),
             1 | 2 if matches!(follows, Some(b'.' | b'/' | b'-' | b'_')) && self.day_first() => true,
             1 | 2 => {
@@ -321,7 +332,11 @@ impl<'a> Reader<'a> {
                     return false;
                 }
                 self.moment.day = Some(value);
-                self.note(1, digits)
+                let ordinal = ["st", "nd", "rd", "th"]
+                    .iter()
+                    .any(|end| rest[digits..].starts_with(end))
+                    && self.moment.month.is_some();
+                self.note(1, digits + if ordinal { 2 } else { 0 })
             }
             4 if self.moment.month.is_some() && self.moment.year.is_none() => {
                 let Some(year) = plausible_year(&rest[..4]) else {
@@ -345,11 +360,30 @@ impl<'a> Reader<'a> {
             return false;
         };
         // `2026-11-25 10.11.12` is a date and a version, `2026-11-25 1011` one and a number.
-        if spaced && self.rest().as_bytes().get(2) != Some(&b'-') {
+        let seconds = time.2.is_some();
+        let sure = match self.rest().as_bytes().get(2) {
+            Some(b'-' | b'h') => true,
+            Some(b'0'..=b'9') => seconds,
+            _ => false,
+        };
+        if spaced && !sure {
             return false;
         }
+        let behind = if seconds {
+            fraction(&self.rest()[length..])
+        } else {
+            0
+        };
+        // `1.0-20261125.101112-7`: how often Maven has deployed it by then.
+        let after_point = self.text.as_bytes()[self.at - 1] == b'.';
+        let number = if after_point && seconds && behind == 0 {
+            deployment(&self.rest()[length..])
+        } else {
+            0
+        };
         self.moment.time = Some(time);
-        self.note(3, length)
+        self.moment.fraction |= behind > 0;
+        self.note(3, length + behind + number)
     }
 
     /// 20261125, 202611251011, 20261125101112.
@@ -427,6 +461,35 @@ impl<'a> Reader<'a> {
         self.set_date(year, month, day, 5, 8)
     }
 
+    /// 2026-W48-3, 2026-W48, 2026W483: the week of the year, and a day of it (ISO 8601).
+    fn week(&mut self) -> bool {
+        let rest = self.rest();
+        let border = if rest.as_bytes()[4] == b'-' { "-" } else { "" };
+        let week = rest[4..]
+            .strip_prefix(border)
+            .and_then(|rest| rest.strip_prefix('W'));
+        let Some(digits) = week.and_then(|rest| rest.get(..2)) else {
+            return false;
+        };
+        let length = 4 + border.len() + 3;
+        let day = rest[length..]
+            .strip_prefix(border)
+            .and_then(|rest| rest.chars().next())
+            .filter(|c| ('1'..='7').contains(c));
+        let (Some(year), Ok(week @ 1..=53)) = (plausible_year(&rest[..4]), digits.parse::<i64>())
+        else {
+            return false;
+        };
+        let length = length + day.map_or(0, |_| border.len() + 1);
+        // Which day of the year it is does not matter here, only that each week has its own.
+        let weekday = day.and_then(|c| c.to_digit(10)).unwrap_or(1);
+        let since = SignedDuration::from_hours(24 * (7 * (week - 1) + i64::from(weekday) - 1));
+        let Ok(date) = Date::new(year, 1, 1).and_then(|first| first.checked_add(since)) else {
+            return false;
+        };
+        self.set_date(date.year(), date.month() as u8, date.day() as u8, 5, length)
+    }
+
     /// 25.11.2026, 11/25/2026, 25/11/2026.
     fn day_first(&mut self) -> bool {
         let rest = self.rest();
@@ -441,14 +504,26 @@ impl<'a> Reader<'a> {
             return false;
         };
         let digits = c.bytes().take_while(u8::is_ascii_digit).count();
-        if digits != 4 || a.len() > 2 || b.len() > 2 || a.is_empty() || b.is_empty() {
+        if !matches!(digits, 2 | 4) || a.len() > 2 || b.len() > 2 || a.is_empty() || b.is_empty() {
             return false;
         }
-        let length = a.len() + b.len() + 6;
+        let length = a.len() + b.len() + 2 + digits;
+        // Two digits of a year stand in versions too: a clock has to follow.
+        let short = digits == 2;
+        if short
+            && (a.len() + b.len() < 4
+                || !rest[length..].strip_prefix(' ').is_some_and(shows_colons))
+        {
+            return false;
+        }
         if matches!(border, '-' | '_') && !is_time_behind(&rest[length..]) {
             return false;
         }
-        let year = &c[..4];
+        let year = if short {
+            &["20", &c[..2]].concat()
+        } else {
+            &c[..4]
+        };
         if border == '/' {
             if let Some((year, month, day)) = date(year, a, b) {
                 return self.set_date(year, month, day, 6, length);
@@ -460,12 +535,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// 2026年11月25日.
-    fn chinese(&mut self) -> bool {
+    /// 2026年11月25日, 2026年 11月 25日 星期三, 2026년 11월 25일 (수).
+    fn east_asian(&mut self) -> bool {
         let rest = self.rest();
         let mut numbers = [0u16; 3];
         let mut at = 0;
-        for (number, mark) in numbers.iter_mut().zip(['年', '月', '日']) {
+        let marks = [['年', '년'], ['月', '월'], ['日', '일']];
+        for (number, mark) in numbers.iter_mut().zip(marks) {
             at += rest[at..].len() - rest[at..].trim_start_matches(' ').len();
             let digits = rest[at..].bytes().take_while(u8::is_ascii_digit).count();
             let Some(value) = rest[at..at + digits.min(4)].parse().ok() else {
@@ -475,7 +551,14 @@ impl<'a> Reader<'a> {
             if !rest[at + digits..].starts_with(mark) {
                 return false;
             }
-            at += digits + mark.len_utf8();
+            // Each of the marks takes three bytes.
+            at += digits + '年'.len_utf8();
+        }
+        let weekday = rest[at..].trim_start_matches([' ', '(']);
+        let length = month::east_asian_weekday(weekday);
+        if length > 0 {
+            at = rest.len() - weekday.len() + length;
+            at += usize::from(rest[at..].starts_with(')'));
         }
         let [year, month, day] = numbers.map(|n| n.to_string());
         match date(&year, &month, &day) {
@@ -568,7 +651,7 @@ impl<'a> Reader<'a> {
         let rest = self.rest();
         let bytes = rest.as_bytes();
         let (offset, length) = match bytes {
-            [b'Z', after @ ..] if !after.first().is_some_and(u8::is_ascii_alphanumeric) => {
+            [b'Z' | b'z', after @ ..] if !after.first().is_some_and(u8::is_ascii_alphanumeric) => {
                 (Some(0), 1)
             }
             [sign @ (b'+' | b'-'), after @ ..] => {
@@ -659,80 +742,6 @@ fn date(year: &str, month: &str, day: &str) -> Option<(i16, u8, u8)> {
 fn is_year(text: &str) -> bool {
     let (year, rest) = text.split_at_checked(4).unwrap_or_default();
     plausible_year(year).is_some() && rest.starts_with(['-', '/'])
-}
-
-/// Whether a border and a time follow a date.
-fn is_time_behind(text: &str) -> bool {
-    text.strip_prefix([' ', '_', '-', 'T', ':', '.', '@', '+'])
-        .is_some_and(is_time)
-}
-
-/// Whether a text begins with a time, of any of the forms that stand behind dates.
-fn is_time(text: &str) -> bool {
-    let two = |at: usize| text.get(at..at + 2).and_then(|two| two.parse::<u8>().ok());
-    let colons = text.as_bytes().get(2) == Some(&b':')
-        && two(0).is_some_and(|h| h < 24)
-        && two(3).is_some_and(|m| m < 60);
-    // `10:11:12:13` is a part of an address.
-    let more = text.get(5..).is_some_and(|rest| {
-        rest.matches(':').count() > 1
-            && rest
-                .bytes()
-                .take(12)
-                .all(|b| b == b':' || b.is_ascii_hexdigit())
-    });
-    (colons && !more) || joined(text).is_some()
-}
-
-/// A time as it is joined to a date, and its length: `10-11-12`, `10.11.12`, `10_11`, `10h11m12s`,
-/// `101112`, `1011`.
-fn joined(text: &str) -> Option<(Clock, usize)> {
-    let bytes = text.as_bytes();
-    let two = |at: usize| -> Option<u8> {
-        let digits = bytes.get(at..at + 2)?.iter().all(u8::is_ascii_digit);
-        digits.then(|| text[at..at + 2].parse().ok())?
-    };
-    let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
-    let hour = two(0)?;
-    let (minute, second, length) = match *bytes.get(2)? {
-        mark @ (b'-' | b'.' | b'_') => {
-            let minute = two(3)?;
-            match (bytes.get(5), two(6)) {
-                (Some(next), Some(second)) if *next == mark && !digit(8) => {
-                    (minute, Some(second), 8)
-                }
-                _ if digit(5) || bytes.get(5) == Some(&mark) || mark == b'.' => return None,
-                _ => (minute, None, 5),
-            }
-        }
-        b'h' => {
-            let minute = two(3)?;
-            match (bytes.get(5), two(6)) {
-                (Some(b'm'), Some(second)) => {
-                    let unit = usize::from(bytes.get(8) == Some(&b's'));
-                    (minute, Some(second), 8 + unit)
-                }
-                (Some(b'm'), None) => (minute, None, 6),
-                _ => (minute, None, 5),
-            }
-        }
-        b'0'..=b'9' => match bytes.iter().take_while(|b| b.is_ascii_digit()).count() {
-            4 => (two(2)?, None, 4),
-            6 => (two(2)?, two(4), 6),
-            _ => return None,
-        },
-        _ => return None,
-    };
-    let plausible = hour < 24 && minute < 60 && second.is_none_or(|s| s <= 60);
-    plausible.then_some(((hour, minute, second), length))
-}
-
-/// HHMM or HHMMSS.
-fn clock(digits: &str) -> Option<Clock> {
-    let part = |at: usize| digits.get(at..at + 2)?.parse::<u8>().ok();
-    let (h, m) = (part(0)?, part(2)?);
-    let s = part(4);
-    (h < 24 && m < 60 && s.unwrap_or(0) <= 60).then_some((h, m, Some(s.unwrap_or(0))))
 }
 
 #[cfg(test)]

@@ -272,7 +272,7 @@ pub(super) fn month(text: &str) -> Option<(u8, Option<Language>, usize)> {
     }
     let first_upper = text.chars().next()?.is_uppercase();
     // Short words in small letters are words of a text, but where a year follows: `25 nov. 2026`.
-    let certain = first_upper || (short && is_year(text[length..].trim_start_matches(['.', ' '])));
+    let certain = first_upper || is_year(text[length..].trim_start_matches(['.', ' ']));
     let found = |names: &[&str; 12]| {
         names
             .iter()
@@ -309,6 +309,29 @@ pub(super) fn weekday(text: &str) -> Option<usize> {
         .iter()
         .any(|names| names.contains(&word.as_str()))
         .then_some(length)
+}
+
+/// The length of the weekday of China, Japan or Korea that a text starts with, or 0.
+pub(super) fn east_asian_weekday(text: &str) -> usize {
+    const DAYS: &str = "月火水木金土日一二三四五六월화수목금토일";
+    let (start, rest) = ["星期", "周", "週"]
+        .iter()
+        .find_map(|start| Some((start.len(), text.strip_prefix(start)?)))
+        .unwrap_or((0, text));
+    let Some(day) = rest.chars().next().filter(|c| DAYS.contains(*c)) else {
+        return 0;
+    };
+    let rest = &rest[day.len_utf8()..];
+    let end = ["曜日", "요일"]
+        .iter()
+        .find(|end| rest.starts_with(**end))
+        .map_or(0, |end| end.len());
+    // One letter alone is a weekday in brackets: `(水)`.
+    if start + end > 0 || rest.starts_with(')') {
+        start + day.len_utf8() + end
+    } else {
+        0
+    }
 }
 
 /// Whether two words are names of the same weekday or the same month in two languages.

@@ -212,6 +212,59 @@ pub(super) fn hold_hex(left: &str, right: &str) -> bool {
         && pairs().any(|(a, b)| is_opaque(a) && is_opaque(b))
 }
 
+/// The length of hexadecimal pairs with colons between them at the start of a text, of six at least:
+/// a fingerprint, the address of a network card.
+pub(super) fn colon_pairs(text: &str) -> usize {
+    // As many as the longest digests have.
+    const MOST: usize = 64;
+    let bytes = text.as_bytes();
+    let is_pair = |at: usize| {
+        bytes
+            .get(at..at + 2)
+            .is_some_and(|pair| pair.iter().all(u8::is_ascii_hexdigit))
+    };
+    let mut pairs = 0;
+    while pairs < MOST && is_pair(3 * pairs) && (pairs == 0 || bytes[3 * pairs - 1] == b':') {
+        pairs += 1;
+        if bytes.get(3 * pairs - 1) != Some(&b':') {
+            break;
+        }
+    }
+    let end = (3 * pairs).saturating_sub(1);
+    let ends = !bytes
+        .get(end)
+        .is_some_and(|b| b.is_ascii_alphanumeric() || *b == b':');
+    if pairs >= 6 && ends {
+        end
+    } else {
+        0
+    }
+}
+
+/// `39:70:D2:…`: pairs that hardly repeat, as no mask and no list of numbers has them.
+pub(super) fn is_fingerprint(text: &str) -> bool {
+    if colon_pairs(text) != text.len() || text.is_empty() {
+        return false;
+    }
+    let pairs: Vec<&str> = text.split(':').collect();
+    let distinct: std::collections::BTreeSet<&str> = pairs.iter().copied().collect();
+    let letters = text.bytes().any(|b| b.is_ascii_alphabetic());
+    letters && distinct.len() * 4 >= pairs.len() * 3
+}
+
+/// A token as RFC 7519 has it: two or three pieces of base64, of which the first is a document.
+pub(super) fn is_web_token(text: &str) -> bool {
+    let pieces: Vec<&str> = text.split('.').collect();
+    matches!(pieces.len(), 2 | 3)
+        && pieces[0].starts_with("eyJ")
+        && pieces.iter().all(|piece| {
+            piece
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_=".contains(&b))
+        })
+        && pieces[1..].iter().any(|piece| piece.len() >= 16)
+}
+
 /// `0x7f3c2a1b4d50`: where something lay in memory.
 pub(super) fn is_address(text: &str) -> bool {
     text.strip_prefix("0x").is_some_and(|digits| {

@@ -26,6 +26,10 @@ const FOLDERS: &[&str] = &[
     "/changeset/",
     "/releases/tag/",
     "/releases/download/",
+    // hgweb, cgit.
+    "/file/",
+    "/annotate/",
+    "/snapshot/",
 ];
 
 /// Names of values in an address that are revisions.
@@ -224,13 +228,16 @@ pub(super) fn cause(context: &Context<'_>, key: &Key, left: &str, right: &str) -
     });
     // https://raw.githubusercontent.com/owner/name/REVISION/x, codeload.github.com, …/owner/name/REVISION
     let in_path = address.ends_with('/') && commits && is_surely(address);
-    // `strip_prefix = "name-REVISION"`, as the archives of forges are called.
+    // `strip_prefix = "name-REVISION"`, `x-REVISION.tar.gz`, as the archives of forges are called,
+    // `1.0+REVISION`, and `v1.0-3-gREVISION` as `git describe` has it.
     let last = |text: &'_ str| -> bool {
-        let word = text.rsplit('-').next().unwrap_or("");
+        let word = text.rsplit(['-', '+']).next().unwrap_or("");
+        let word = word.split('.').next().unwrap_or("");
+        let word = word.strip_prefix('g').unwrap_or(word);
         word.len() == COMMIT && is_commit(word)
     };
     let whole = last(left) && last(right);
-    let keyed = whole && (key.has(KEYS) || key.has(&["strip"]));
+    let keyed = whole && (key.has(KEYS) || key.has(&["strip"]) || is_surely(left));
     (behind_at || behind_mark || in_folder || in_value || in_path || keyed)
         .then_some(Cause::SourceChange)
 }

@@ -62,6 +62,20 @@ pub(super) fn tokens(line: &str) -> Vec<Token<'_>> {
             || (before == Some('v') && c.is_ascii_digit());
         if starts && c.is_alphanumeric() && at >= opaque_until {
             if word.is_none() {
+                let pairs = if before == Some(':') {
+                    0
+                } else {
+                    super::random::colon_pairs(rest)
+                };
+                if pairs > 0 {
+                    tokens.push(Token {
+                        kind: Kind::Word,
+                        text: &rest[..pairs],
+                        at,
+                    });
+                    at += pairs;
+                    continue;
+                }
                 opaque_until = at + opaque(rest);
             }
             if at >= opaque_until {
