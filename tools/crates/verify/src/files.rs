@@ -19,6 +19,9 @@ pub fn check(
     threads: usize,
 ) -> std::io::Result<Vec<Finding>> {
     let folder = folder.canonicalize()?;
+    if !folder.is_dir() {
+        return Err(std::io::ErrorKind::NotADirectory.into());
+    }
     let next = AtomicUsize::new(0);
     let findings: Mutex<Vec<Option<Finding>>> = Mutex::new(vec![None; expected.len()]);
     let work = || {
@@ -128,6 +131,9 @@ mod tests {
             verdicts,
             [Identical, Different, Missing, Missing, Unchecked, Identical, Unchecked]
         );
-        assert!(check(&dir.path().join("no"), &expected, 1).is_err());
+        // In a file nothing is missing.
+        for place in ["no", "outside"] {
+            assert!(check(&dir.path().join(place), &expected, 1).is_err());
+        }
     }
 }
