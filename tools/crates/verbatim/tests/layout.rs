@@ -1135,6 +1135,33 @@ fn a_layer_is_compressed_as_its_type_says_also_where_no_specification_names_that
 }
 
 #[test]
+fn no_image_hides_behind_the_type_of_something_else() {
+    for (document, named) in [
+        (MANIFEST, "application/octet-stream"),
+        (INDEX, "application/vnd.example.thing+json"),
+    ] {
+        let (fixture, image) = Fixture::good();
+        let mut hidden = image.clone();
+        if document == INDEX {
+            let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [image]});
+            hidden = fixture.document(INDEX, &index);
+        }
+        hidden["mediaType"] = named.into();
+        fixture.index(&[hidden]);
+        let problems = fixture.problems();
+        assert_eq!(problems[0]["kind"], "mismatch", "{problems:?}");
+        assert_eq!(problems[0]["pointer"], "/mediaType");
+        assert_eq!(sum(&fixture).unwrap_err().0, Some(2));
+    }
+    // Beside an image there may be anything else.
+    let (fixture, image) = Fixture::good();
+    let other = fixture.document("application/vnd.example.thing+json", &json!({"a": 1}));
+    fixture.index(&[image, other]);
+    let output = verbatim(&["layout", "check", &fixture.layout()]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
+#[test]
 fn one_platform_of_a_part_of_an_index_is_checked() {
     let fixture = Fixture::new();
     let mut here = fixture.image("amd64");

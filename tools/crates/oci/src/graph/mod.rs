@@ -404,6 +404,21 @@ pub(crate) fn check_digest(file: &str, expected: &Digest, actual: &Digest) -> Re
     ))
 }
 
+/// What an index names as something else must not say of itself that it is a document.
+pub(crate) fn check_is_no_document(file: &str, named: &MediaType, bytes: &[u8]) -> Result<()> {
+    let Ok(document) = Document::parse(bytes, file) else {
+        return Ok(());
+    };
+    let own = match &document {
+        Document::Index(index) => &index.media_type,
+        Document::Manifest(manifest) => &manifest.media_type,
+    };
+    match own {
+        Some(_) => check_media_type(file, named, &document),
+        None => Ok(()),
+    }
+}
+
 /// The media type that a document says it has must be the one it was named with. One that
 /// says nothing is of either family.
 fn check_media_type(file: &str, named: &MediaType, document: &Document) -> Result<()> {

@@ -7,7 +7,7 @@ use verbatim_digest::Digest;
 use super::read::{Item, Place};
 use super::{CheckedImage, Remark};
 use crate::graph::{self, Blobs, Link, Walk};
-use crate::{Config, Descriptor, Document, Error, Manifest, Platform, Result};
+use crate::{json, Config, Descriptor, Document, Error, Manifest, Platform, Result};
 
 /// Visits documents and collects what they say.
 pub(in crate::layout) struct Visitor<'a> {
@@ -78,7 +78,8 @@ impl<'a> Visitor<'a> {
     fn visit(&mut self, walk: &mut Walk, link: &Link) -> Result<()> {
         let descriptor = &link.descriptor;
         if !link.is_document() {
-            return self.blob(descriptor, None, &link.file, &link.pointer);
+            self.blob(descriptor, None, &link.file, &link.pointer)?;
+            return self.other(descriptor);
         }
         if !self.blobs.has(descriptor) {
             return Err(link.missing());
@@ -91,6 +92,19 @@ impl<'a> Visitor<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Something in an index that is no document by what is said: images must not hide behind
+    /// a wrong type. What cannot be read is told where all blobs are read.
+    fn other(&self, descriptor: &Descriptor) -> Result<()> {
+        if descriptor.size > json::MAX_DOCUMENT || !self.blobs.has(descriptor) {
+            return Ok(());
+        }
+        let Ok(bytes) = self.blobs.document(descriptor) else {
+            return Ok(());
+        };
+        let name = self.blobs.name(&descriptor.digest);
+        graph::check_is_no_document(&name, &descriptor.media_type, &bytes)
     }
 
     /// The bytes of a document, which is then no blob of another kind.
