@@ -264,20 +264,24 @@ fn is_base64(word: &[u8]) -> bool {
 /// configuration of clients: `LS0tLS1CRUdJTi…`.
 fn encoded(text: &[u8]) -> bool {
     const BEGIN: &[u8] = b"LS0tLS1CRUdJTi";
-    /// What holds the label, and what is enough to know a key by: all of it would take long where
-    /// a file is full of beginnings.
-    const FIRST_LINE: usize = 80;
-    const ENCODED: usize = 4 << 10;
     let mut rest = text;
     while let Some(at) = memchr::memmem::find(rest, BEGIN) {
-        let starts = |length: usize| decoded(&rest[at..rest.len().min(at + length)]);
-        let is_key = memchr::memmem::find(&starts(FIRST_LINE), b"PRIVATE KEY").is_some();
-        if is_key && armoured(&starts(ENCODED)) {
+        // All of it: certificates or parameters may stand before the key.
+        let end = rest[at..]
+            .iter()
+            .position(|&b| !is_digit(b) && !b.is_ascii_whitespace() && b != b'\\');
+        let end = end.map_or(rest.len(), |length| at + length);
+        if armoured(&decoded(&rest[at..end])) {
             return true;
         }
-        rest = &rest[at + BEGIN.len()..];
+        rest = &rest[end..];
     }
     false
+}
+
+/// Whether this is a digit of base64.
+fn is_digit(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/'
 }
 
 /// What the base64 at the beginning of a text stands for, over all its lines: `base64` breaks what
@@ -286,7 +290,7 @@ fn decoded(text: &[u8]) -> Vec<u8> {
     let digits: Vec<u8> = unescaped(text)
         .into_iter()
         .filter(|b| !b.is_ascii_whitespace())
-        .take_while(|&b| b.is_ascii_alphanumeric() || b == b'+' || b == b'/')
+        .take_while(|&b| is_digit(b))
         .collect();
     let value = |digit: u8| match digit {
         b'A'..=b'Z' => digit - b'A',

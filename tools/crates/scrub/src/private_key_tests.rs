@@ -139,7 +139,15 @@ fn keys_that_are_encoded_once_more() {
 #[test]
 fn keys_that_are_encoded_once_more_in_lines() {
     const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for key in keys() {
+    let certificates = pem("CERTIFICATE", &body("MIIDdzCCAl", 1200)).repeat(3);
+    let before = [
+        "",
+        "-----BEGIN DSA PARAMETERS-----\nMIIBHw==\n-----END DSA PARAMETERS-----\n",
+    ];
+    let before = before.into_iter().chain([certificates.as_str()]);
+    let files =
+        before.flat_map(|before| keys().into_iter().map(move |key| format!("{before}{key}")));
+    for key in files {
         let encoded: Vec<u8> = key
             .as_bytes()
             .chunks(3)
