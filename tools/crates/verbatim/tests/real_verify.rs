@@ -301,7 +301,8 @@ fn the_registry_knows_the_platforms_of_an_index() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let registry = Registry::start(Kind::Plain);
-    let names = ["a", "b"].map(|name| registry.reference(&format!("acme/list:{name}")));
+    // The third is in the repository, and not in the index.
+    let names = ["a", "b", "c"].map(|name| registry.reference(&format!("acme/list:{name}")));
     for name in &names {
         let image = folder.join(&name[name.len() - 1..]);
         layout(&image, &[Content::Text(name)]);
@@ -339,9 +340,11 @@ fn the_registry_knows_the_platforms_of_an_index() {
     assert_eq!(run(&index).0, 0);
     let (exit, report) = run(&digest(&names[1]));
     assert_eq!(exit, 0, "{report}");
-    let other = format!("sha256:{}", "0".repeat(64));
-    let (exit, report) = run(&other);
+    let (exit, report) = run(&digest(&names[2]));
     assert_eq!(exit, 1, "{report}");
+    // Nobody has it: it may be another index of the same images.
+    let (exit, report) = run(&format!("sha256:{}", "0".repeat(64)));
+    assert_eq!(exit, 3, "{report}");
     // Nobody to ask: what runs may be one of its platforms or something else.
     let some = digest(&names[1]);
     drop(registry);
