@@ -663,7 +663,7 @@ fn layouts_keep_what_their_names_promise() {
     fs::write(dir.join("f"), "f").unwrap();
     layer(dir, &["-o", "l.tar.gz", "--metadata=l.json", "f=f"]);
     let run = |arguments: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_verbatim"))
+        let output = Command::new(fs::canonicalize(VERBATIM).unwrap())
             .args(arguments)
             .current_dir(dir)
             .output()
@@ -737,7 +737,7 @@ fn a_layer_of_a_root_file_system_is_scrubbed() {
         "{stderr}"
     );
     layer(dir, &["-o", "whole.tar", "root"]);
-    let normalized = Command::new(env!("CARGO_BIN_EXE_verbatim"))
+    let normalized = Command::new(fs::canonicalize(VERBATIM).unwrap())
         .args(["normalize", "--scrub", "-o", "normal.tar", "whole.tar"])
         .current_dir(dir)
         .output()
