@@ -1,6 +1,8 @@
 //! References: under which name a registry serves an image.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -14,16 +16,17 @@ use serde::{de, Deserialize, Deserializer, Serialize, Serializer};
 ///
 /// There is always a registry. Docker's short names (`nginx`, meaning an image of one
 /// company's registry) are refused: a release must say the same to everyone.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Reference(Arc<Parts>);
-
-// In the order by which references are sorted.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Parts {
-    registry: String,
-    prefix: String,
-    name: String,
-    tag: Option<String>,
+///
+/// There may be a million of them in a list: one is a text, and where its parts begin.
+#[derive(Clone)]
+pub struct Reference {
+    text: Arc<str>,
+    /// Where the registry ends.
+    registry: u16,
+    /// Where the last component of the path begins.
+    name: u16,
+    /// Where that ends; a tag stands there after a colon, or nothing.
+    tag: u16,
 }
 
 /// Why a text is not a reference.
@@ -76,45 +79,72 @@ impl Reference {
 
     /// The host, with its port where one is given.
     pub fn registry(&self) -> &str {
-        &self.0.registry
+        &self.text[..usize::from(self.registry)]
     }
 
     /// What stands between registry and name; empty where there is nothing.
     pub fn prefix(&self) -> &str {
-        &self.0.prefix
+        // Without a prefix the name begins where it would.
+        let prefix = usize::from(self.registry) + 1..usize::from(self.name);
+        self.text[prefix].trim_end_matches('/')
     }
 
     /// The last component of the path.
     pub fn name(&self) -> &str {
-        &self.0.name
+        &self.text[usize::from(self.name)..usize::from(self.tag)]
     }
 
     /// The tag.
     pub fn tag(&self) -> Option<&str> {
-        self.0.tag.as_deref()
+        self.text[usize::from(self.tag)..].strip_prefix(':')
     }
 
     /// What a registry calls the repository: prefix and name.
     pub fn repository(&self) -> String {
-        if self.0.prefix.is_empty() {
-            self.0.name.clone()
-        } else {
-            format!("{}/{}", self.0.prefix, self.0.name)
-        }
+        self.text[usize::from(self.registry) + 1..usize::from(self.tag)].to_owned()
+    }
+
+    fn parts(&self) -> (&str, &str, &str, Option<&str>) {
+        (self.registry(), self.prefix(), self.name(), self.tag())
     }
 }
 
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.registry)?;
-        if !self.0.prefix.is_empty() {
-            write!(f, "/{}", self.0.prefix)?;
-        }
-        write!(f, "/{}", self.0.name)?;
-        if let Some(tag) = &self.0.tag {
-            write!(f, ":{tag}")?;
-        }
-        Ok(())
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Reference").field(&&*self.text).finish()
+    }
+}
+
+// Where the parts are follows from the text.
+impl PartialEq for Reference {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Reference {}
+
+impl Hash for Reference {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
+    }
+}
+
+impl PartialOrd for Reference {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Reference {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.parts().cmp(&other.parts())
     }
 }
 
@@ -158,7 +188,7 @@ fn parse(text: &str) -> Result<Reference, String> {
     let (path, tag) = match path.rsplit_once(':') {
         Some((path, tag)) => {
             check_tag(tag)?;
-            (path, Some(tag.to_owned()))
+            (path, Some(tag))
         }
         None => (path, None),
     };
@@ -171,13 +201,17 @@ fn parse(text: &str) -> Result<Reference, String> {
             path.len()
         ));
     }
-    let (prefix, name) = path.rsplit_once('/').unwrap_or(("", path));
-    Ok(Reference(Arc::new(Parts {
-        registry: registry.to_owned(),
-        prefix: prefix.to_owned(),
-        name: name.to_owned(),
-        tag,
-    })))
+    let tag = tag.map_or(text.len(), |tag| text.len() - tag.len() - 1);
+    let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
+    match [registry.len(), tag - name.len(), tag].map(u16::try_from) {
+        [Ok(registry), Ok(name), Ok(tag)] => Ok(Reference {
+            text: text.into(),
+            registry,
+            name,
+            tag,
+        }),
+        _ => Err("its registry is longer than any host name".into()),
+    }
 }
 
 fn check_registry(registry: &str) -> Result<(), String> {
