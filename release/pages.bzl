@@ -2,15 +2,16 @@
 
 load("//rules/private:toolchain.bzl", "TOOLCHAIN_TYPE", "run_verbatim", "verbatim_args")  # buildifier: disable=bzl-visibility
 
-def _program_page_impl(ctx):
+# Where each shell looks for completions, below the root or a prefix.
+_COMPLETIONS = {
+    "bash": "usr/share/bash-completion/completions/verbatim",
+    "fish": "usr/share/fish/vendor_completions.d/verbatim.fish",
+    "zsh": "usr/share/zsh/vendor-completions/_verbatim",
+}
+
+def _write(ctx, command, output):
     args = verbatim_args(ctx)
-    if ctx.attr.shell:
-        command = ["completions", ctx.attr.shell]
-        output = ctx.actions.declare_file(ctx.label.name + "/" + ctx.attr.out)
-    else:
-        command = ["man"]
-        output = ctx.actions.declare_directory(ctx.label.name)
-    args.add_all([output], before_each = "--output", expand_directories = False)
+    args.add("--output=" + output.path)
     run_verbatim(
         ctx,
         command = command,
@@ -18,16 +19,39 @@ def _program_page_impl(ctx):
         inputs = [],
         outputs = [output],
         mnemonic = "VerbatimPage",
-        progress_message = "Writing %{label}",
+        progress_message = "Writing %{output}",
     )
-    return [DefaultInfo(files = depset([output]))]
+    return output
 
-program_page = rule(
-    implementation = _program_page_impl,
-    attrs = {
-        "out": attr.string(doc = "The name of the completions, as the shell wants it."),
-        "shell": attr.string(doc = "For which shell; none: the manual pages, as a directory."),
-    },
-    doc = "Completions of a shell, or the manual pages of the program.",
+def _program_pages_impl(ctx):
+    name = ctx.label.name
+    pages = _write(ctx, ["man"], ctx.actions.declare_directory(name + ".man1"))
+    inputs = [pages]
+    entries = [{"path": "usr/share/man/man1", "source": pages.path, "type": "tree"}]
+    for shell, path in _COMPLETIONS.items():
+        script = _write(ctx, ["completions", shell], ctx.actions.declare_file(name + "." + shell))
+        inputs.append(script)
+        entries.append({"path": path, "source": script.path, "type": "file"})
+
+    archive = ctx.actions.declare_file(name + ".tar.gz")
+    args = verbatim_args(ctx)
+    args.add("--output=" + archive.path)
+    args.add("--create-parents")
+    for entry in entries:
+        args.add("--entry=" + json.encode(entry))
+    run_verbatim(
+        ctx,
+        command = ["layer"],
+        args = [args],
+        inputs = inputs,
+        outputs = [archive],
+        mnemonic = "VerbatimLayer",
+        progress_message = "Making %{output}",
+    )
+    return [DefaultInfo(files = depset([archive]))]
+
+program_pages = rule(
+    implementation = _program_pages_impl,
+    doc = "The manual pages of the program and the completions of shells as one archive, to unpack over / or a prefix.",
     toolchains = [TOOLCHAIN_TYPE],
 )
