@@ -14,7 +14,7 @@ fn rule(path: &[u8], kind: &EntryKind, content: &Blob) -> Option<Rule> {
     if !verbatim_scrub::is_special(path) {
         return None;
     }
-    let mut scrub = Scrub::new(Rules::only(Place::RULES));
+    let mut scrub = Scrub::new(Rules::only(&Place::rules()));
     let kind = match kind {
         EntryKind::File => Kind::File {
             size: content.size(),
