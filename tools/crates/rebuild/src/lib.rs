@@ -1,1 +1,32 @@
 //! A published image made once more from what its provenance says, and compared.
+//!
+//! An attestation says which commit was built, with what and how; [`konflux`] reads that from what Tekton
+//! Chains signs. [`rebuild`] fetches the sources by their commit and the base images by their digests, runs
+//! the real `buildah` as the build task ran it, and compares what comes out on four levels. What is not told,
+//! or is not to be had, stands in the [`Report`]: a rebuild never claims more than it showed.
+//!
+//! Everything in an attestation is the word of a stranger until its signature was checked, and a build runs
+//! what it names. So addresses, hashes and paths are judged before anything is started (`git`, `checkout`), and
+//! programs get an environment of their own (`process`).
+
+mod base;
+mod buildah;
+mod checkout;
+mod containerfile;
+mod error;
+mod git;
+mod history;
+mod images;
+pub mod konflux;
+mod machine;
+mod process;
+mod published;
+mod rebuild;
+mod report;
+pub mod sbom;
+
+pub use base::Pin;
+pub use error::{Error, ErrorKind, Result};
+pub use published::{Level, Levels};
+pub use rebuild::{rebuild, Request};
+pub use report::{Material, Report, Verdict};

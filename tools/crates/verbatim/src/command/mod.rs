@@ -13,6 +13,7 @@ mod man;
 mod normalize;
 mod pull;
 mod push;
+mod rebuild;
 mod sums;
 mod verify;
 
@@ -49,6 +50,7 @@ enum Command {
     Pull(pull::Options),
     Push(push::Options),
     Load(load::Options),
+    Rebuild(Box<rebuild::Options>),
     Completions(completions::Options),
     Man(man::Options),
 }
@@ -76,6 +78,7 @@ pub fn run(arguments: Vec<OsString>) -> anyhow::Result<Outcome> {
         Command::Pull(options) => pull::run(options),
         Command::Push(options) => push::run(options),
         Command::Load(options) => load::run(options),
+        Command::Rebuild(options) => rebuild::run(*options),
         Command::Completions(options) => completions::run(options),
         Command::Man(options) => man::run(options),
     }
