@@ -7,6 +7,7 @@ mod arguments;
 mod colours;
 mod command;
 mod files;
+mod handed;
 mod layer_output;
 mod layout_output;
 mod outcome;

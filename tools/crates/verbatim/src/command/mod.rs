@@ -1,5 +1,6 @@
 //! The subcommands, one a file.
 
+mod attest;
 mod binary;
 mod check;
 mod completions;
@@ -45,6 +46,7 @@ enum Command {
     Binary(binary::Options),
     Sums(sums::Options),
     Verify(Box<verify::Options>),
+    Attest(attest::Options),
     Diff(Box<diff::Options>),
     Check(check::Options),
     Pull(pull::Options),
@@ -73,6 +75,7 @@ pub fn run(arguments: Vec<OsString>) -> anyhow::Result<Outcome> {
         Command::Binary(options) => binary::run(options),
         Command::Sums(options) => sums::run(options),
         Command::Verify(options) => verify::run(*options),
+        Command::Attest(options) => attest::run(options),
         Command::Diff(options) => diff::run(*options),
         Command::Check(options) => check::run(options),
         Command::Pull(options) => pull::run(options),

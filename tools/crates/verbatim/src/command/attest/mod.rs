@@ -1,0 +1,30 @@
+//! `verbatim attest`: statements about artifacts, signed.
+
+mod sign;
+
+use crate::outcome::Outcome;
+
+/// Statements about artifacts: sign them.
+///
+/// A statement (in-toto) says something about files or images by their digests: how they were
+/// built, what is in them, whether they were rebuilt. It is believed for its signature, which is
+/// in the envelope around it (DSSE).
+#[derive(Debug, clap::Args)]
+#[command(after_help = "EXAMPLES
+  Sign a statement, as cosign and slsa-verifier read it:
+    verbatim attest sign provenance.json --key=release.key -o provenance.intoto.jsonl")]
+pub struct Options {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Sign(sign::Options),
+}
+
+pub fn run(options: Options) -> anyhow::Result<Outcome> {
+    match options.command {
+        Command::Sign(options) => sign::run(options),
+    }
+}
