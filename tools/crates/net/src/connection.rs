@@ -64,13 +64,15 @@ fn tls_fix(error: &io::Error) -> &'static str {
 }
 
 impl NoConnection {
-    /// Whether the port gave up or spoke something else; a certificate that is refused is TLS.
+    /// Whether the port gave up, was silent or spoke something else; a certificate that is
+    /// refused is TLS.
     pub(crate) fn is_not_tls(&self) -> bool {
         match self {
             Self::Tls(e) => !matches!(
                 e.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>()),
                 Some(rustls::Error::InvalidCertificate(_) | rustls::Error::AlertReceived(_))
             ),
+            Self::Timeout(_) => true,
             _ => false,
         }
     }

@@ -12,6 +12,7 @@ use crate::client::Client;
 use crate::connection::NoConnection;
 use crate::error::Error;
 use crate::host::{shown_address, HostPort, Scheme, Url};
+use crate::informational::{Informational, TooMany};
 use crate::limits::{Retry, Wait};
 use crate::refusal::Refusal;
 use crate::secret::Secret;
@@ -269,7 +270,8 @@ impl Client {
         *request.headers_mut() = headers;
         // Uploads take their time; whoever makes their body bounds it.
         let timeouts = &self.options().timeouts;
-        let sending = self.http().request(request);
+        let informational = Informational::watch(&mut request);
+        let sending = informational.bound(self.http().request(request));
         let patience = timeouts.connect
             + timeouts.response
             + Duration::from_secs(payload.length() / timeouts.progress.max(1));
@@ -281,8 +283,15 @@ impl Client {
                 )
                 .into())
             }
-            Ok(Err(error)) => return Err(self.no_answer(url, &error)),
-            Ok(Ok(response)) => response,
+            Ok(Err(TooMany)) => {
+                return Err(Error::broken(
+                    url,
+                    "it sends one informational answer (1xx) after another in place of the answer; ask who runs the server",
+                )
+                .into())
+            }
+            Ok(Ok(Err(error))) => return Err(self.no_answer(url, &error)),
+            Ok(Ok(Ok(response))) => response,
         };
         self.note(url, None);
         let (head, body) = response.into_parts();

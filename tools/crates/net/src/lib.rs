@@ -20,6 +20,7 @@ mod error;
 mod exchange;
 pub mod files;
 mod host;
+mod informational;
 mod limits;
 mod login;
 mod memory;

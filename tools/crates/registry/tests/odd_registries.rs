@@ -336,3 +336,36 @@ async fn a_400_in_plain_http_is_not_called_an_error_of_tls() {
         }
     }
 }
+
+#[tokio::test]
+async fn hints_without_end_are_no_answer() {
+    // Never silent, and never an answer.
+    let hints = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n".repeat(100);
+    let server = Server::start(move |_| Reply::raw(hints.clone()).then(Then::Hang));
+    let error = manifest(quick(), &server).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Broken);
+    assert!(error.to_string().contains("1xx"), "{error}");
+    assert_eq!(server.requests().len(), 1);
+    // A few are what servers send.
+    let few = "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(3);
+    let body = String::from_utf8_lossy(MANIFEST);
+    let answer = format!(
+        "{few}HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let server = Server::start(move |_| Reply::raw(answer.clone()));
+    manifest(quick(), &server).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_port_that_is_silent_in_tls_is_told_by_what_it_said_in_plain() {
+    let server =
+        Server::start(
+            |request| match request.method.bytes().all(|b| b.is_ascii_uppercase()) {
+                true => Reply::raw("nonsense\r\n\r\n"),
+                false => Reply::raw("").then(Then::Hang),
+            },
+        );
+    let error = manifest(quick(), &server).await.unwrap_err();
+    assert!(error.to_string().contains("not HTTP"), "{error}");
+}

@@ -25,6 +25,8 @@ use crate::scope::Scope;
 use crate::secret::Secret;
 
 const MAX_OUTPUT: u64 = 1 << 20;
+/// What a helper said is there when it ends; so long for it to be read.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 /// How long headers hold of which a helper does not say it.
 const DEFAULT_LIFE: Duration = Duration::from_secs(30 * 60);
 
@@ -56,20 +58,41 @@ async fn ask(program: &Path, question: &str, patience: Duration) -> Result<Print
             let _ = stdin.write_all(question.as_bytes()).await;
         }
         let mut output = Zeroizing::new(Vec::new());
-        if let Some(stdout) = child.stdout.take() {
-            stdout
-                .take(MAX_OUTPUT + 1)
-                .read_to_end(&mut output)
-                .await
-                .map_err(|e| failed(format!("cannot be read: {e}")))?;
-        }
+        let too_much = || failed(format!("prints more than {MAX_OUTPUT} bytes"));
+        let cannot_read = |e| failed(format!("cannot be read: {e}"));
+        let ended = match child.stdout.take() {
+            None => child.wait().await,
+            Some(stdout) => {
+                let mut stdout = stdout.take(MAX_OUTPUT + 1);
+                // A helper may leave something running that keeps its output open, such as an
+                // agent: when the helper has ended, all that it said is there.
+                loop {
+                    tokio::select! {
+                        biased;
+                        read = stdout.read_buf(&mut *output) => {
+                            let read = read.map_err(cannot_read)?;
+                            if output.len() as u64 > MAX_OUTPUT {
+                                return Err(too_much());
+                            }
+                            if read == 0 {
+                                break child.wait().await;
+                            }
+                        }
+                        ended = child.wait() => {
+                            let rest = stdout.read_to_end(&mut output);
+                            if let Ok(read) = timeout(LAST_WORDS, rest).await {
+                                read.map_err(cannot_read)?;
+                            }
+                            break ended;
+                        }
+                    }
+                }
+            }
+        };
         if output.len() as u64 > MAX_OUTPUT {
-            return Err(failed(format!("prints more than {MAX_OUTPUT} bytes")));
+            return Err(too_much());
         }
-        let status = child
-            .wait()
-            .await
-            .map_err(|e| failed(format!("cannot be waited for: {e}")))?;
+        let status = ended.map_err(|e| failed(format!("cannot be waited for: {e}")))?;
         Ok(Printed {
             output,
             success: status.success(),

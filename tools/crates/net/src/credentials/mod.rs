@@ -455,7 +455,7 @@ mod tests {
         program(
             &dir.path().join("docker-credential-test"),
             &format!(
-                "#!/bin/sh\nread -r server\necho \"$* $server\" >>{}\ncase $server in\nr.*) echo '{{\"Username\":\"u\",\"Secret\":\"s3cret\"}}' ;;\nt.*) echo '{{\"Username\":\"<token>\",\"Secret\":\"s3cret\"}}' ;;\nbad.*) echo s3cret; exit 1 ;;\nhang.*) sleep 60 ;;\nflood.*) while :; do echo s3cret; done ;;\n*) echo credentials not found in native keychain; exit 1 ;;\nesac\n",
+                "#!/bin/sh\nread -r server\necho \"$* $server\" >>{}\ncase $server in\nr.*) echo '{{\"Username\":\"u\",\"Secret\":\"s3cret\"}}' ;;\nt.*) echo '{{\"Username\":\"<token>\",\"Secret\":\"s3cret\"}}' ;;\nbad.*) echo s3cret; exit 1 ;;\nhang.*) sleep 60 ;;\nleft.*) echo '{{\"Username\":\"u\",\"Secret\":\"s3cret\"}}'; sleep 20 & ;;\nflood.*) while :; do echo s3cret; done ;;\n*) echo credentials not found in native keychain; exit 1 ;;\nesac\n",
                 log.display()
             ),
         );
@@ -491,6 +491,11 @@ mod tests {
                 .unwrap_err();
             assert!(!error.to_string().contains("s3cret"), "{error}");
         }
+        // It has ended, and what it started keeps its output open.
+        let began = Instant::now();
+        let left = user(&credentials, "left.example.com/a").await;
+        assert_eq!(left.as_deref(), Some("u:s3cret"));
+        assert!(began.elapsed() < Duration::from_secs(5));
         let scope = Scope::of("hang.example.com/a");
         let home = Url::parse("https://hang.example.com/").unwrap();
         let began = Instant::now();
