@@ -59,6 +59,9 @@ pub struct Index {
     /// In the order of the document.
     #[serde(deserialize_with = "or_default")]
     pub manifests: Vec<Descriptor>,
+    /// What this index is about, if it is attached to something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Descriptor>,
     /// Remarks.
     #[serde(
         default,
@@ -162,6 +165,7 @@ impl Index {
             media_type: Some(media_type),
             artifact_type: None,
             manifests,
+            subject: None,
             annotations,
         }
     }

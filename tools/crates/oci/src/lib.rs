@@ -12,8 +12,11 @@
 //! `oci-spec`, which drop unknown members. Documents of this project ([`LayerMetadata`] and
 //! the like) are the opposite: an unknown member is an error.
 
+pub mod attached;
+pub mod attestations;
 mod descriptor;
 mod document;
+pub mod gather;
 pub mod graph;
 mod image;
 pub mod layer;

@@ -11,7 +11,8 @@ use verbatim_oci::{
 use verbatim_reader::{Archive, Kind};
 
 const LAYOUT: &[u8] = include_bytes!("../testdata/slsa-example-package-v2.0.0.oci.tar");
-const INDEX: &str = "sha256:70e9363b4f26d936a33df4bdd46fc158a57315f3392c202d674f46f6ba49b1d5";
+/// The index of the image, without the attestations that `cosign save` listed beside it.
+const INDEX: &str = "sha256:55aee984fd6b1d0e0a19a55265d10d40063a2212bdbabd75b202b1728236548d";
 const IMAGE: &str = "sha256:5fa774f16f1c8f4dfa3aa916a3ac9b81e6c59be9339489967d908901770ba530";
 const LAYER: &str = "1655dacea61cc228f17aaef86440980838664e8a29d40a9b9735f4621ae441b8";
 

@@ -75,6 +75,12 @@ impl Client {
         candidates(repository, &self.options.mirrors)
     }
 
+    /// Where to write what goes to a repository: to the first of its mirrors.
+    pub(crate) fn first(&self, repository: &Repository) -> Result<Repository, Error> {
+        let first = self.candidates(repository)?.into_iter().next();
+        Ok(first.unwrap_or_else(|| repository.clone()))
+    }
+
     /// The address of something of a repository, such as `manifests/latest`.
     pub(crate) fn url(&self, repository: &Repository, what: &str) -> Result<Url, Error> {
         let host = serving_host(&repository.registry).parse()?;

@@ -4,8 +4,10 @@ use std::io;
 
 use tokio::runtime::Handle;
 use verbatim_digest::Digest;
+use verbatim_oci::attached::CosignTag;
+use verbatim_oci::gather::{Attached, Attachments, By};
 use verbatim_oci::layout::{Blobs, Content};
-use verbatim_oci::{Descriptor, Error as Wrong, ErrorKind as WrongKind};
+use verbatim_oci::{Descriptor, Error as Wrong, ErrorKind as WrongKind, MediaType};
 
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
@@ -119,5 +121,36 @@ impl Blobs for Remote {
             Some(own) => self.told(digest, own),
             None => Wrong::io(self.name(digest), "cannot be read", error),
         }
+    }
+}
+
+impl Attachments for Remote {
+    fn attached(&self, subject: &Digest, tags: &[CosignTag]) -> Result<Vec<Attached>, Wrong> {
+        let found = self.runtime.block_on(async {
+            let listed = self.client.referrers(&self.repository, *subject).await?;
+            let mut all: Vec<Attached> = listed
+                .into_iter()
+                .map(|descriptor| Attached {
+                    // What others remark may be long, and is not needed.
+                    descriptor: Descriptor {
+                        artifact_type: descriptor.artifact_type,
+                        ..Descriptor::new(descriptor.media_type, descriptor.digest, descriptor.size)
+                    },
+                    by: By::List,
+                })
+                .collect();
+            for tag in tags {
+                let there = self.client.cosign_tag(&self.repository, subject, *tag);
+                if let Some(manifest) = there.await? {
+                    let media_type = MediaType::new(manifest.media_type);
+                    all.push(Attached {
+                        descriptor: Descriptor::of(media_type, &manifest.bytes),
+                        by: By::Tag(*tag),
+                    });
+                }
+            }
+            Ok(all)
+        });
+        found.map_err(|error| self.told(subject, &error))
     }
 }

@@ -8,6 +8,7 @@
 mod asset;
 mod blob;
 mod client;
+mod copy;
 mod deep;
 mod error;
 mod layout_writer;
@@ -17,11 +18,13 @@ mod manifest;
 mod name;
 mod pull;
 mod push;
+mod referrers;
 mod scope;
 
 pub use asset::Assets;
 pub use blob::{BlobReader, BlobStream};
 pub use client::{Client, Options};
+pub use copy::Tagged;
 pub use deep::Remote;
 pub use error::{Error, ErrorKind};
 pub use limits::Limits;

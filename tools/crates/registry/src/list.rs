@@ -1,16 +1,14 @@
-//! Lists: the tags of a repository, and what refers to a manifest (distribution
-//! specification, "Listing Tags" and "Listing Referrers").
+//! Lists, which come page by page: the tags of a repository here (distribution specification,
+//! "Listing Tags").
 
 use http::header;
 use serde::Deserialize;
-use verbatim_digest::Digest;
 use verbatim_foreign::excerpt;
 use verbatim_net::{Answer, Url};
-use verbatim_oci::{Descriptor, Index};
 
 use crate::client::Client;
-use crate::error::{document_error, Error, ErrorKind};
-use crate::name::{Repository, Which};
+use crate::error::Error;
+use crate::name::Repository;
 use crate::scope;
 
 /// More entries than these in one list are no list that anyone reads.
@@ -50,41 +48,8 @@ impl Client {
         Ok(tags)
     }
 
-    /// What refers to a manifest: signatures, attestations and other artifacts. A registry
-    /// without that list is asked for the tag that stands for it.
-    pub async fn referrers(
-        &self,
-        repository: &Repository,
-        subject: Digest,
-    ) -> Result<Vec<Descriptor>, Error> {
-        let candidates = self.candidates(repository)?;
-        let first = candidates.first().unwrap_or(repository);
-        let url = self.url(first, &format!("referrers/{subject}"))?;
-        let mut found = Vec::new();
-        let listed = self
-            .pages(first, url, "the list of referrers", |url, data| {
-                found.extend(parse_index(url, data)?.manifests);
-                Ok(found.len())
-            })
-            .await;
-        match listed {
-            Ok(()) => return Ok(found),
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
-        let tag = subject.to_string().replace(':', "-");
-        match self.manifest(repository, &Which::Tag(tag)).await {
-            Ok(manifest) => {
-                let url = self.url(&manifest.from, "referrers")?;
-                Ok(parse_index(&url, &manifest.bytes)?.manifests)
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
-            Err(error) => Err(error),
-        }
-    }
-
     /// Read a list page by page. `take` says how many entries there are by now.
-    async fn pages(
+    pub(crate) async fn pages(
         &self,
         repository: &Repository,
         url: Url,
@@ -115,10 +80,6 @@ impl Client {
             format!("{what} has more than {} pages", limits.pages),
         ))
     }
-}
-
-fn parse_index(url: &Url, data: &[u8]) -> Result<Index, Error> {
-    Index::parse(data, &url.to_string()).map_err(|e| document_error(&url.to_string(), e))
 }
 
 /// Where the list goes on: `Link: </v2/…>; rel="next"` (RFC 8288). Never on another host.

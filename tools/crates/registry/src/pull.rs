@@ -4,7 +4,6 @@
 //! complete. A layout that is there already and is of the same image is completed instead:
 //! blobs that are right are kept, the others are fetched and put in place one by one.
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +11,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use verbatim_digest::Digest;
-use verbatim_oci::graph::{select, Link, Walk};
+use verbatim_oci::graph::{select, Leaves, Link, Walk};
 use verbatim_oci::layout::Progress;
 use verbatim_oci::{json, Config, Descriptor, Document, Index, Manifest, MediaType, Platform};
 use verbatim_output::OutputFile;
@@ -83,7 +82,7 @@ impl Client {
             client: self,
             repository: &repository,
             place: &place,
-            layers: BTreeMap::new(),
+            layers: Leaves::default(),
             images: Vec::new(),
             fetched: (0, 0),
             kept: (0, 0),
@@ -97,7 +96,7 @@ impl Client {
             ..
         } = visitor;
         if !pull.shallow {
-            let layers = layers.into_values().collect();
+            let layers = layers.iter().cloned().collect();
             let (got, had) = self.layers(&repository, &place, layers, progress).await?;
             fetched = (fetched.0 + got.0, fetched.1 + got.1);
             kept = (kept.0 + had.0, kept.1 + had.1);
@@ -354,7 +353,7 @@ struct Visitor<'a> {
     client: &'a Client,
     repository: &'a Repository,
     place: &'a LayoutWriter,
-    layers: BTreeMap<Digest, Descriptor>,
+    layers: Leaves,
     images: Vec<PulledImage>,
     fetched: Count,
     kept: Count,
@@ -444,14 +443,15 @@ impl Visitor<'_> {
             config: config.digest,
             platform,
         });
-        for layer in &manifest.layers {
+        let name = format!("{}@{digest}", self.repository);
+        for (at, layer) in manifest.layers.iter().enumerate() {
             // Layers that a registry must not have are had from elsewhere.
             if layer.media_type.is_foreign_layer() && !layer.urls.is_empty() {
                 continue;
             }
             self.layers
-                .entry(layer.digest)
-                .or_insert_with(|| layer.clone());
+                .note(layer, &name, &format!("/layers/{at}"))
+                .map_err(|e| document_error(&name, e))?;
         }
         Ok(())
     }

@@ -2,10 +2,10 @@
 
 mod server;
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
+use server::store::{registry, Store};
 use server::{quick, quick_http, repository, with, Reply, Request, Server, Then};
 use verbatim_digest::Digest;
 use verbatim_net::Credentials;
@@ -49,82 +49,6 @@ async fn push(server: &Server, options: Options, chunk: u64) -> Result<Vec<Pushe
         .unwrap()
         .push(vec![image(server)], &push)
         .await
-}
-
-/// What a registry must remember.
-#[derive(Default)]
-struct Store {
-    uploads: BTreeMap<String, Vec<u8>>,
-    blobs: BTreeMap<String, Vec<u8>>,
-    manifests: BTreeMap<String, Vec<u8>>,
-    next: usize,
-}
-
-impl Store {
-    /// Do what a request asks for, as a registry that works.
-    fn serve(&mut self, request: &Request) -> Reply {
-        let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
-        let last = path.rsplit('/').next().unwrap_or_default().to_owned();
-        let range = |data: &Vec<u8>| format!("0-{}", data.len().saturating_sub(1));
-        match request.method.as_str() {
-            "HEAD" if self.blobs.contains_key(&last) => Reply::status(200),
-            "GET" if path.contains("/manifests/") => match self.manifests.get(&last) {
-                Some(data) => Reply::ok(data.clone()),
-                None => Reply::status(404),
-            },
-            "PUT" if path.contains("/manifests/") => {
-                self.manifests.insert(last, request.body.clone());
-                Reply::status(201)
-            }
-            "POST" => {
-                self.next += 1;
-                let upload = format!("/upload/{}", self.next);
-                self.uploads.insert(upload.clone(), Vec::new());
-                Reply::status(202).header("Location", &upload)
-            }
-            "GET" if self.uploads.contains_key(path) => Reply::status(204)
-                .header("Location", path)
-                .header("Range", &range(&self.uploads[path])),
-            "PATCH" if self.uploads.contains_key(path) => {
-                let data = self.uploads.get_mut(path).unwrap();
-                let start = format!("{}-", data.len());
-                if !request.header("content-range").unwrap().starts_with(&start) {
-                    return Reply::status(416);
-                }
-                data.extend_from_slice(&request.body);
-                Reply::status(202)
-                    .header("Location", path)
-                    .header("Range", &range(data))
-            }
-            "PUT" if self.uploads.contains_key(path) => {
-                let mut data = self.uploads.remove(path).unwrap();
-                data.extend_from_slice(&request.body);
-                let digest = Digest::of(&data).to_string();
-                if !query.contains(&digest.replace(':', "%3A")) {
-                    return Reply::status(400);
-                }
-                self.blobs.insert(digest, data);
-                Reply::status(201)
-            }
-            _ => Reply::status(404),
-        }
-    }
-}
-
-/// A registry where `fault` may answer before the registry does.
-fn registry(
-    fault: impl Fn(&mut Store, &Request) -> Option<Reply> + Send + Sync + 'static,
-) -> (Server, Arc<Mutex<Store>>) {
-    let store: Arc<Mutex<Store>> = Arc::default();
-    let shared = Arc::clone(&store);
-    let server = Server::start(move |request| {
-        let mut store = shared.lock().unwrap();
-        match fault(&mut store, request) {
-            Some(reply) => reply,
-            None => store.serve(request),
-        }
-    });
-    (server, store)
 }
 
 fn is_layer(request: &Request) -> bool {
@@ -389,5 +313,57 @@ async fn pieces_are_advised_and_long_pauses_are_not_waited_for() {
         let puts = requests.iter().filter(|request| request.method == "PUT");
         // Both blobs at a time, each once.
         assert!(puts.count() <= 2, "{status}");
+    }
+}
+
+#[test]
+fn every_descriptor_is_compared_and_not_each_digest_once() {
+    use serde_json::{json, Value};
+    let config = json!({"os": "linux", "architecture": "amd64", "rootfs": {"type": "layers", "diff_ids": ["sha256:0000000000000000000000000000000000000000000000000000000000000000"]}})
+        .to_string();
+    let layer = |size: usize| json!({"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": Digest::of(b"abc"), "size": size});
+    let manifest = |layers: Value| {
+        json!({
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": Digest::of(config.as_bytes()), "size": config.len()},
+            "layers": layers,
+        })
+        .to_string()
+    };
+    let image = |root: &str, documents: &[&str]| {
+        let mut inputs = Inputs::default();
+        inputs.add_document(b"abc".to_vec());
+        inputs.add_document(config.clone().into_bytes());
+        for document in documents {
+            inputs.add_document(document.as_bytes().to_vec());
+        }
+        let target = "registry.example.com/app:v1".parse().unwrap();
+        Image::new(target, Named::new(root.as_bytes(), "root"), &inputs, "root")
+    };
+    let good = manifest(json!([layer(3)]));
+    assert!(image(&good, &[]).is_ok());
+    let error = image(&manifest(json!([layer(3), layer(4)])), &[]).unwrap_err();
+    assert!(error.to_string().contains("/layers/1/size"), "{error}");
+    let entry = |size: usize, architecture: &str| json!({"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": Digest::of(good.as_bytes()), "size": size, "platform": {"os": "linux", "architecture": architecture}});
+    let index = |entries: Value| {
+        json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": entries}).to_string()
+    };
+    let size = good.len();
+    let right = index(json!([entry(size, "amd64"), entry(size, "x86_64")]));
+    assert!(image(&right, &[&good]).is_ok());
+    for (entries, place) in [
+        (json!([entry(size, "arm64")]), "/manifests/0/platform"),
+        (
+            json!([entry(size, "amd64"), entry(size, "arm64")]),
+            "/manifests/1/platform",
+        ),
+        (
+            json!([entry(size, "amd64"), entry(size + 1, "amd64")]),
+            "/manifests/1/size",
+        ),
+    ] {
+        let error = image(&index(entries), &[&good]).unwrap_err();
+        assert!(error.to_string().contains(place), "{error}");
     }
 }

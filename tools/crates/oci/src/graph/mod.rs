@@ -23,6 +23,7 @@
 
 mod blobs;
 mod choice;
+mod leaves;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -35,6 +36,7 @@ use crate::{
 
 pub use blobs::{Blobs, Content};
 pub use choice::select;
+pub use leaves::Leaves;
 
 /// Indexes inside indexes; two levels are common, more than a few are an accident.
 const MAX_DEPTH: u8 = 8;
@@ -121,6 +123,8 @@ struct Met {
     known: Option<(u64, MediaType)>,
     /// Of an image.
     platform: Option<Platform>,
+    /// What else named it before its bytes were there.
+    waiting: Vec<Link>,
     /// The documents that it names.
     children: Vec<Digest>,
 }
@@ -196,9 +200,15 @@ impl Walk {
             if !link.is_document() {
                 return Some(Ok(link));
             }
-            if let Some(met) = self.met.get(&link.descriptor.digest) {
+            if let Some(met) = self.met.get_mut(&link.descriptor.digest) {
                 match agree(&link, met) {
-                    Ok(()) => continue,
+                    Ok(()) => {
+                        let said = link.descriptor.platform.is_some();
+                        if met.known.is_none() || said && met.platform.is_none() {
+                            met.waiting.push(link);
+                        }
+                        continue;
+                    }
                     Err(error) => return Some(Err(error)),
                 }
             }
@@ -226,6 +236,9 @@ impl Walk {
         check_media_type(name, &link.descriptor.media_type, &document)?;
         let met = self.met.entry(link.descriptor.digest).or_default();
         met.known = Some((bytes.len() as u64, link.descriptor.media_type.clone()));
+        for other in &met.waiting {
+            agree(other, met)?;
+        }
         self.expand(link, &document, name)?;
         Ok(document)
     }
@@ -270,6 +283,9 @@ impl Walk {
     pub fn is_for(&mut self, link: &Link, platform: &Platform) -> Result<()> {
         let met = self.met.entry(link.descriptor.digest).or_default();
         met.platform = Some(platform.clone());
+        for other in &met.waiting {
+            check_platform(other, platform)?;
+        }
         check_platform(link, platform)
     }
 

@@ -7,17 +7,22 @@
 
 mod check;
 mod import;
+mod listed;
 mod plan;
 mod published;
 mod source;
 mod tar;
+mod whole;
 
 pub use crate::graph::{Blobs, Content};
+pub(crate) use check::in_parallel;
 pub use check::{
     check, check_platform, check_roots, Checked, CheckedImage, Problem, Progress, Remark, Report,
     Root,
 };
 pub use import::{image_for, images, import, import_documents, platforms, Candidate, Imported};
+pub use listed::{Listed, Tie};
 pub use plan::{write_root, Inputs, LayerInput, Link, Plan};
 pub use published::{Kind, Published};
 pub use source::Layout;
+pub use whole::{Additions, Moved, Whole};

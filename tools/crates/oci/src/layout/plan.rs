@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The content of `oci-layout`.
-const MARKER: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
+pub(super) const MARKER: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 
 /// How the blobs of a layout come into its folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -356,7 +356,7 @@ impl Plan {
     }
 }
 
-fn output_error(out: &Path, error: &verbatim_output::Error) -> Error {
+pub(super) fn output_error(out: &Path, error: &verbatim_output::Error) -> Error {
     let io = io::Error::new(error.io().kind(), error.io().to_string());
     Error::io(name(out), "cannot be written", io)
 }

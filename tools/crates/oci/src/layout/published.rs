@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 
 use super::import::{images, offers_of, Offer};
+use super::listed::REF_NAME;
 use super::source::Layout;
 use crate::graph::{Link, Walk};
 use crate::{Descriptor, Error, ErrorKind, Index, Result};
@@ -32,9 +33,6 @@ pub struct Published {
     pub listed: Option<Descriptor>,
 }
 
-/// What the names of images in `index.json` stand under.
-const REF_NAME: &str = "org.opencontainers.image.ref.name";
-
 impl Published {
     /// What is published of a layout.
     ///
@@ -44,7 +42,9 @@ impl Published {
     pub fn of(layout: &Layout, kind: Option<Kind>) -> Result<Self> {
         let (data, index) = layout.index()?;
         let file = layout.file_name("index.json");
-        let Some(first) = index.manifests.first() else {
+        // What is attached to an image is not published under its name.
+        let entries = layout.listed(&index).images;
+        let Some((at, first)) = entries.first() else {
             return Err(Error::new(
                 ErrorKind::Missing,
                 file,
@@ -52,7 +52,7 @@ impl Published {
             )
             .at("/manifests"));
         };
-        let one = index.manifests.iter().all(|d| d.digest == first.digest);
+        let one = entries.iter().all(|(_, d)| d.digest == first.digest);
         match kind {
             Some(Kind::Image) => {
                 let images = images(layout)?;
@@ -68,10 +68,10 @@ impl Published {
                     )),
                 }
             }
-            None if one => Self::named(layout, Link::of_index(first, &file, 0)),
-            Some(Kind::Index) if one && first.media_type.is_index() => Self::named(layout, Link::of_index(first, &file, 0)),
+            None if one => Self::named(layout, Link::of_index(first, &file, *at)),
+            Some(Kind::Index) if one && first.media_type.is_index() => Self::named(layout, Link::of_index(first, &file, *at)),
             Some(Kind::Index) => Ok(Self::index_json(layout, data, &index)),
-            None => match different_images(layout, &index, &file)? {
+            None => match different_images(layout, &entries, &file)? {
                 0 | 1 => Ok(Self::index_json(layout, data, &index)),
                 images => Err(Error::new(
                     ErrorKind::Mismatch,
@@ -112,6 +112,12 @@ impl Published {
         })
     }
 
+    /// The name that it has in the layout.
+    pub fn name(&self) -> Option<&str> {
+        let name = self.listed.as_ref()?.annotations.get(REF_NAME)?;
+        Some(name)
+    }
+
     fn index_json(layout: &Layout, bytes: Vec<u8>, index: &Index) -> Self {
         Self {
             descriptor: Descriptor::of(index.media_type(), &bytes),
@@ -137,14 +143,14 @@ impl Published {
 /// How many images entries with different digests are, of which none is more meant than the
 /// others. Images for different platforms are one, as in any index, unless they have different
 /// names or stand in indexes of their own. Attestations and signatures do not count.
-fn different_images(layout: &Layout, index: &Index, file: &str) -> Result<usize> {
+fn different_images(layout: &Layout, entries: &[(usize, Descriptor)], file: &str) -> Result<usize> {
     let mut seen = BTreeSet::new();
     let (mut images, mut names, mut platforms) = (0, BTreeSet::new(), BTreeSet::new());
-    for (at, entry) in index.manifests.iter().enumerate() {
+    for (at, entry) in entries {
         if !entry.may_be_image() || !seen.insert(entry.digest) {
             continue;
         }
-        let offers = offers_of(layout, Link::of_index(entry, file, at))?;
+        let offers = offers_of(layout, Link::of_index(entry, file, *at))?;
         if let [Offer { platform, .. }, ..] = &offers[..] {
             images += 1;
             names.extend(entry.annotations.get(REF_NAME));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use serde::Deserialize;
 use verbatim_digest::Digest;
@@ -22,6 +23,8 @@ const MAX_ENTRIES: usize = 1 << 20;
 pub struct Layout {
     path: PathBuf,
     source: Source,
+    /// What is attached to what, once somebody asked.
+    pub(super) attached: OnceLock<super::listed::Ties>,
 }
 
 #[derive(Debug)]
@@ -50,6 +53,7 @@ impl Layout {
         let layout = Self {
             path: path.to_owned(),
             source,
+            attached: OnceLock::new(),
         };
         layout.check_marker()?;
         Ok(layout)

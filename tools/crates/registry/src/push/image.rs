@@ -8,9 +8,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use verbatim_digest::Digest;
 use verbatim_document::file::open;
-use verbatim_oci::graph::{Link, Walk};
+use verbatim_oci::graph::{Leaves, Link, Walk};
 use verbatim_oci::layout::{Kind, Layout, Published};
-use verbatim_oci::{json, Descriptor, Document, Manifest, Named, Reference};
+use verbatim_oci::{json, Config, Descriptor, Document, Manifest, Named, Platform, Reference};
 
 use crate::error::Error;
 use crate::name::{Repository, Target, Which};
@@ -20,7 +20,7 @@ use crate::name::{Repository, Target, Which};
 const BASE_NAME: &str = "org.opencontainers.image.base.name";
 
 /// Where the parts of images may be found.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Inputs {
     documents: BTreeMap<Digest, Bytes>,
     files: BTreeMap<Digest, PathBuf>,
@@ -92,6 +92,22 @@ pub(crate) struct RawManifest {
     pub(crate) digest: Digest,
     pub(crate) media_type: String,
     pub(crate) bytes: Bytes,
+    /// What it is about, and how a list of referrers names it.
+    pub(crate) about: Option<(Digest, Descriptor)>,
+}
+
+impl RawManifest {
+    fn new(document: &Document, digest: Digest, bytes: Bytes) -> Self {
+        let about = document
+            .subject()
+            .map(|subject| (subject.digest, document.as_referrer(&bytes)));
+        Self {
+            digest,
+            media_type: document.media_type().to_string(),
+            bytes,
+            about,
+        }
+    }
 }
 
 /// An image that can be pushed: one manifest or index under one reference, and all that it
@@ -131,6 +147,7 @@ pub(crate) fn unreadable(name: &str, error: io::Error) -> Error {
 struct Visitor<'a> {
     inputs: &'a Inputs,
     manifests: BTreeMap<Digest, RawManifest>,
+    leaves: Leaves,
     blobs: BTreeMap<Digest, Blob>,
 }
 
@@ -158,10 +175,11 @@ impl Image {
         let mut visitor = Visitor {
             inputs,
             manifests: BTreeMap::new(),
+            leaves: Leaves::default(),
             blobs: BTreeMap::new(),
         };
         if let Document::Manifest(manifest) = &document {
-            visitor.manifest(manifest, root.file);
+            visitor.manifest(manifest, root.file)?;
         }
         while let Some(link) = walk.next() {
             visitor.visit(&mut walk, &link.map_err(document_error)?)?;
@@ -179,11 +197,7 @@ impl Image {
                 .iter()
                 .filter_map(|digest| manifests.remove(digest))
                 .collect(),
-            root: RawManifest {
-                digest: descriptor.digest,
-                media_type: descriptor.media_type.to_string(),
-                bytes: root.data.to_vec().into(),
-            },
+            root: RawManifest::new(&document, descriptor.digest, root.data.to_vec().into()),
             blobs,
         })
     }
@@ -244,37 +258,44 @@ impl Image {
 impl Visitor<'_> {
     fn visit(&mut self, walk: &mut Walk, link: &Link) -> Result<(), Error> {
         if !link.is_document() {
-            self.blob(&link.descriptor, &link.file, None);
-            return Ok(());
+            return self.blob(&link.descriptor, &link.file, &link.pointer, None);
         }
         let digest = link.descriptor.digest;
         let (bytes, name) = self.bytes(&digest, &link.file)?;
         let document = walk.enter(link, &bytes, &name).map_err(document_error)?;
         if let Document::Manifest(manifest) = &document {
-            self.manifest(manifest, &name);
+            self.manifest(manifest, &name)?;
+            if let Some(platform) = self.platform(manifest) {
+                walk.is_for(link, &platform).map_err(document_error)?;
+            }
         }
-        let media_type = document.media_type().to_string();
-        self.manifests.insert(
-            digest,
-            RawManifest {
-                digest,
-                media_type,
-                bytes,
-            },
-        );
+        let stored = RawManifest::new(&document, digest, bytes);
+        self.manifests.insert(digest, stored);
         Ok(())
     }
 
-    fn manifest(&mut self, manifest: &Manifest, file: &str) {
+    /// In the words of the config, where that is at hand. What is wrong with its bytes is found
+    /// when they are sent.
+    fn platform(&self, manifest: &Manifest) -> Option<Platform> {
+        let config = &manifest.config;
+        if !config.media_type.is_config() || !self.source(&config.digest).is_here() {
+            return None;
+        }
+        let (bytes, name) = self.bytes(&config.digest, "").ok()?;
+        Some(Config::parse(&bytes, &name).ok()?.platform)
+    }
+
+    fn manifest(&mut self, manifest: &Manifest, file: &str) -> Result<(), Error> {
         let base: Option<Repository> = manifest
             .annotations
             .get(BASE_NAME)
             .and_then(|name| name.parse::<Target>().ok())
             .map(|target| target.repository());
-        self.blob(&manifest.config, file, None);
-        for layer in &manifest.layers {
-            self.blob(layer, file, base.as_ref());
+        self.blob(&manifest.config, file, "/config", None)?;
+        for (at, layer) in manifest.layers.iter().enumerate() {
+            self.blob(layer, file, &format!("/layers/{at}"), base.as_ref())?;
         }
+        Ok(())
     }
 
     /// The bytes of a document, which are for the walk to check, and their name in messages.
@@ -303,7 +324,13 @@ impl Visitor<'_> {
     }
 
     /// Note a blob; of files only the size is looked at later.
-    fn blob(&mut self, descriptor: &Descriptor, file: &str, base: Option<&Repository>) {
+    fn blob(
+        &mut self,
+        descriptor: &Descriptor,
+        file: &str,
+        pointer: &str,
+        base: Option<&Repository>,
+    ) -> Result<(), Error> {
         let digest = descriptor.digest;
         let source = self.source(&digest);
         // Layers of Windows stay where their addresses say.
@@ -311,8 +338,11 @@ impl Visitor<'_> {
             && descriptor.media_type.is_foreign_layer()
             && !descriptor.urls.is_empty()
         {
-            return;
+            return Ok(());
         }
+        self.leaves
+            .note(descriptor, file, pointer)
+            .map_err(document_error)?;
         let known = self.inputs.elsewhere.get(&digest);
         let mut elsewhere: Vec<Repository> = Vec::new();
         for repository in known
@@ -335,6 +365,7 @@ impl Visitor<'_> {
             elsewhere,
             named_by: file.to_owned(),
         });
+        Ok(())
     }
 
     fn source(&self, digest: &Digest) -> Source {

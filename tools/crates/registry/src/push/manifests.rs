@@ -1,18 +1,22 @@
 //! Manifests after blobs, children before indexes, tags last; then all of it read back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use http::header::{self, HeaderValue};
+use http::header::{self, HeaderName, HeaderValue};
 use http::Method;
 use tokio::task::JoinSet;
 use verbatim_digest::Digest;
 use verbatim_net::Payload;
 
 use super::image::RawManifest;
+use super::referrers::Referrer;
 use super::{Job, Push, Pushed};
 use crate::error::{Error, ErrorKind};
 use crate::name::{Repository, Which};
 use crate::scope;
+
+/// By this a registry says that what was pushed is among the referrers of its subject.
+const OCI_SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
 
 impl Push {
     /// Send all manifests, then all tags, and read back what is served.
@@ -34,7 +38,14 @@ impl Push {
         let mut waves: [Vec<(Repository, RawManifest)>; 2] = Default::default();
         let mut known: BTreeSet<(Repository, Digest)> = BTreeSet::new();
         let mut tags = Vec::new();
+        // What is to be found by its subject, and whether the registry said that it sees to that.
+        let mut referrers: BTreeMap<(Repository, Digest), Referrer> = BTreeMap::new();
         for ((job, report), before) in jobs.iter().zip(reports.iter_mut()).zip(&before) {
+            for manifest in job.image.children().iter().chain([job.image.root()]) {
+                if let Some(referrer) = Referrer::of(&job.repository, manifest) {
+                    referrers.insert((job.repository.clone(), manifest.digest), referrer);
+                }
+            }
             report.unchanged = *before == Some(job.image.digest());
             if report.unchanged {
                 continue;
@@ -62,13 +73,16 @@ impl Push {
         let (indexes, leaves): (Vec<_>, Vec<_>) = children
             .into_iter()
             .partition(|(_, manifest)| is_index(&manifest.media_type));
-        self.put_all(leaves).await?;
+        let mut seen_to = self.put_all(leaves).await?;
         // Indexes inside indexes are rare, and must keep their order.
         for (repository, manifest) in indexes {
-            let which = Which::Digest(manifest.digest);
-            self.put(&repository, &which, &manifest).await?;
+            seen_to.extend(self.put_all(vec![(repository, manifest)]).await?);
         }
-        self.put_all(roots).await?;
+        seen_to.extend(self.put_all(roots).await?);
+        for key in seen_to {
+            referrers.remove(&key);
+        }
+        self.list_all_referrers(referrers.into_values()).await?;
         self.all(tags, |push, (repository, which, manifest)| async move {
             push.put(&repository, &which, &manifest).await
         })
@@ -122,29 +136,36 @@ impl Push {
         }
     }
 
-    async fn put_all(&self, manifests: Vec<(Repository, RawManifest)>) -> Result<(), Error> {
-        self.all(manifests, |push, (repository, manifest)| async move {
-            let which = Which::Digest(manifest.digest);
-            push.put(&repository, &which, &manifest).await
-        })
-        .await?;
-        Ok(())
+    /// Send manifests; gives those of which the registry says that it lists them as referrers.
+    async fn put_all(
+        &self,
+        manifests: Vec<(Repository, RawManifest)>,
+    ) -> Result<Vec<(Repository, Digest)>, Error> {
+        let listed = self
+            .all(manifests, |push, (repository, manifest)| async move {
+                let which = Which::Digest(manifest.digest);
+                let listed = push.put(&repository, &which, &manifest).await?;
+                Ok(listed.then_some((repository, manifest.digest)))
+            })
+            .await?;
+        Ok(listed.into_iter().flatten().collect())
     }
 
-    async fn put(
+    /// Send a manifest; whether the registry says that it looked at the subject.
+    pub(super) async fn put(
         &self,
         repository: &Repository,
         which: &Which,
         manifest: &RawManifest,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let url = self.client.url(repository, &format!("manifests/{which}"))?;
         let content_type = HeaderValue::from_str(&manifest.media_type)
             .map_err(|_| Error::broken(&url, "the media type of the manifest fits no header"))?;
         let mut call =
             scope::write(Method::PUT, repository, url).with(header::CONTENT_TYPE, content_type);
         call.payload = Payload::Bytes(manifest.bytes.clone());
-        self.client.send(&call).await?;
-        Ok(())
+        let answer = self.client.send(&call).await?;
+        Ok(answer.header(OCI_SUBJECT).is_some())
     }
 
     /// Do something for each, as many at a time as there are permits; results in order.

@@ -10,6 +10,7 @@ mod blobs;
 mod feed;
 mod image;
 mod manifests;
+mod referrers;
 mod upload;
 
 use std::collections::BTreeMap;
@@ -138,11 +139,7 @@ impl Client {
         images: Vec<Image>,
         options: &PushOptions,
     ) -> Result<Vec<Pushed>, Error> {
-        let push = Push {
-            client: self.clone(),
-            options: options.clone(),
-            uploads: Arc::new(Semaphore::new(self.options().http.parallel.clamp(1, 256))),
-        };
+        let push = Push::new(self, options);
         let jobs = push.jobs(images)?;
         let mut reports: Vec<Pushed> = jobs
             .iter()
@@ -165,18 +162,22 @@ impl Client {
 }
 
 impl Push {
+    pub(crate) fn new(client: &Client, options: &PushOptions) -> Self {
+        let uploads = client.options().http.parallel.clamp(1, 256);
+        Self {
+            client: client.clone(),
+            options: options.clone(),
+            uploads: Arc::new(Semaphore::new(uploads)),
+        }
+    }
+
     /// Where each image goes; equal ones are pushed once.
     fn jobs(&self, images: Vec<Image>) -> Result<Vec<Job>, Error> {
         let mut seen: BTreeMap<(Repository, Which), (Digest, String)> = BTreeMap::new();
         let mut jobs = Vec::new();
         for image in images {
             let named = image.target().repository();
-            let repository = self
-                .client
-                .candidates(&named)?
-                .into_iter()
-                .next()
-                .unwrap_or(named);
+            let repository = self.client.first(&named)?;
             let which = image.target().pushed_as(image.digest());
             let key = (repository.clone(), which.clone());
             if let Some((digest, origin)) = seen.get(&key) {

@@ -22,6 +22,7 @@ use super::source::Layout;
 use crate::graph::{Blobs, Link, Walk};
 use crate::{Descriptor, Error, ErrorKind, Index, Platform, Result};
 
+pub(crate) use read::in_parallel;
 pub(super) use read::read_all;
 pub use read::Progress;
 pub(super) use visitor::Visitor;

@@ -169,7 +169,7 @@ pub(in crate::layout) fn read_all(
 }
 
 /// Do something with each, several at a time; the results are in the order of `items`.
-pub(super) fn in_parallel<T: Sync, R: Send>(
+pub(crate) fn in_parallel<T: Sync, R: Send>(
     items: &[T],
     threads: usize,
     each: impl Fn(&T) -> R + Sync,
