@@ -11,6 +11,7 @@ mod handed;
 mod layer_output;
 mod layout_output;
 mod outcome;
+mod place;
 mod printing;
 mod progress;
 mod registry_options;

@@ -4,6 +4,7 @@ mod attest;
 mod binary;
 mod check;
 mod completions;
+mod copy;
 mod diff;
 mod image;
 mod index;
@@ -51,6 +52,7 @@ enum Command {
     Check(check::Options),
     Pull(pull::Options),
     Push(push::Options),
+    Copy(Box<copy::Options>),
     Load(load::Options),
     Rebuild(Box<rebuild::Options>),
     Completions(completions::Options),
@@ -80,6 +82,7 @@ pub fn run(arguments: Vec<OsString>) -> anyhow::Result<Outcome> {
         Command::Check(options) => check::run(options),
         Command::Pull(options) => pull::run(options),
         Command::Push(options) => push::run(options),
+        Command::Copy(options) => copy::run(*options),
         Command::Load(options) => load::run(options),
         Command::Rebuild(options) => rebuild::run(*options),
         Command::Completions(options) => completions::run(options),

@@ -1,0 +1,169 @@
+//! What cosign attaches is copied with the image, and verified by cosign where it arrives.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use verbatim_testbed::{layout, output, run, tool, Content, Kind, Registry};
+
+fn verbatim(arguments: &[&str]) -> Output {
+    output(
+        Command::new(env!("CARGO_BIN_EXE_verbatim"))
+            .env_remove("DOCKER_CONFIG")
+            .args(arguments),
+    )
+}
+
+fn text(output: &Output) -> String {
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+fn done(arguments: &[&str]) -> String {
+    let output = verbatim(arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", text(&output));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A folder with a key pair of cosign's.
+struct Signer {
+    folder: tempfile::TempDir,
+}
+
+impl Signer {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let signer = Self { folder };
+        run(signer.cosign().arg("generate-key-pair"));
+        signer
+    }
+
+    fn cosign(&self) -> Command {
+        let mut command = Command::new(tool("cosign"));
+        command
+            .current_dir(self.folder.path())
+            .env("HOME", self.folder.path())
+            .env("COSIGN_PASSWORD", "");
+        command
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Attach a predicate with cosign.
+    fn attest(&self, image: &str, color: &str, form: &[&str]) {
+        let predicate = self.path("predicate.json");
+        std::fs::write(&predicate, format!("{{\"color\":\"{color}\"}}")).unwrap();
+        run(self
+            .cosign()
+            .args(["attest", "--yes", "--key=cosign.key", "--tlog-upload=false"])
+            .args([
+                "--use-signing-config=false",
+                "--type=https://example.com/color",
+            ])
+            .args(["--allow-http-registry", "--predicate=predicate.json"])
+            .args(form)
+            .arg(image));
+    }
+
+    /// The colours that cosign finds and verifies.
+    fn colors(&self, image: &str, form: &[&str]) -> Vec<String> {
+        let said = run(self
+            .cosign()
+            .args([
+                "verify-attestation",
+                "--key=cosign.pub",
+                "--insecure-ignore-tlog",
+            ])
+            .args(["--type=https://example.com/color", "--allow-http-registry"])
+            .args(form)
+            .arg(image));
+        let mut colors: Vec<String> = said
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            .map(|envelope| {
+                use base64::Engine;
+                let payload = envelope["payload"].as_str().unwrap();
+                let payload = base64::engine::general_purpose::STANDARD.decode(payload);
+                let statement: Value = serde_json::from_slice(&payload.unwrap()).unwrap();
+                statement["predicate"]["color"].as_str().unwrap().to_owned()
+            })
+            .collect();
+        colors.sort();
+        colors
+    }
+
+    fn verify(&self, image: &str) {
+        run(self
+            .cosign()
+            .args(["verify", "--key=cosign.pub", "--insecure-ignore-tlog"])
+            .args(["--allow-http-registry", image]));
+    }
+}
+
+const OLD: &[&str] = &["--new-bundle-format=false"];
+const NEW: &[&str] = &[];
+
+fn digest_of(layout: &Path) -> String {
+    let index = std::fs::read(layout.join("index.json")).unwrap();
+    let index: Value = serde_json::from_slice(&index).unwrap();
+    index["manifests"][0]["digest"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn what_cosign_attached_comes_along() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = folder.path().join("image");
+    layout(&image, &[Content::Text("a"), Content::Random(3, 100_000)]);
+    let signer = Signer::new();
+    let from = Registry::start(Kind::Plain);
+    let source = from.reference("acme/app:v1");
+    done(&["push", image.to_str().unwrap(), &source]);
+    signer.attest(&source, "red", NEW);
+    signer.attest(&source, "blue", OLD);
+    run(signer
+        .cosign()
+        .args(["sign", "--yes", "--key=cosign.key", "--tlog-upload=false"])
+        .args(["--use-signing-config=false", "--allow-http-registry"])
+        .arg(&source));
+    // Through a file into a closed network, whose registry is of another kind.
+    let bundle = folder.path().join("app.tar");
+    let bundle = bundle.to_str().unwrap();
+    done(&["copy", &source, bundle]);
+    let checked = done(&["layout", "check", bundle]);
+    assert!(checked.contains(&digest_of(&image)), "{checked}");
+    for kind in [Kind::Plain, Kind::Crane] {
+        let inside = Registry::start(kind);
+        let target = inside.reference("mirror/app:v1");
+        let said = done(&["copy", "--format=json", bundle, &target]);
+        let said: Value = serde_json::from_str(&said).unwrap();
+        assert_eq!(said["digest"], digest_of(&image).as_str(), "{kind:?}");
+        assert_eq!(signer.colors(&target, NEW), ["red"], "{kind:?}");
+        assert_eq!(signer.colors(&target, OLD), ["blue"], "{kind:?}");
+        signer.verify(&target);
+        // Once more moves nothing, and from registry to registry it is the same.
+        let again = done(&["copy", "--format=json", bundle, &target]);
+        let again: Value = serde_json::from_str(&again).unwrap();
+        assert_eq!(again["blobs"]["sent"], 0, "{again}");
+        let other = Registry::start(kind);
+        let direct = other.reference("mirror/app:v1");
+        let straight: Value =
+            serde_json::from_str(&done(&["copy", "--format=json", &target, &direct])).unwrap();
+        assert_eq!(straight["referrers"], said["referrers"], "{kind:?}");
+        assert_eq!(signer.colors(&direct, NEW), ["red"], "{kind:?}");
+        // A folder that cosign reads without a registry.
+        let out = folder.path().join(format!("out-{kind:?}"));
+        done(&["copy", &direct, out.to_str().unwrap()]);
+        let local = ["--local-image"];
+        assert_eq!(
+            signer.colors(out.to_str().unwrap(), &local),
+            ["red"],
+            "{kind:?}"
+        );
+        assert_eq!(digest_of(&out), digest_of(&image));
+    }
+}
