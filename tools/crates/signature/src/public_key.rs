@@ -5,8 +5,8 @@ use p256::pkcs8::der::{Decode, Encode};
 use p256::pkcs8::spki::AlgorithmIdentifierRef;
 use p256::pkcs8::SubjectPublicKeyInfoRef;
 use ring::signature::{
-    UnparsedPublicKey, VerificationAlgorithm, ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA256_ASN1,
-    ECDSA_P384_SHA384_ASN1, RSA_PKCS1_2048_8192_SHA256,
+    UnparsedPublicKey, VerificationAlgorithm, ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_FIXED,
+    ECDSA_P384_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, RSA_PKCS1_2048_8192_SHA256,
 };
 use verbatim_digest::Digest;
 
@@ -166,7 +166,8 @@ impl PublicKey {
 
     /// Whether these bytes are a signature of the message by this key.
     ///
-    /// ECDSA signatures are in DER, with SHA-256; with P-384 also with SHA-384, as older and newer
+    /// ECDSA signatures are in DER, with SHA-256, or with P-256 the two numbers alone (IEEE P1363), as
+    /// Google signs its verification summaries; with P-384 also with SHA-384, as older and newer
     /// versions of cosign make them. Ed25519 signs the message itself (RFC 8032, section 5.1) and
     /// has one form for each signature. RSA is PKCS #1 v1.5 with SHA-256.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
@@ -176,7 +177,7 @@ impl PublicKey {
                 .is_ok()
         };
         match self.kind {
-            Kind::P256 => by(&ECDSA_P256_SHA256_ASN1),
+            Kind::P256 => by(&ECDSA_P256_SHA256_ASN1) || by(&ECDSA_P256_SHA256_FIXED),
             Kind::P384 => by(&ECDSA_P384_SHA384_ASN1) || by(&ECDSA_P384_SHA256_ASN1),
             Kind::Ed25519 => verify_ed25519(&self.raw, message, signature),
             Kind::Rsa => by(&RSA_PKCS1_2048_8192_SHA256),

@@ -27,7 +27,8 @@ pub fn handed(path: &Path, limit: u64) -> anyhow::Result<(Vec<u8>, String)> {
     Ok((data.map_err(unread)?, name))
 }
 
-fn unread(error: Error) -> anyhow::Error {
+/// What is not there or cannot be read was not checked.
+pub fn unread(error: Error) -> anyhow::Error {
     let unchecked = error.kind().is_unchecked() || error.kind() == ErrorKind::Missing;
     let error = anyhow::Error::from(error);
     match unchecked {

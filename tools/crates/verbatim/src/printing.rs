@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use anyhow::Context;
 use serde::Serialize;
@@ -18,6 +18,14 @@ pub fn print(text: &str) -> anyhow::Result<()> {
     }
 }
 
+/// Print lines of JSON that others wrote: to the byte, but not what a terminal would act upon.
+pub fn print_lines(lines: &str) -> anyhow::Result<()> {
+    if io::stdout().is_terminal() {
+        return print(&escaped(lines));
+    }
+    print(lines)
+}
+
 /// Print a report for machines: one object of JSON on a line. It is canonical, but for what
 /// nobody would see on a terminal, which is written as `\u…`: the words are the same.
 pub fn print_json(report: &impl Serialize) -> anyhow::Result<()> {
@@ -26,7 +34,7 @@ pub fn print_json(report: &impl Serialize) -> anyhow::Result<()> {
 }
 
 /// JSON with all that is hidden in its strings written as `\u…`, which is the same to a reader.
-/// It must be on one line.
+/// It must be on one line, or on one for each value.
 fn escaped(json: &str) -> Cow<'_, str> {
     let is_hidden = |c| c != '\n' && is_hidden(c);
     if !json.contains(is_hidden) {

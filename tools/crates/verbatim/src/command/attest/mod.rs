@@ -1,10 +1,11 @@
-//! `verbatim attest`: statements about artifacts, signed.
+//! `verbatim attest`: statements about artifacts, signed and verified.
 
 mod sign;
+mod verify;
 
 use crate::outcome::Outcome;
 
-/// Statements about artifacts: sign them.
+/// Statements about artifacts: sign them, verify them.
 ///
 /// A statement (in-toto) says something about files or images by their digests: how they were
 /// built, what is in them, whether they were rebuilt. It is believed for its signature, which is
@@ -21,10 +22,12 @@ pub struct Options {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     Sign(sign::Options),
+    Verify(Box<verify::Options>),
 }
 
 pub fn run(options: Options) -> anyhow::Result<Outcome> {
     match options.command {
         Command::Sign(options) => sign::run(options),
+        Command::Verify(options) => verify::run(*options),
     }
 }

@@ -1,5 +1,6 @@
 //! `verbatim verify`: is what is served, what runs, or what lies on the disk what was released?
 
+mod attested;
 mod release;
 mod show;
 mod sides;
@@ -14,6 +15,7 @@ use verbatim_oci::Reference;
 use verbatim_verify::signature;
 use verbatim_verify::{Finding, Judgement, Report, Verdict};
 
+use self::attested::Attestations;
 use self::release::Release;
 use self::show::show;
 use crate::outcome::{Outcome, Unchecked};
@@ -77,6 +79,9 @@ enum Part {
     verbatim verify release.sha256 --only images
     verbatim verify release.sha256 --only files --files dist
 
+  Was each image built by our builder, from our sources?
+    verbatim verify container_sums.sha256 --attested=policy.toml --attestation=provenance.jsonl
+
   What changed from one release to the next?
     verbatim verify v1.sha256 --against v2.sha256")]
 pub struct Options {
@@ -115,6 +120,14 @@ pub struct Options {
     /// The namespace of an SSH signature.
     #[arg(long, value_name = "NAME", default_value = signature::SSH_NAMESPACE)]
     ssh_namespace: String,
+    /// Ask in addition that each image and file was built as this policy allows
+    /// (`verbatim.policy/1`): a statement about its digest must be signed by one of the policy's
+    /// keys and fit an entry, else it is `different`.
+    #[arg(long, value_name = "POLICY", requires = "attestation")]
+    attested: Option<PathBuf>,
+    /// Where the attestations are: envelopes, lines of them, or Sigstore bundles.
+    #[arg(long, value_name = "FILE", requires = "attested")]
+    attestation: Vec<PathBuf>,
     /// Let this verdict do no harm; can be given several times. What is `unchecked` cannot be
     /// accepted: see --only.
     #[arg(long, value_name = "VERDICT")]
@@ -154,7 +167,11 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
             return Ok(Outcome::Different);
         }
     };
-    let findings = look(&options, &mut release)?;
+    let attestations = Attestations::read(&options)?;
+    let mut findings = look(&options, &mut release)?;
+    if let Some(attestations) = attestations {
+        attestations.judge(&release, options.only, &mut findings);
+    }
     let report = Report::new(findings, &options.accept, release.notes);
     show(&report, &options)?;
     // A difference that was found is one, whatever could not be checked besides.
