@@ -12,6 +12,7 @@ use crate::content::Files;
 use crate::contents::{Contents, Origin};
 use crate::entry::{Attributes, Content, Entry, Kind, Weight, Xattrs};
 use crate::import::{self, ArchiveOptions, Input, Sink, Source, Spool};
+use crate::keeper::{Keeper, Kept};
 use crate::layer::Layer;
 use crate::path::{join, of_prefix, of_spec};
 use crate::rules::{Filter, Overrides};
@@ -93,6 +94,8 @@ pub enum Item {
     File(PathBuf),
     /// A file with this content.
     Bytes(Vec<u8>),
+    /// A file with a content that a [`Keeper`] of this builder keeps.
+    Kept(Kept),
     /// An empty directory, or the attributes of one that other entries fill.
     Directory,
     /// A symlink to this target.
@@ -170,6 +173,14 @@ impl Builder {
         self.component = name.map(Arc::from);
     }
 
+    /// A place for contents that come as streams, until they are added as [`Item::Kept`].
+    pub fn keeper(&mut self) -> Result<Keeper, Error> {
+        let (keeper, file) = Keeper::create(&self.scratch, self.files.next_number())?;
+        self.files
+            .add_archive(file, "the temporary file beside the output".into());
+        Ok(keeper)
+    }
+
     fn origin(&mut self, name: &str) -> u32 {
         let same = |last: &Origin| last.name == name && last.component == self.component;
         if !self.origins.last().is_some_and(same) {
@@ -210,6 +221,13 @@ impl Builder {
                 Kind::File {
                     size: bytes.len() as u64,
                     content: Content::Bytes(bytes.into()),
+                },
+                self.defaults.file_mode,
+            ),
+            Item::Kept(kept) => (
+                Kind::File {
+                    size: kept.size(),
+                    content: kept.content(),
                 },
                 self.defaults.file_mode,
             ),

@@ -41,6 +41,11 @@ impl Files {
         (self.slices.len() - 1) as u32
     }
 
+    /// The number that the next archive gets.
+    pub(crate) fn next_number(&self) -> u32 {
+        self.slices.len() as u32
+    }
+
     pub(crate) fn spool_number(&self) -> u32 {
         SPOOL
     }

@@ -36,7 +36,7 @@ pub fn segment(text: &str) -> String {
 }
 
 /// Undo it, as far as it was done.
-pub(crate) fn unescaped(text: &str) -> String {
+pub fn unescaped(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 

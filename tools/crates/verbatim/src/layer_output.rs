@@ -87,9 +87,9 @@ impl OutputOptions {
         Ok(Encoding::new(compression, self.level)?)
     }
 
-    /// A builder whose temporary files go where the output goes.
-    pub fn builder(&self, defaults: Defaults) -> Builder {
-        let scratch = match &self.output {
+    /// Where temporary files go: where the output goes.
+    pub fn scratch(&self) -> PathBuf {
+        match &self.output {
             // There is no room beside a device.
             Some(path) if path.exists() && !path.is_file() => std::env::temp_dir(),
             Some(path) => match path.parent() {
@@ -97,8 +97,12 @@ impl OutputOptions {
                 _ => PathBuf::from("."),
             },
             None => std::env::temp_dir(),
-        };
-        let mut builder = Builder::new(defaults, scratch);
+        }
+    }
+
+    /// A builder whose temporary files go where the output goes.
+    pub fn builder(&self, defaults: Defaults) -> Builder {
+        let mut builder = Builder::new(defaults, self.scratch());
         builder.threads(self.threads());
         builder
     }

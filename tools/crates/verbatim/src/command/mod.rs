@@ -13,6 +13,7 @@ mod layout;
 mod load;
 mod man;
 mod normalize;
+mod packages;
 mod pull;
 mod push;
 mod rebuild;
@@ -54,6 +55,7 @@ enum Command {
     Push(push::Options),
     Copy(Box<copy::Options>),
     Load(load::Options),
+    Packages(packages::Options),
     Rebuild(Box<rebuild::Options>),
     Completions(completions::Options),
     Man(man::Options),
@@ -84,6 +86,7 @@ pub fn run(arguments: Vec<OsString>) -> anyhow::Result<Outcome> {
         Command::Push(options) => push::run(options),
         Command::Copy(options) => copy::run(*options),
         Command::Load(options) => load::run(options),
+        Command::Packages(options) => packages::run(options),
         Command::Rebuild(options) => rebuild::run(*options),
         Command::Completions(options) => completions::run(options),
         Command::Man(options) => man::run(options),

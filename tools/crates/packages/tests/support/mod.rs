@@ -1,0 +1,263 @@
+//! Small repositories of Debian's form, signed as the test wants.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use pgp::composed::{ArmorOptions, CleartextSignedMessage, Deserializable, SignedSecretKey};
+use pgp::crypto::hash::HashAlgorithm;
+use pgp::packet::{SignatureConfig, SignatureType, Subpacket, SubpacketData};
+use pgp::types::{KeyDetails, Password, Timestamp};
+use verbatim_digest::Digest;
+use verbatim_net::Client;
+use verbatim_packages::fetch::{Cache, Fetcher};
+use verbatim_packages::install::{self, Wanted};
+use verbatim_packages::places::Places;
+use verbatim_packages::{Lock, Manifest, Moment, Result};
+
+/// The moment at which everything is judged.
+pub const NOW: &str = "2026-11-01T00:00:00Z";
+/// The date of indexes that say no other.
+pub const DATE: &str = "Sat, 31 Oct 2026 00:00:00 UTC";
+
+/// A file of this crate's test data.
+pub fn testdata(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("testdata")
+        .join(name)
+}
+
+/// An entry of a tar archive: its path, and content, link (`-> x`) or folder (a slash at the end).
+pub type File<'a> = (&'a str, &'a [u8]);
+
+/// A tar archive.
+pub fn tar(files: &[File<'_>]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for (path, content) in files {
+        let mut header = tar::Header::new_gnu();
+        // Names that the library would refuse to write are what some tests are about.
+        header.as_mut_bytes()[..path.len()].copy_from_slice(path.as_bytes());
+        header.set_mode(0o644);
+        header.set_mtime(1_700_000_000);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_size(0);
+        if let Some(target) = content.strip_prefix(b"-> ") {
+            header.set_entry_type(tar::EntryType::Symlink);
+            header
+                .set_link_name(std::str::from_utf8(target).unwrap())
+                .unwrap();
+            header.set_cksum();
+            builder.append(&header, &b""[..]).unwrap();
+        } else if path.ends_with('/') {
+            header.set_entry_type(tar::EntryType::Directory);
+            header.set_mode(0o755);
+            header.set_cksum();
+            builder.append(&header, &b""[..]).unwrap();
+        } else {
+            header.set_size(content.len() as u64);
+            header.set_cksum();
+            builder.append(&header, *content).unwrap();
+        }
+    }
+    builder.into_inner().unwrap()
+}
+
+/// A `.deb`, whose archives are not compressed.
+pub fn deb(control: &str, scripts: &[File<'_>], files: &[File<'_>]) -> Vec<u8> {
+    let mut controls = vec![("./control", control.as_bytes())];
+    controls.extend(scripts);
+    let mut out = b"!<arch>\n".to_vec();
+    for (name, content) in [
+        ("debian-binary", b"2.0\n".to_vec()),
+        ("control.tar", tar(&controls)),
+        ("data.tar", tar(files)),
+    ] {
+        write!(
+            out,
+            "{name:16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n",
+            0,
+            0,
+            0,
+            100644,
+            content.len()
+        )
+        .unwrap();
+        out.extend(&content);
+        if content.len() % 2 == 1 {
+            out.push(b'\n');
+        }
+    }
+    out
+}
+
+/// A repository that is put together.
+pub struct Repository {
+    pub folder: tempfile::TempDir,
+    index: String,
+    /// More lines of `Release`, before its list.
+    pub release: String,
+    pub signer: &'static str,
+}
+
+impl Repository {
+    pub fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            index: String::new(),
+            release: format!("Date: {DATE}\n"),
+            signer: "signer",
+        }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join("repo").join(name)
+    }
+
+    pub fn write(&self, name: &str, data: &[u8]) {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, data).unwrap();
+    }
+
+    /// Add a package of the architecture amd64; `fields` are more lines of its `control`.
+    pub fn package(&mut self, name: &str, fields: &str, scripts: &[File<'_>], files: &[File<'_>]) {
+        let version = if fields.contains("Version: ") {
+            ""
+        } else {
+            "Version: 1\n"
+        };
+        let control = format!(
+            "Package: {name}\n{version}Architecture: amd64\nMaintainer: A <a@example.com>\n{fields}Description: {name}\n"
+        );
+        let data = deb(&control, scripts, files);
+        let path = format!("pool/{name}.deb");
+        self.write(&path, &data);
+        self.index.push_str(&format!(
+            "{control}Filename: {path}\nSize: {}\nSHA256: {}\n\n",
+            data.len(),
+            Digest::of(&data).hex()
+        ));
+    }
+
+    /// Write the indexes and sign them.
+    pub fn publish(&self) {
+        let index = self.index.clone().into_bytes();
+        self.publish_index("Packages", &index, &index);
+    }
+
+    /// Write an index under this name, whose digest is that of `claimed`.
+    pub fn publish_index(&self, name: &str, index: &[u8], claimed: &[u8]) {
+        self.write(&format!("dists/stable/main/binary-amd64/{name}"), index);
+        let release = format!(
+            "{}Architectures: amd64\nSHA256:\n {} {} main/binary-amd64/{name}\n",
+            self.release,
+            Digest::of(claimed).hex(),
+            claimed.len()
+        );
+        let signed = sign(&release, self.signer);
+        self.write("dists/stable/InRelease", signed.as_bytes());
+    }
+
+    /// A manifest for this repository.
+    pub fn manifest(&self, packages: &[&str]) -> Manifest {
+        let keys = self.folder.path().join("signer.asc");
+        std::fs::copy(testdata("keys/signer.asc"), &keys).unwrap();
+        std::fs::copy(
+            testdata("keys/expired.asc"),
+            self.folder.path().join("expired.asc"),
+        )
+        .unwrap();
+        let text = format!(
+            "format = \"deb\"\narchitectures = [\"amd64\"]\npackages = {packages:?}\n\
+             [[source]]\nname = \"test\"\nurl = \"repo\"\nsuite = \"stable\"\ncomponents = [\"main\"]\n\
+             keys = [\"signer.asc\", \"expired.asc\"]\nsnapshot = \"{NOW}\"\n"
+        );
+        let path = self.folder.path().join("image.toml");
+        std::fs::write(&path, text).unwrap();
+        Manifest::read(&path).unwrap()
+    }
+
+    /// Choose packages.
+    pub fn lock(&self, packages: &[&str], old: Option<&Lock>) -> Result<Lock> {
+        let manifest = self.manifest(packages);
+        // Whatever the clock says: the source stands for a moment.
+        let now = Moment::from_seconds(0);
+        verbatim_packages::choose(&manifest, &self.places(), &fetcher(), now, old)
+    }
+
+    pub fn places(&self) -> Places {
+        Places::new(self.folder.path())
+    }
+
+    /// Install what was locked: the layer as a tar archive.
+    pub fn install(&self, lock: &Lock, threads: usize, status_d: bool) -> Result<Vec<u8>> {
+        use verbatim_archive::{Builder, Compression, Defaults, Encoding};
+        let cache = Cache::open(None, self.folder.path())?;
+        let wanted = Wanted {
+            architecture: None,
+            cache: cache.path(),
+            threads,
+            status_d,
+        };
+        let builder = Builder::new(Defaults::default(), self.folder.path());
+        let layer = install::install(lock, &self.places(), &fetcher(), &wanted, builder)?;
+        let mut out = Vec::new();
+        layer.write(
+            Encoding::new(Compression::None, None)?,
+            threads,
+            &mut out,
+            &|_| {},
+        )?;
+        Ok(out)
+    }
+}
+
+pub fn fetcher() -> Fetcher {
+    Fetcher::new(Client::new(verbatim_net::Options::default()).unwrap()).unwrap()
+}
+
+/// A message of the cleartext framework.
+pub fn sign(text: &str, signer: &str) -> String {
+    let file = std::fs::read(testdata(&format!("keys/{signer}.secret.asc"))).unwrap();
+    let (key, _) = SignedSecretKey::from_armor_single(&file[..]).unwrap();
+    let key = key.primary_key;
+    let mut config =
+        SignatureConfig::v4(SignatureType::Text, key.algorithm(), HashAlgorithm::Sha512);
+    config.hashed_subpackets = vec![
+        Subpacket::regular(SubpacketData::SignatureCreationTime(Timestamp::from_secs(
+            1_790_000_000,
+        )))
+        .unwrap(),
+        Subpacket::regular(SubpacketData::IssuerFingerprint(key.fingerprint())).unwrap(),
+    ];
+    CleartextSignedMessage::new(text, config, &key, &Password::empty())
+        .unwrap()
+        .to_armored_string(ArmorOptions::default())
+        .unwrap()
+}
+
+/// The entries of a layer: path, and content or link.
+pub fn entries(layer: &[u8]) -> std::collections::BTreeMap<String, String> {
+    let mut archive = tar::Archive::new(layer);
+    archive
+        .entries()
+        .unwrap()
+        .map(|entry| {
+            let mut entry = entry.unwrap();
+            let path = entry
+                .path()
+                .unwrap()
+                .to_string_lossy()
+                .trim_end_matches('/')
+                .to_owned();
+            let mut content = String::new();
+            match entry.link_name().unwrap() {
+                Some(target) => content = format!("-> {}", target.display()),
+                None => {
+                    std::io::Read::read_to_string(&mut entry, &mut content).unwrap();
+                }
+            }
+            (path, content)
+        })
+        .collect()
+}

@@ -1,0 +1,176 @@
+//! `verbatim packages lock`: choose packages.
+
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::Context;
+use serde::Serialize;
+use verbatim_foreign::{counted, printable_path};
+use verbatim_packages::deb::{self, Script};
+use verbatim_packages::manifest::Format;
+use verbatim_packages::{Lock, Manifest, Moment};
+
+use super::{shown, Changed, SourceOptions};
+use crate::files::write_files;
+use crate::outcome::Outcome;
+use crate::printing::{print, print_json};
+use crate::report_form;
+
+/// Choose packages for a manifest, and write them down in a lock file.
+///
+/// The indexes of all sources are read and their signatures checked; then packages are chosen that
+/// are asked for, with all that they need and nothing that they cannot be with. An index that is
+/// past its date, from the future, or older than the one that the lock was made with is refused.
+/// Scripts of packages are never run: for those that do what is not done another way, their words
+/// are printed.
+///
+/// What changed is printed: + added, - removed, ~ another version, ! other bytes under one version.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "EXAMPLES
+  A manifest, image.toml:
+    format = \"deb\"
+    architectures = [\"amd64\", \"arm64\"]
+    packages = [\"base-files\", \"python3 (>= 3.11)\"]
+    [[source]]
+    name = \"debian\"
+    url = \"https://deb.example.com/debian\"
+    suite = \"bookworm\"
+    components = [\"main\"]
+    keys = [\"debian-archive-keyring.gpg\"]
+
+  Choose, and see what an update would change:
+    verbatim packages lock image.toml -o image.lock.json
+
+  The same from a mirror nearby:
+    verbatim packages lock image.toml -o image.lock.json --source debian=http://mirror.example.com/debian")]
+pub struct Options {
+    /// What is wanted, in TOML.
+    #[arg(value_name = "MANIFEST")]
+    manifest: PathBuf,
+    /// The lock to write; by default the manifest's name with .lock.json, beside it.
+    #[arg(short, long, value_name = "LOCK")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    sources: SourceOptions,
+    /// The form of the report.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: report_form::Format,
+}
+
+#[derive(Debug, Serialize)]
+struct Report<'a> {
+    schema: &'static str,
+    verdict: &'static str,
+    packages: usize,
+    changes: Vec<Changed<'a>>,
+    /// Scripts of packages that do what is not done here.
+    scripts: Vec<NotDone<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct NotDone<'a> {
+    package: &'a str,
+    script: &'a str,
+    commands: usize,
+    words: &'a [String],
+}
+
+pub(super) fn run(options: Options) -> anyhow::Result<Outcome> {
+    let manifest = Manifest::read(&options.manifest)?;
+    let output = match &options.output {
+        Some(path) => path.clone(),
+        None => options.manifest.with_extension("lock.json"),
+    };
+    let old = existing(&output)?;
+    let places = options.sources.places(&options.manifest)?;
+    let fetcher = options.sources.fetcher()?;
+    // The one place that looks at the clock: a source that stands for no moment is judged now.
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .context("the clock of this machine stands before 1970; set it")?;
+    let now = Moment::from_seconds(now.as_secs() as i64);
+    let new = verbatim_packages::choose(&manifest, &places, &fetcher, now, old.as_ref())?;
+    let scripts = match manifest.format {
+        Format::Deb => deb::scripts_not_done(&new, &places, &fetcher)?,
+        Format::Rpm | Format::Apk => Vec::new(),
+    };
+    write_files(vec![(Some(&output), new.to_bytes()?)])?;
+    tell(&options, &output, old, &new, &scripts)?;
+    Ok(Outcome::Done)
+}
+
+/// The lock that is replaced, if there is one.
+fn existing(path: &Path) -> anyhow::Result<Option<Lock>> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    Lock::read(path).map(Some).with_context(|| {
+        format!(
+            "{} is there, and no lock that can be compared; name another output or remove it",
+            printable_path(path)
+        )
+    })
+}
+
+fn tell(
+    options: &Options,
+    output: &Path,
+    old: Option<Lock>,
+    new: &Lock,
+    scripts: &[Script],
+) -> anyhow::Result<()> {
+    let is_new = old.is_none();
+    let empty = Lock {
+        packages: Vec::new(),
+        ..new.clone()
+    };
+    let old = old.unwrap_or(empty);
+    let changes = old.changes(new);
+    match options.format {
+        report_form::Format::Json => print_json(&Report {
+            schema: "verbatim.packages-lock/1",
+            verdict: if changes.is_empty() {
+                "equal"
+            } else {
+                "different"
+            },
+            packages: new.packages.len(),
+            changes: changes.iter().map(Changed::from).collect(),
+            scripts: scripts
+                .iter()
+                .map(|script| NotDone {
+                    package: &script.package,
+                    script: script.name,
+                    commands: script.count,
+                    words: &script.words,
+                })
+                .collect(),
+        }),
+        report_form::Format::Text => {
+            let mut text: String = changes.iter().map(shown).collect();
+            for script in scripts {
+                text.push_str(&format!(
+                    "the {} of {} is not run, and does what is not done here ({}):\n",
+                    script.name,
+                    script.package,
+                    counted(script.count, "command")
+                ));
+                for line in &script.words {
+                    text.push_str(&format!("    {line}\n"));
+                }
+            }
+            let change = match (is_new, changes.len()) {
+                (true, _) => "new".to_owned(),
+                (false, 0) => "no change".to_owned(),
+                (false, count) => counted(count, "change"),
+            };
+            text.push_str(&format!(
+                "{}: {} for {}, {change}\n",
+                printable_path(output),
+                counted(new.packages.len(), "package"),
+                new.architectures.join(", ")
+            ));
+            print(&text)
+        }
+    }
+}
