@@ -121,6 +121,7 @@ fn nothing_may_be_changed_or_taken_away() {
     let trust = trust(SIGSTORE_PRODUCTION_TRUSTED_ROOT, IDENTITY, ISSUER);
     let good: Value = serde_json::from_str(bundle!("happy-path-intoto-in-dsse-v3")).unwrap();
     let other: Value = serde_json::from_str(bundle!("dsse-invalid-sig_fail")).unwrap();
+    let third: Value = serde_json::from_str(bundle!("intoto-with-custom-trust-root")).unwrap();
     assert_eq!(refusal(&good.to_string(), &trust), None);
     for (what, pointer, value) in [
         (
@@ -141,7 +142,7 @@ fn nothing_may_be_changed_or_taken_away() {
         (
             "the statement of another",
             "/dsseEnvelope/payload",
-            other["dsseEnvelope"]["payload"].clone(),
+            third["dsseEnvelope"]["payload"].clone(),
         ),
         (
             "a later time",

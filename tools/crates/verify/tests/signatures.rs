@@ -78,6 +78,7 @@ fn a_flipped_bit_is_found_wherever_it_is() {
                     // A bundle says much besides the signature.
                     name if name.ends_with(".json") => {
                         !is_in(signature.data, at, b"\"signature\":\"")
+                            && !is_in(signature.data, at, b"\"digest\":\"")
                     }
                     // Bits that base64 has and bytes have not, and white space.
                     _ => at + 6 > signature.data.len(),
@@ -117,6 +118,39 @@ fn the_key_of_another_is_refused() {
             }
         }
     }
+}
+
+/// A bundle that says another digest than that of what is signed is put together from two.
+#[test]
+fn what_a_bundle_says_of_its_content_must_be_right() {
+    let text = std::str::from_utf8(file!("sums.cosign.json").data).unwrap();
+    let digest = "QtFeZ1tKluPQy6JmSg3uME5s5XnPJHWr7yORR6vdxEk=";
+    let with = |from: &str, to: &str| {
+        assert!(text.contains(from), "{from}");
+        let data = text.replace(from, to);
+        let signature = Input {
+            data: data.as_bytes(),
+            file: "changed.json",
+        };
+        verify(SUMS, file!("p256.pub"), signature)
+    };
+    for (from, to) in [
+        (digest, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+        (digest, ""),
+        (digest, "!"),
+        ("SHA2_256", "SHA2_512"),
+        ("SHA2_256", "SHA3_256"),
+        ("SHA2_256", ""),
+        ("\"digest\"", "\"digest\":\"AAAA\",\"digest\""),
+    ] {
+        let error = with(from, to).unwrap_err();
+        assert!(matches!(error, Error::Malformed { .. }), "{error}");
+        assert!(error.to_string().starts_with("changed.json: "), "{error}");
+    }
+    // It may say nothing of it, or the same in other words.
+    let whole = format!(r#""messageDigest":{{"algorithm":"SHA2_256","digest":"{digest}"}},"#);
+    with(&whole, "").unwrap();
+    with("SHA2_256", "sha256").unwrap();
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use verbatim_document::json;
 use verbatim_signature::bundle::Bundle;
-use verbatim_signature::documents::{self, Content, MAX_DOCUMENT};
+use verbatim_signature::documents::{self, MAX_DOCUMENT};
 use verbatim_signature::dsse::{Envelope, IN_TOTO};
 use verbatim_signature::PrivateKey;
 
