@@ -53,6 +53,19 @@ pub enum Field {
 pub struct Fields([u32; FIELDS]);
 
 impl Fields {
+    /// The magic number and the fields of a header; `None` if it is none.
+    pub fn parse(header: &[u8; HEADER as usize]) -> Option<([u8; 6], Self)> {
+        let (magic, rest) = header.split_first_chunk::<6>()?;
+        if !is_archive(magic) {
+            return None;
+        }
+        let mut fields = [0; FIELDS];
+        for (field, digits) in fields.iter_mut().zip(rest.chunks_exact(8)) {
+            *field = hexadecimal(digits)?;
+        }
+        Some((*magic, Self(fields)))
+    }
+
     /// The number in a field.
     pub fn get(&self, field: Field) -> u32 {
         self.0[field as usize]
@@ -138,14 +151,8 @@ fn header<S: ReadAt + ?Sized>(source: &S, at: u64) -> Result<([u8; 6], Fields), 
         return Err(Flaw::at(at, "the archive has no end"));
     }
     let bytes = source.read(at..at + HEADER)?;
-    let (Some((magic, rest)), true) = (bytes.split_first_chunk::<6>(), is_archive(&bytes)) else {
-        return Err(Flaw::at(at, "there is no header of a file"));
-    };
-    let mut fields = [0; FIELDS];
-    for (field, digits) in fields.iter_mut().zip(rest.chunks_exact(8)) {
-        *field = hexadecimal(digits).ok_or_else(|| Flaw::at(at, "a field is no number"))?;
-    }
-    Ok((*magic, Fields(fields)))
+    let header = bytes.first_chunk().and_then(Fields::parse);
+    header.ok_or_else(|| Flaw::at(at, "there is no header of a file"))
 }
 
 fn hexadecimal(digits: &[u8]) -> Option<u32> {

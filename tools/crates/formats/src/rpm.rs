@@ -5,9 +5,14 @@ use std::ops::Range;
 
 use crate::{Flaw, ReadAt};
 
+mod stored;
+
+pub use stored::{Kind, Part, Stored};
+
 /// What a package begins with.
 pub const MAGIC: &[u8] = &[0xed, 0xab, 0xee, 0xdb];
-const HEADER_MAGIC: &[u8] = &[0x8e, 0xad, 0xe8, 0x01, 0, 0, 0, 0];
+/// What stands in front of each header of a package. Signatures of a header are made over it too.
+pub const HEADER_MAGIC: &[u8] = &[0x8e, 0xad, 0xe8, 0x01, 0, 0, 0, 0];
 /// Bytes in front of the first header, which nobody reads but `file`.
 pub const LEAD: u64 = 96;
 
