@@ -9,7 +9,7 @@ use crate::lock::{Lock, LockedPackage};
 use crate::manifest::Format;
 use crate::places::Places;
 use crate::source::Place;
-use crate::{deb, Error, Result};
+use crate::{deb, rpm, Error, Result};
 
 /// How packages are installed.
 #[derive(Debug)]
@@ -55,7 +55,8 @@ pub fn install(
     builder.create_parents(true);
     match lock.format {
         Format::Deb => deb::install(&packages, architecture, wanted, &mut builder)?,
-        Format::Rpm | Format::Apk => {
+        Format::Rpm => rpm::install(&packages, architecture, wanted, &mut builder)?,
+        Format::Apk => {
             return Err(Error::wrong(
                 "packages of this format are not installed here yet",
             ))

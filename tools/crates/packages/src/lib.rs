@@ -17,6 +17,7 @@ pub mod manifest;
 mod moment;
 pub mod openpgp;
 pub mod places;
+pub mod rpm;
 pub mod solve;
 pub mod source;
 mod vendor;
@@ -43,7 +44,8 @@ pub fn choose(
     places.check(manifest.sources.iter().map(|source| &*source.name))?;
     match manifest.format {
         Format::Deb => deb::choose(manifest, places, fetcher, now, old),
-        Format::Rpm | Format::Apk => Err(Error::wrong(
+        Format::Rpm => rpm::choose(manifest, places, fetcher, now, old),
+        Format::Apk => Err(Error::wrong(
             "packages of this format are not chosen here yet",
         )),
     }

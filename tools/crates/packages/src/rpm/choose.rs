@@ -1,0 +1,302 @@
+//! From a manifest to a lock, for RPM: indexes and packages are checked on the way.
+
+use std::collections::BTreeMap;
+use std::io::BufReader;
+use std::path::Path;
+
+use base64::Engine as _;
+use verbatim_digest::Digest;
+use verbatim_reader::decompress;
+
+use super::catalog::Collector;
+use super::install::is_the_one;
+use super::package::Package;
+use super::repository::{self, Candidate, LARGEST_INDEX, LARGEST_REPOMD};
+use super::tags::signature;
+use crate::fetch::{location, open_checked, Cache, Fetcher};
+use crate::lock::{Lock, LockedIndex, LockedPackage, LockedSource};
+use crate::manifest::{Manifest, Source};
+use crate::openpgp::KeyRing;
+use crate::places::Places;
+use crate::solve::{self, Catalog as _};
+use crate::source::{Place, SafePath};
+use crate::{Error, Moment, Result};
+
+/// Clocks of repositories may be ahead by so many seconds.
+const AHEAD: i64 = 24 * 60 * 60;
+
+/// A repository whose indexes were checked.
+struct Repository<'a> {
+    source: &'a Source,
+    place: Place,
+    ring: KeyRing,
+    at: Moment,
+    indexes: Vec<LockedIndex>,
+}
+
+/// Choose packages. `now` is the moment for sources that stand for none; `old` is the lock that is
+/// replaced.
+pub fn choose(
+    manifest: &Manifest,
+    places: &Places,
+    fetcher: &Fetcher,
+    now: Moment,
+    old: Option<&Lock>,
+) -> Result<Lock> {
+    let mut repositories = Vec::new();
+    let mut listed: Vec<(Candidate, u32)> = Vec::new();
+    for (number, source) in (0..).zip(&manifest.sources) {
+        let mut ring = KeyRing::default();
+        for key in &source.keys {
+            ring.add_file(&manifest.file(key))?;
+        }
+        let before = old
+            .and_then(|old| old.source(&source.name))
+            .and_then(|source| source.indexes.first()?.date);
+        let mut repository = Repository {
+            source,
+            place: places.of(&source.name, &source.url)?,
+            ring,
+            at: source.snapshot.unwrap_or(now),
+            indexes: Vec::new(),
+        };
+        let wanted = |candidate: &Candidate| {
+            let architecture = &candidate.architecture;
+            architecture == "noarch" || manifest.architectures.contains(architecture)
+        };
+        repository.read(fetcher, before, |candidate| {
+            if wanted(&candidate) {
+                listed.push((candidate, number));
+            }
+        })?;
+        repositories.push(repository);
+    }
+    let mut chosen: BTreeMap<(String, String, String), (LockedPackage, u32)> = BTreeMap::new();
+    for architecture in &manifest.architectures {
+        let mut collector = Collector::new(architecture, &manifest.exclude);
+        for (candidate, number) in &listed {
+            collector.add(candidate, *number);
+        }
+        let catalog = collector.finish(manifest.recommends);
+        let wanted = catalog.wanted(&manifest.packages)?;
+        let solution = solve::solve(&catalog, &wanted)
+            .map_err(|e| e.of(format!("there is no set of packages for {architecture}")))?;
+        for (package, needed_by) in solution {
+            let (candidate, source) = catalog.package(package);
+            let version = candidate.evr.to_string();
+            let key = (
+                candidate.architecture.clone(),
+                candidate.name.clone(),
+                version.clone(),
+            );
+            let (locked, _) = match chosen.entry(key) {
+                std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
+                std::collections::btree_map::Entry::Vacant(entry) => {
+                    let locked = LockedPackage {
+                        name: candidate.name.clone(),
+                        version,
+                        architecture: candidate.architecture.clone(),
+                        targets: Vec::new(),
+                        source: manifest.sources[source as usize].name.clone(),
+                        path: candidate.path.parse()?,
+                        size: candidate.size,
+                        sha256: candidate.digest,
+                        needed_by: Vec::new(),
+                    };
+                    entry.insert((locked, source))
+                }
+            };
+            locked.targets.push(architecture.clone());
+            for package in needed_by {
+                let name = catalog.show_group(catalog.group(package));
+                if !locked.needed_by.contains(&name) {
+                    locked.needed_by.push(name);
+                }
+            }
+            locked.needed_by.sort();
+        }
+    }
+    let chosen: Vec<(LockedPackage, u32)> = chosen.into_values().collect();
+    check_packages(&chosen, &repositories, fetcher)?;
+    let sources = repositories
+        .into_iter()
+        .map(|repository| LockedSource {
+            name: repository.source.name.clone(),
+            url: repository.source.url.clone(),
+            indexes: repository.indexes,
+        })
+        .collect();
+    Ok(Lock::new(
+        manifest.format,
+        manifest.architectures.clone(),
+        manifest.packages.clone(),
+        sources,
+        chosen.into_iter().map(|(locked, _)| locked).collect(),
+    ))
+}
+
+impl Repository<'_> {
+    /// Read the indexes, and give each package to `each`.
+    fn read(
+        &mut self,
+        fetcher: &Fetcher,
+        before: Option<Moment>,
+        each: impl FnMut(Candidate),
+    ) -> Result<()> {
+        let path: SafePath = "repodata/repomd.xml".parse()?;
+        let name = self.place.shown(&path);
+        let Some(document) = fetcher.document(&self.place, &path, LARGEST_REPOMD)? else {
+            return Err(Error::wrong(format!(
+                "the source `{}` has no {name}; correct its `url`",
+                self.source.name
+            )));
+        };
+        let beside: SafePath = "repodata/repomd.xml.asc".parse()?;
+        let signed = match self.source.unsigned {
+            true => None,
+            false => {
+                let signature = fetcher.document(&self.place, &beside, LARGEST_REPOMD)?;
+                let signature = signature.ok_or_else(|| {
+                    Error::refused(format!(
+                        "{name} is not signed: there is no repomd.xml.asc beside it; sign it, or say `unsigned = true`"
+                    ))
+                })?;
+                self.ring
+                    .check_detached(&document, &signature, self.at)
+                    .map_err(|e| e.of(&name))?;
+                Some(signature)
+            }
+        };
+        let indexes = repository::repomd(&document, &name)?;
+        let date = indexes.iter().filter_map(|index| index.time).max();
+        let date = date.map(|seconds| Moment::from_seconds(seconds.min(i64::MAX as u64) as i64));
+        if let Some(date) = date {
+            self.check_date(date, before).map_err(|e| e.of(&name))?;
+        }
+        self.note(&path, &document, date);
+        if let Some(signature) = signed {
+            self.note(&beside, &signature, None);
+        }
+        let primary = indexes.iter().find(|index| index.kind == "primary");
+        let primary = primary.ok_or_else(|| {
+            Error::refused(format!("{name}: it has no index of packages (`primary`)"))
+        })?;
+        let path: SafePath = primary.path.parse().map_err(|e: Error| e.of(&name))?;
+        let name = self.place.shown(&path);
+        let Some(data) = fetcher.document(&self.place, &path, LARGEST_INDEX)? else {
+            return Err(Error::unreachable(format!(
+                "{name} is not there; if the source is just being updated, try again"
+            )));
+        };
+        let (found, size) = (Digest::of(&data), data.len() as u64);
+        if found != primary.digest || primary.size.is_some_and(|listed| listed != size) {
+            return Err(Error::refused(format!(
+                "{name} has {size} bytes with the sha256 {}, and repomd.xml says {}: it does not match; if the source is just being updated, try again",
+                found.hex(),
+                primary.digest.hex()
+            )));
+        }
+        self.note(&path, &data, None);
+        repository::primary(BufReader::new(decompress(&data[..])), &name, each)
+    }
+
+    fn check_date(&self, date: Moment, before: Option<Moment>) -> Result<()> {
+        if date.seconds() > self.at.seconds().saturating_add(AHEAD) {
+            return Err(Error::refused(format!(
+                "it is from the future: it says {date}, and {} is what the source stands for",
+                self.at
+            )));
+        }
+        match before {
+            Some(before) if date < before => Err(Error::refused(format!(
+                "it is of {date}, older than the one of {before} that the lock was made with; remove the lock to go back"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    fn note(&mut self, path: &SafePath, data: &[u8], date: Option<Moment>) {
+        self.indexes.push(LockedIndex {
+            path: path.clone(),
+            size: data.len() as u64,
+            sha256: Digest::of(data),
+            date,
+        });
+    }
+}
+
+/// Look at each package that was chosen: it must be the one of the index, and who signed it one of
+/// those who may. One that nobody signed is vouched for by the index alone.
+fn check_packages(
+    chosen: &[(LockedPackage, u32)],
+    repositories: &[Repository<'_>],
+    fetcher: &Fetcher,
+) -> Result<()> {
+    let cache = Cache::open(None, &std::env::temp_dir())?;
+    let of = |number: &u32| &repositories[*number as usize];
+    let wanted: Vec<_> = chosen
+        .iter()
+        .map(|(locked, number)| (locked, &of(number).place))
+        .collect();
+    fetcher.packages(&wanted, cache.path(), &|_| {})?;
+    for (locked, number) in chosen {
+        check_package(locked, of(number), cache.path())?;
+    }
+    Ok(())
+}
+
+fn check_package(locked: &LockedPackage, repository: &Repository<'_>, cache: &Path) -> Result<()> {
+    let name = locked.path.as_str();
+    let file = open_checked(locked, &location(locked, &repository.place, cache))?;
+    let package = Package::read(&mut BufReader::new(file), name)?;
+    is_the_one(locked, &package)?;
+    if repository.source.unsigned {
+        return Ok(());
+    }
+    let signed = package.signed_bytes();
+    let header = &package.signatures;
+    let mut signatures: Vec<Vec<u8>> = Vec::new();
+    for text in header.texts(signature::OPENPGP) {
+        let bytes = base64::engine::general_purpose::STANDARD.decode(text);
+        signatures.push(
+            bytes.map_err(|_| Error::refused(format!("{name}: a signature in it is malformed")))?,
+        );
+    }
+    let of_header = [signature::RSA, signature::DSA];
+    signatures.extend(
+        of_header
+            .iter()
+            .filter_map(|&tag| header.blob(tag))
+            .map(<[u8]>::to_vec),
+    );
+    let mut doubt = None;
+    for signature in &signatures {
+        match repository
+            .ring
+            .check_detached(&signed, signature, repository.at)
+        {
+            Ok(_) => return vouches_for_all(&package, name),
+            Err(e) => doubt = doubt.or(Some(e)),
+        }
+    }
+    let old = [signature::PGP, signature::GPG]
+        .iter()
+        .any(|&tag| header.has(tag));
+    match doubt {
+        Some(e) => Err(e.of(name)),
+        None if old => Err(Error::refused(format!(
+            "{name}: it is signed in a form of before 2003, which is not read; sign it again with a newer rpmsign"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// A signature is one over the header: without a digest in it, it says nothing of the files.
+fn vouches_for_all(package: &Package, name: &str) -> Result<()> {
+    match package.payload_digest(name)? {
+        Some(_) => Ok(()),
+        None => Err(Error::refused(format!(
+            "{name}: its signature does not reach its files, as the header has no digest of them; build it again with rpm 4.14 or newer"
+        ))),
+    }
+}

@@ -1,0 +1,170 @@
+//! What real rpm says of layers and databases that are made here, and what it makes itself.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use verbatim_archive::{Builder, Compression, Defaults, Encoding};
+use verbatim_packages::fetch::Fetcher;
+use verbatim_packages::install::{install, Wanted};
+use verbatim_packages::lock::{Lock, LockedPackage, LockedSource};
+use verbatim_packages::manifest::Format;
+use verbatim_packages::places::Places;
+use verbatim_testbed::{output, run, tool};
+
+fn rpm(root: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(tool("rpm"));
+    command
+        .arg("--root")
+        .arg(root)
+        .args(["--define", "_dbpath /usr/lib/sysimage/rpm"])
+        .args(arguments);
+    command
+}
+
+fn samples() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/rpm");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|ext| ext == "rpm"))
+        // Several samples are one package in several forms.
+        .filter(|path| {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            !name.starts_with("v6-")
+                && !name.starts_with("v4-signed-rsa")
+                && !name.starts_with("v4-rpm-basic")
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+fn locked(file: &Path) -> LockedPackage {
+    let tags = "%{NAME}\n%{EPOCHNUM}:%{VERSION}-%{RELEASE}\n%{ARCH}";
+    let said = run(Command::new(tool("rpm"))
+        .args(["-qp", "--nosignature", "--qf", tags])
+        .arg(file));
+    let words: Vec<&str> = said.lines().collect();
+    let (sha256, size) = verbatim_digest::of_file(file).unwrap();
+    LockedPackage {
+        name: words[0].to_owned(),
+        version: words[1].strip_prefix("0:").unwrap_or(words[1]).to_owned(),
+        architecture: words[2].to_owned(),
+        targets: Vec::new(),
+        source: "samples".to_owned(),
+        path: file.file_name().unwrap().to_str().unwrap().parse().unwrap(),
+        size,
+        sha256,
+        needed_by: Vec::new(),
+    }
+}
+
+/// Make a layer of packages, and unpack it into a folder.
+fn unpacked(packages: &[PathBuf], folder: &Path) {
+    let source = LockedSource {
+        name: "samples".to_owned(),
+        url: packages[0].parent().unwrap().to_string_lossy().into_owned(),
+        indexes: Vec::new(),
+    };
+    let lock = Lock::new(
+        Format::Rpm,
+        vec!["x86_64".to_owned()],
+        Vec::new(),
+        vec![source],
+        packages.iter().map(|file| locked(file)).collect(),
+    );
+    let client = verbatim_net::Client::new(verbatim_net::Options::default()).unwrap();
+    let fetcher = Fetcher::new(client).unwrap();
+    let wanted = Wanted {
+        architecture: None,
+        cache: folder,
+        threads: 1,
+        status_d: false,
+    };
+    let builder = Builder::new(Defaults::default(), std::env::temp_dir());
+    let layer = install(&lock, &Places::default(), &fetcher, &wanted, builder).unwrap();
+    let archive = folder.with_extension("tar");
+    let mut blob = Vec::new();
+    let encoding = Encoding::new(Compression::None, None).unwrap();
+    layer.write(encoding, 1, &mut blob, &|_| {}).unwrap();
+    std::fs::write(&archive, blob).unwrap();
+    std::fs::create_dir(folder).unwrap();
+    run(Command::new(tool("tar"))
+        .args(["--numeric-owner", "--xattrs", "--xattrs-include=*", "-xpf"])
+        .arg(&archive)
+        .arg("-C")
+        .arg(folder));
+}
+
+/// All tags of all packages, without those that tell when it was done.
+fn tags(root: &Path) -> BTreeSet<String> {
+    let xml = run(&mut rpm(root, &["-qa", "--xml"]));
+    let mut lines = BTreeSet::new();
+    let mut package = String::new();
+    let mut time = false;
+    for line in xml.lines().map(str::trim) {
+        if line == "<rpmHeader>" {
+            package = String::new();
+        } else if line.starts_with("<rpmTag name=") {
+            package = line.to_owned();
+            time = ["Installtime", "Installtid", "Dbinstance"]
+                .iter()
+                .any(|tag| line.contains(&format!("\"{tag}\"")));
+        } else if !time {
+            lines.insert(format!("{package} {line}"));
+        }
+    }
+    lines
+}
+
+#[test]
+fn rpm_reads_what_is_written_here() {
+    let packages = samples();
+    let folder = tempfile::tempdir().unwrap();
+    let ours = folder.path().join("ours");
+    unpacked(&packages, &ours);
+    let database = ours.join("usr/lib/sysimage/rpm/rpmdb.sqlite");
+    let sqlite = |sql: &str| {
+        let path = format!("file:{}?mode=ro&immutable=1", database.display());
+        run(Command::new(tool("sqlite3")).arg(path).arg(sql))
+    };
+    assert_eq!(sqlite("PRAGMA integrity_check").trim(), "ok");
+    assert_eq!(sqlite("PRAGMA foreign_key_check").trim(), "");
+
+    // The same packages, installed by rpm in the order of the database.
+    let theirs = folder.path().join("theirs");
+    std::fs::create_dir(&theirs).unwrap();
+    let list = run(&mut rpm(&ours, &["-qa", "--qf", "%{DBINSTANCE} %{NAME}\n"]));
+    assert_eq!(list.lines().count(), packages.len(), "{list}");
+    let mut command = rpm(
+        &theirs,
+        &[
+            "-i",
+            "--nodeps",
+            "--noscripts",
+            "--notriggers",
+            "--nosignature",
+            "--noorder",
+        ],
+    );
+    let done = output(command.args(&packages));
+    assert!(done.status.success(), "{done:?}");
+
+    let (one, two) = (tags(&ours), tags(&theirs));
+    let differ: Vec<_> = one.symmetric_difference(&two).collect();
+    assert!(differ.is_empty(), "{differ:#?}");
+
+    // Times of files may differ, and nothing else.
+    let verified = output(&mut rpm(
+        &ours,
+        &["-Va", "--nomtime", "--noscripts", "--nodeps"],
+    ));
+    let said = String::from_utf8_lossy(&verified.stdout).into_owned();
+    let real = output(&mut rpm(
+        &theirs,
+        &["-Va", "--nomtime", "--noscripts", "--nodeps"],
+    ));
+    assert_eq!(said, String::from_utf8_lossy(&real.stdout));
+    run(&mut rpm(&ours, &["--verifydb"]));
+}
