@@ -300,3 +300,70 @@ fn vouches_for_all(package: &Package, name: &str) -> Result<()> {
         ))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+
+    fn folder() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/rpm")
+    }
+
+    /// Whether a sample is taken where these keys may sign.
+    fn checked(file: &str, keys: &[&str]) -> Result<()> {
+        let mut ring = KeyRing::default();
+        for key in keys {
+            ring.add_file(&folder().join(format!("rpm-testkey-{key}.asc")))?;
+        }
+        let source = Source {
+            name: "samples".to_owned(),
+            url: String::new(),
+            keys: Vec::new(),
+            unsigned: false,
+            suite: None,
+            components: Vec::new(),
+            snapshot: None,
+        };
+        let repository = Repository {
+            source: &source,
+            place: Place::Folder(folder()),
+            ring,
+            at: Moment::from_seconds(1_780_000_000),
+            indexes: Vec::new(),
+        };
+        let (sha256, size) = verbatim_digest::of_file(folder().join(file)).unwrap();
+        let locked = LockedPackage {
+            name: "rpm-basic".to_owned(),
+            version: "1:2.3.4-5.el9".to_owned(),
+            architecture: "noarch".to_owned(),
+            targets: Vec::new(),
+            source: "samples".to_owned(),
+            path: file.parse()?,
+            size,
+            sha256,
+            needed_by: Vec::new(),
+        };
+        check_package(&locked, &repository, &folder())
+    }
+
+    #[test]
+    fn who_signed_a_package_must_be_one_who_may() {
+        let signed = [
+            ("v4-signed-ed25519", "v4-ed25519"),
+            ("v4-signed-rsa4096", "v4-rsa4096"),
+            ("v6-signed-ed25519", "v6-ed25519"),
+        ];
+        for (sample, key) in signed {
+            let file = format!("{sample}-rpm-basic-2.3.4-5.el9.noarch.rpm");
+            checked(&file, &[key]).unwrap();
+            let all: Vec<&str> = signed.iter().map(|(_, key)| *key).collect();
+            checked(&file, &all).unwrap();
+            let others: Vec<&str> = all.into_iter().filter(|one| *one != key).collect();
+            let error = checked(&file, &others).unwrap_err().to_string();
+            assert!(error.contains("signed with none of the keys"), "{error}");
+        }
+        // Nobody signed it: then its index vouches for it.
+        checked("v4-rpm-basic-2.3.4-5.el9.noarch.rpm", &["v4-ed25519"]).unwrap();
+    }
+}
