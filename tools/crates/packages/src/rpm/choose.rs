@@ -12,7 +12,9 @@ use super::catalog::Collector;
 use super::install::is_the_one;
 use super::package::Package;
 use super::repository::{self, Candidate, LARGEST_INDEX, LARGEST_REPOMD};
+use super::scripts;
 use super::tags::signature;
+use crate::deb::Script;
 use crate::fetch::{location, open_checked, Cache, Fetcher};
 use crate::lock::{Lock, LockedIndex, LockedPackage, LockedSource};
 use crate::manifest::{Manifest, Source};
@@ -299,6 +301,30 @@ fn vouches_for_all(package: &Package, name: &str) -> Result<()> {
             "{name}: its signature does not reach its files, as the header has no digest of them; build it again with rpm 4.14 or newer"
         ))),
     }
+}
+
+/// What is read of each package to see its scripts: its headers stand in front.
+const PREFIX: u64 = 8 << 20;
+
+/// The scripts of the locked packages that do something which is not done here, in the order of the
+/// packages. What cannot be read is passed over: it is read and checked when it is installed.
+pub fn scripts_not_done(lock: &Lock, places: &Places, fetcher: &Fetcher) -> Result<Vec<Script>> {
+    let mut found = Vec::new();
+    // One after the other: the headers of all at once would be a lot.
+    for locked in &lock.packages {
+        let Some(source) = lock.source(&locked.source) else {
+            continue;
+        };
+        let place = places.of(&source.name, &source.url)?;
+        let prefix = fetcher.prefixes(&[(place, &locked.path)], PREFIX).pop();
+        let Some(data) = prefix.flatten() else {
+            continue;
+        };
+        if let Ok(package) = Package::read(&mut &data[..], locked.path.as_str()) {
+            found.extend(scripts::not_done(&package));
+        }
+    }
+    Ok(found)
 }
 
 #[cfg(test)]

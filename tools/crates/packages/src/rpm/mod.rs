@@ -15,12 +15,13 @@ mod package;
 mod payload;
 mod repository;
 mod rich;
+mod scripts;
 mod sqlite;
 mod tags;
 mod unpack;
 mod xml;
 
-pub use choose::choose;
+pub use choose::{choose, scripts_not_done};
 pub use install::install;
 
 use std::io;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use verbatim_foreign::{counted, printable_path};
 use verbatim_packages::deb::{self, Script};
 use verbatim_packages::manifest::Format;
-use verbatim_packages::{Lock, Manifest, Moment};
+use verbatim_packages::{rpm, Lock, Manifest, Moment};
 
 use super::{shown, Changed, SourceOptions};
 use crate::files::write_files;
@@ -92,7 +92,8 @@ pub(super) fn run(options: Options) -> anyhow::Result<Outcome> {
     let new = verbatim_packages::choose(&manifest, &places, &fetcher, now, old.as_ref())?;
     let scripts = match manifest.format {
         Format::Deb => deb::scripts_not_done(&new, &places, &fetcher)?,
-        Format::Rpm | Format::Apk => Vec::new(),
+        Format::Rpm => rpm::scripts_not_done(&new, &places, &fetcher)?,
+        Format::Apk => Vec::new(),
     };
     write_files(vec![(Some(&output), new.to_bytes()?)])?;
     tell(&options, &output, old, &new, &scripts)?;

@@ -1,0 +1,119 @@
+//! What the scripts of packages would do when they are installed, in their own words.
+//!
+//! Nothing is run. Commands that make no difference in an image are left out of the list; of the rest
+//! nothing is guessed.
+
+use super::package::Package;
+use crate::deb::Script;
+
+/// The scripts of an installation: the tags of the script and of the program that runs it.
+const SCRIPTS: [(&str, u32, u32); 4] = [
+    ("%pretrans", 1151, 1153),
+    ("%pre", 1023, 1085),
+    ("%post", 1024, 1086),
+    ("%posttrans", 1152, 1154),
+];
+
+/// Commands that do nothing in an image: the loader's cache is not needed where libraries lie in its
+/// own folders.
+const COMMANDS: [&str; 18] = [
+    "/sbin/ldconfig",
+    "/usr/bin/ldconfig",
+    "/usr/sbin/ldconfig",
+    ":",
+    ";;",
+    "[",
+    "do",
+    "done",
+    "echo",
+    "else",
+    "esac",
+    "exit",
+    "fi",
+    "getent",
+    "ldconfig",
+    "then",
+    "true",
+    "}",
+];
+
+/// At most so many commands of a script are shown, each not longer than this.
+const MOST_SHOWN: usize = 6;
+const LONGEST_SHOWN: usize = 100;
+
+/// The scripts of a package that do something which is not done here.
+pub(super) fn not_done(package: &Package) -> Vec<Script> {
+    let mut found = Vec::new();
+    for (name, script, program) in SCRIPTS {
+        let program = package.header.text(program).unwrap_or_default();
+        let is_shell = program.ends_with(b"/sh") || program.ends_with(b"/bash");
+        let text = String::from_utf8_lossy(package.header.text(script).unwrap_or_default());
+        let mut words: Vec<String> = text
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty() && !line.starts_with(['#', '-']))
+            .filter(|line| !(is_shell && is_done(line)))
+            .map(|line| verbatim_foreign::excerpt(line, LONGEST_SHOWN))
+            .collect();
+        if text.is_empty() && !program.is_empty() && !program.ends_with(b"ldconfig") {
+            // A program without a script is the script.
+            words.push(verbatim_foreign::printable_bytes(program).into_owned());
+        }
+        if words.is_empty() {
+            continue;
+        }
+        let count = words.len();
+        words.truncate(MOST_SHOWN);
+        found.push(Script {
+            package: package.name(),
+            name,
+            count,
+            words,
+        });
+    }
+    found
+}
+
+/// Whether all that a line of a shell does is in the list above. A line that does two things at
+/// once is shown.
+fn is_done(line: &str) -> bool {
+    let simple = !line.contains(['|', '&', ';', '`', '>']) && !line.contains("$(");
+    let first = line.split_ascii_whitespace().next().unwrap_or_default();
+    simple && COMMANDS.contains(&first) || line == ";;"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_of_a_script() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/rpm");
+        let name = "rpm-scriptlets-1.0-1.noarch.rpm";
+        let mut file = std::fs::File::open(folder.join(name)).unwrap();
+        let package = Package::read(&mut file, name).unwrap();
+        let found = not_done(&package);
+        assert!(!found.is_empty());
+        assert!(
+            found
+                .iter()
+                .all(|s| s.package == "rpm-scriptlets" && s.count > 0),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn what_is_done_is_not_shown() {
+        for line in ["/sbin/ldconfig", "echo done", "fi", ";;", "exit 0"] {
+            assert!(is_done(line), "{line}");
+        }
+        for line in [
+            "chown x y",
+            "echo a >/etc/b",
+            "echo $(rm -r /x)",
+            "useradd x",
+        ] {
+            assert!(!is_done(line), "{line}");
+        }
+    }
+}
