@@ -92,14 +92,9 @@ mod tests {
         let name = "rpm-scriptlets-1.0-1.noarch.rpm";
         let mut file = std::fs::File::open(folder.join(name)).unwrap();
         let package = Package::read(&mut file, name).unwrap();
-        let found = not_done(&package);
-        assert!(!found.is_empty());
-        assert!(
-            found
-                .iter()
-                .all(|s| s.package == "rpm-scriptlets" && s.count > 0),
-            "{found:?}"
-        );
+        // Each of its scripts says something, and does nothing.
+        assert!(package.header.has(1024));
+        assert_eq!(not_done(&package), []);
     }
 
     #[test]
