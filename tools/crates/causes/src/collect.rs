@@ -13,6 +13,7 @@ const SIDE: usize = 160;
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     causes: BTreeMap<Cause, Seen>,
+    unread: usize,
 }
 
 #[derive(Debug, Default)]
@@ -43,6 +44,11 @@ impl Findings {
         seen.count += 1;
     }
 
+    /// Note places of which nothing is known but that they differ.
+    pub(crate) fn unread(&mut self, places: usize) {
+        self.unread += places;
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.causes.is_empty()
     }
@@ -53,12 +59,20 @@ impl Findings {
 
     /// Most telling first.
     pub(crate) fn finish(self) -> Vec<Finding> {
+        // What was not looked at is told with the cause that most of the others have.
+        let common = self.causes.iter().max_by_key(|(_, seen)| seen.count);
+        let common = common.map(|(cause, _)| *cause);
         let mut findings: Vec<Finding> = self
             .causes
             .into_iter()
             .map(|(cause, seen)| {
                 let mut evidence = seen.evidence.join("; ");
-                if seen.count > 1 {
+                if self.unread > 0 && common == Some(cause) {
+                    let (looked_at, unread) = (seen.count, self.unread);
+                    evidence.push_str(&format!(
+                        " ({looked_at} places; {unread} more were not looked at)"
+                    ));
+                } else if seen.count > 1 {
                     evidence.push_str(&format!(" ({} places)", seen.count));
                 }
                 Finding {
@@ -129,6 +143,23 @@ pub(crate) fn around<'a>(text: &'a str, other: Option<&str>, most: usize) -> Cow
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_not_looked_at_is_told() {
+        let mut findings = Findings::default();
+        for (cause, text) in [
+            (Cause::Timestamp, "a"),
+            (Cause::Uuid, "b"),
+            (Cause::Uuid, "c"),
+        ] {
+            findings.add(cause, String::new, || text.to_owned());
+        }
+        findings.unread(7);
+        let told: Vec<_> = findings.finish().into_iter().map(|f| f.evidence).collect();
+        assert!(told.contains(&"a".to_owned()), "{told:?}");
+        let last = "b; c (2 places; 7 more were not looked at)".to_owned();
+        assert!(told.contains(&last), "{told:?}");
+    }
 
     #[test]
     fn long_words_are_shown_where_they_differ() {

@@ -16,6 +16,8 @@ use crate::{Cause, Comparison};
 
 /// Pairs of lines that are looked at word by word.
 const PAIRS: usize = 4096;
+/// Places that are looked at in all lines together: some for each pair.
+const PLACES: usize = 8 * PAIRS;
 /// Cells of the table by which unequal numbers of lines are paired.
 const TABLE: usize = 4096;
 
@@ -160,6 +162,8 @@ fn explain(
     let moved = Moved::between(l, r, hunks);
     let mut rest = Findings::default();
     let mut pairs = 0;
+    let mut places = PLACES;
+    let mut unread = 0;
     for hunk in hunks {
         let a: Vec<usize> = hunk.left.clone().filter(|&i| !moved.left[i]).collect();
         let b: Vec<usize> = hunk.right.clone().filter(|&j| !moved.right[j]).collect();
@@ -171,7 +175,10 @@ fn explain(
             match (x, y) {
                 (Some(i), Some(j)) if l[i] == r[j] => {}
                 (Some(i), Some(j)) => {
-                    for change in words::changes(&context, l[i], r[j]) {
+                    let (changes, more) = words::limited_changes(&context, l[i], r[j], places);
+                    places -= changes.len().min(places);
+                    unread += more;
+                    for change in changes {
                         rest.add(change.cause, line(i), || tell(l[i], r[j], &change));
                     }
                 }
@@ -192,10 +199,11 @@ fn explain(
             "lines were moved".to_owned()
         });
     }
+    rest.unread(unread);
     for finding in rest.finish() {
         findings.add(finding.cause, || finding.at, || finding.evidence);
     }
-    pairs > PAIRS
+    pairs > PAIRS || unread > 0
 }
 
 /// The words that differ, or the whole lines where the words are short and say little.

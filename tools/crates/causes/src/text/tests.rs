@@ -195,3 +195,17 @@ fn long_lines_are_shown_where_they_differ() {
     assert!(shown[0].contains("left") && shown[1].contains("right"));
     assert!(shown.iter().all(|line| line.len() < 540));
 }
+
+#[test]
+fn places_that_were_not_looked_at_are_counted() {
+    let line = |year: u32| -> String { (0..1500).map(|n| format!("k{n}={year}-01-01 ")).collect() };
+    let text = |year| format!("{0}\n{0}\n", line(year));
+    let comparison = compare(text(2025).as_bytes(), text(2026).as_bytes()).unwrap();
+    assert!(comparison.more);
+    let [finding] = &comparison.findings[..] else {
+        panic!("{:?}", comparison.findings);
+    };
+    assert_eq!(finding.cause, Cause::Timestamp);
+    let end = " (2048 places; 952 more were not looked at)";
+    assert!(finding.evidence.ends_with(end), "{}", finding.evidence);
+}

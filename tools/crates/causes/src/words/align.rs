@@ -18,33 +18,30 @@ const TABLE: usize = 128 * 128;
 /// Bytes of a line before and after a difference that are read, where lines are long.
 const WINDOW: usize = 512;
 
-/// What differs between two lines that differ. Never empty for those that do.
+/// Places of one line that are looked at: a line of a megabyte may differ everywhere, and what
+/// is said of it after a thousand places is said.
+const PLACES: usize = 1024;
+
+/// What differs between two lines that differ. Never empty for those that do; of very long
+/// lines the first places.
 pub(crate) fn changes<'a>(context: &Context<'_>, left: &'a str, right: &'a str) -> Vec<Change<'a>> {
+    limited(context, left, right, PLACES).0
+}
+
+/// The same of at most so many places, perhaps none; and how many more there are, which nobody
+/// looked at.
+pub(crate) fn limited<'a>(
+    context: &Context<'_>,
+    left: &'a str,
+    right: &'a str,
+    most: usize,
+) -> (Vec<Change<'a>>, usize) {
     if left == right {
-        return Vec::new();
+        return (Vec::new(), 0);
     }
-    let whole = |cause| {
-        vec![Change {
-            cause,
-            left: left.trim(),
-            right: right.trim(),
-        }]
-    };
-    if let (Some((a, from)), Some((b, to))) = (
-        environment::assignment(left),
-        environment::assignment(right),
-    ) {
-        if a == b && from != to {
-            // A number of a build is often its date.
-            let dated = || {
-                super::is_moment(from.trim_matches('"')) && super::is_moment(to.trim_matches('"'))
-            };
-            match environment::cause(a) {
-                Some(Cause::Environment) if dated() => return whole(Cause::Timestamp),
-                Some(cause) => return whole(cause),
-                None => {}
-            }
-        }
+    let one = |cause, left, right| (vec![Change { cause, left, right }], 0);
+    if let Some(cause) = of_assignment(left, right) {
+        return one(cause, left.trim(), right.trim());
     }
     let (left, right) = window(left, right);
     let (start, end) = super::differing(left, right);
@@ -53,30 +50,50 @@ pub(crate) fn changes<'a>(context: &Context<'_>, left: &'a str, right: &'a str) 
         &right[start..right.len() - (left.len() - end)],
     );
     if middle_l.trim().is_empty() && middle_r.trim().is_empty() {
-        return vec![Change {
-            cause: Cause::SourceChange,
-            left,
-            right,
-        }];
+        return one(Cause::SourceChange, left, right);
     }
     if locale::is_same_without_accents(left, right) {
-        return vec![Change {
-            cause: Cause::Locale,
-            left,
-            right,
-        }];
+        return one(Cause::Locale, left, right);
     }
     if let Some(changes) = uname(left, right) {
-        return changes;
+        return (changes, 0);
     }
     let (l, r) = (tokens(left), tokens(right));
     if let Some(cause) = order::cause(left, right, &l, &r) {
-        return vec![Change { cause, left, right }];
+        return one(cause, left, right);
     }
+    let mut gaps = gaps(&l, &r);
+    let unread = gaps.len().saturating_sub(most.min(PLACES));
+    gaps.truncate(gaps.len() - unread);
+    (of_gaps(context, (left, &l), (right, &r), gaps), unread)
+}
+
+/// Why the value of one variable differs, where its name says so.
+fn of_assignment(left: &str, right: &str) -> Option<Cause> {
+    let (name, from) = environment::assignment(left)?;
+    let (other, to) = environment::assignment(right)?;
+    if name != other || from == to {
+        return None;
+    }
+    // A number of a build is often its date.
+    let is_date = |value: &str| super::is_moment(value.trim_matches('"'));
+    match environment::cause(name) {
+        Some(Cause::Environment) if is_date(from) && is_date(to) => Some(Cause::Timestamp),
+        cause => cause,
+    }
+}
+
+/// What differs in each of some pieces of two lines, the tokens of which are known.
+fn of_gaps<'a>(
+    context: &Context<'_>,
+    (left, l): (&'a str, &[Token<'_>]),
+    (right, r): (&'a str, &[Token<'_>]),
+    gaps: Vec<Gap>,
+) -> Vec<Change<'a>> {
     let mut changes: Vec<Change<'a>> = Vec::new();
-    for (a, b) in gaps(&l, &r) {
-        let (at_l, to_l) = span(&l, &a, left.len());
-        let (at_r, to_r) = span(&r, &b, right.len());
+    for (a, b) in gaps {
+        let (at_l, to_l) = span(l, &a, left.len());
+        let (at_r, to_r) = span(r, &b, right.len());
         // As much of a line as is read where lines are long.
         let near_l = floor(left, at_l.saturating_sub(4 * WINDOW));
         let near_r = floor(left, (to_l + 4 * WINDOW).min(left.len()));

@@ -23,7 +23,7 @@ mod revision;
 mod token;
 mod version;
 
-pub(crate) use align::{changes, Change};
+pub(crate) use align::{changes, limited as limited_changes, Change};
 pub(crate) use context::Context;
 
 use crate::Cause;

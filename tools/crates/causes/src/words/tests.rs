@@ -719,3 +719,14 @@ fn identifiers_that_are_generated() {
         &[Cause::SourceChange],
     );
 }
+
+#[test]
+fn of_a_long_line_the_first_places_are_looked_at() {
+    let line = |year: u32| -> String { (0..3000).map(|n| format!("k{n}={year}-01-01 ")).collect() };
+    let (l, r) = (line(2025), line(2026));
+    for (most, looked_at) in [(usize::MAX, 1024), (10, 10), (0, 0)] {
+        let (changes, more) = limited_changes(&Context::default(), &l, &r, most);
+        assert_eq!((changes.len(), more), (looked_at, 3000 - looked_at));
+        assert!(changes.iter().all(|c| c.cause == Cause::Timestamp));
+    }
+}
