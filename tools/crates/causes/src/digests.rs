@@ -6,6 +6,7 @@
 //! that no format breaks), and what still differs then is compared as always. The size of the
 //! file, where it stands beside its digest, follows as well.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
@@ -33,6 +34,10 @@ pub enum Algorithm {
     Sha512,
     /// RFC 7693, 64 bytes.
     Blake2b,
+    /// The same, 32 bytes.
+    Blake2b256,
+    /// RFC 7693, 32 bytes.
+    Blake2s,
     /// The checksum of zip and gzip, 4 bytes.
     Crc32,
 }
@@ -48,6 +53,8 @@ impl Algorithm {
         Algorithm::Sha384,
         Algorithm::Sha512,
         Algorithm::Blake2b,
+        Algorithm::Blake2b256,
+        Algorithm::Blake2s,
         Algorithm::Crc32,
     ];
 
@@ -56,10 +63,20 @@ impl Algorithm {
             Algorithm::Md5 => 16,
             Algorithm::Sha1 | Algorithm::GitBlob => 20,
             Algorithm::Sha224 => 28,
-            Algorithm::Sha256 => 32,
+            Algorithm::Sha256 | Algorithm::Blake2b256 | Algorithm::Blake2s => 32,
             Algorithm::Sha384 => 48,
             Algorithm::Sha512 | Algorithm::Blake2b => 64,
             Algorithm::Crc32 => 4,
+        }
+    }
+
+    /// What a text must say before a word is taken for a rare digest that is as long as one of
+    /// SHA-2: every algorithm costs the time of reading all contents once more.
+    fn said(self) -> Option<&'static [u8]> {
+        match self {
+            Algorithm::Blake2b256 => Some(b"blake2b"),
+            Algorithm::Blake2s => Some(b"blake2s"),
+            _ => None,
         }
     }
 }
@@ -146,15 +163,34 @@ const MOST: usize = 1 << 20;
 const NEAR: usize = 320;
 const NEAR_LINES: usize = 4;
 
-/// A run of characters of which digests are made, without line breaks that a format put into it.
+/// A run of characters of which digests are made, without what a format put into it: line breaks,
+/// and the backslash that JSON may have before a `/`.
 struct Run {
     text: Vec<u8>,
     /// Where each byte of it stands.
-    at: Vec<usize>,
+    at: Vec<Range<usize>>,
 }
 
 fn of_digest(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b"+/_-".contains(&b)
+}
+
+/// A character of a digest at the beginning of some data, and how many bytes it takes there.
+fn digit(data: &[u8]) -> Option<(u8, usize)> {
+    const ESCAPES: [(&[u8], u8); 4] = [
+        (b"\\/", b'/'),
+        (b"\\u002b", b'+'),
+        (b"\\u002B", b'+'),
+        (b"\\u002f", b'/'),
+    ];
+    match *data.first()? {
+        b'\\' => {
+            let escape = ESCAPES.iter().find(|(text, _)| data.starts_with(text));
+            escape.map(|(text, plain)| (*plain, text.len()))
+        }
+        b if of_digest(b) => Some((b, 1)),
+        _ => None,
+    }
 }
 
 /// Runs that are long enough for the shortest digest. Manifests of Java break lines after 72 bytes, and go on
@@ -165,7 +201,7 @@ fn runs(data: &[u8]) -> impl Iterator<Item = Run> + '_ {
     let mut line = 0;
     std::iter::from_fn(move || {
         while at < data.len() {
-            if !of_digest(data[at]) {
+            if digit(&data[at..]).is_none() {
                 if data[at] == b'\n' {
                     line = at + 1;
                 }
@@ -177,12 +213,12 @@ fn runs(data: &[u8]) -> impl Iterator<Item = Run> + '_ {
                 at: Vec::new(),
             };
             loop {
-                while at < data.len() && of_digest(data[at]) {
+                while let Some((digit, length)) = digit(&data[at..]) {
                     if run.text.len() <= LONGEST {
-                        run.text.push(data[at]);
-                        run.at.push(at);
+                        run.text.push(digit);
+                        run.at.push(at..at + length);
                     }
-                    at += 1;
+                    at += length;
                 }
                 let rest = &data[at..];
                 let broken = [&b"\r\n "[..], b"\n "]
@@ -204,9 +240,75 @@ fn runs(data: &[u8]) -> impl Iterator<Item = Run> + '_ {
     })
 }
 
+/// A piece of a run that may be a digest, or the beginning of one.
+struct Candidate {
+    /// The bytes of it before which folders are named after its own beginning: `ab/cdef…` and
+    /// `ab/cd/abcdef…`.
+    folders: Vec<Range<usize>>,
+    /// Whether what is in the folders' names is left out of the last one: the first of both.
+    split: bool,
+    word: Range<usize>,
+}
+
+impl Candidate {
+    fn of(word: Range<usize>) -> Self {
+        Self {
+            folders: Vec::new(),
+            split: false,
+            word,
+        }
+    }
+
+    fn length(&self) -> usize {
+        let folders: usize = self.folders.iter().map(ExactSizeIterator::len).sum();
+        self.word.len() + if self.split { folders } else { 0 }
+    }
+
+    fn word(&self, run: &[u8]) -> Vec<u8> {
+        let folders = self.folders.iter().filter(|_| self.split).cloned();
+        let parts = folders.chain([self.word.clone()]);
+        parts.flat_map(|part| run[part].iter().copied()).collect()
+    }
+
+    /// The places of a run where something is written, and what, so that it is of this digest.
+    fn written<'a>(&'a self, word: &'a [u8]) -> impl Iterator<Item = (usize, u8)> + 'a {
+        let folders = self.folders.iter().cloned().flatten();
+        let rest = self.word.clone();
+        let skipped = if self.split {
+            word.len() - rest.len()
+        } else {
+            0
+        };
+        folders
+            .zip(word.iter().copied())
+            .chain(rest.zip(word[skipped..].iter().copied()))
+    }
+}
+
+/// Folders in front of a word that have names of two digits, as stores of objects by digest have
+/// them, the nearest last.
+fn folders(run: &[u8], word: usize) -> Vec<Range<usize>> {
+    const MOST: usize = 3;
+    let mut found = Vec::new();
+    let mut end = word;
+    while found.len() < MOST {
+        let Some(start) = end.checked_sub(3) else {
+            break;
+        };
+        let hex = run[start..start + 2].iter().all(u8::is_ascii_hexdigit);
+        let begins = start == 0 || run[start - 1] == b'/';
+        if !hex || !begins || run[start + 2] != b'/' {
+            break;
+        }
+        found.insert(0, start..start + 2);
+        end = start;
+    }
+    found
+}
+
 /// Pieces of a run that may be a digest: hexadecimal runs in it, and its end in each length of the other spellings,
 /// for names of algorithms stand in front of some (`sha256-…`, `Q1…`).
-fn candidates(run: &[u8]) -> Vec<Range<usize>> {
+fn candidates(run: &[u8]) -> Vec<Candidate> {
     let mut found = Vec::new();
     let mut at = 0;
     while at < run.len() {
@@ -215,15 +317,36 @@ fn candidates(run: &[u8]) -> Vec<Range<usize>> {
             .take_while(|b| b.is_ascii_hexdigit())
             .count();
         if length >= SHORT.start {
-            found.push(at..at + length);
+            let word = at..at + length;
+            let folders = folders(run, at);
+            for first in 0..folders.len() {
+                let folders = &folders[first..];
+                found.push(Candidate {
+                    folders: folders.to_vec(),
+                    split: true,
+                    word: word.clone(),
+                });
+                let named: Vec<u8> = folders
+                    .iter()
+                    .flat_map(|f| run[f.clone()].iter().copied())
+                    .collect();
+                if run[word.clone()].starts_with(&named) {
+                    found.push(Candidate {
+                        folders: folders.to_vec(),
+                        split: false,
+                        word: word.clone(),
+                    });
+                }
+            }
+            found.push(Candidate::of(word));
         }
         at += length.max(1);
     }
     for length in LENGTHS.into_iter().filter(|&length| run.len() >= length) {
-        found.push(run.len() - length..run.len());
+        found.push(Candidate::of(run.len() - length..run.len()));
     }
     // What is longer tells more: a digest may end with what looks like another one.
-    found.sort_by_key(|range| std::cmp::Reverse(range.len()));
+    found.sort_by_key(|candidate| Reverse((candidate.length(), candidate.folders.len())));
     found
 }
 
@@ -235,8 +358,8 @@ pub fn wanted(left: &[u8], right: &[u8]) -> BTreeSet<Algorithm> {
         .take(MOST)
         .filter(|run| !here.contains(&run.text))
     {
-        for range in candidates(&run.text) {
-            let word = &run.text[range];
+        for candidate in candidates(&run.text) {
+            let word = candidate.word(&run.text);
             let mixed = word.iter().any(u8::is_ascii_digit);
             let hex = word.iter().all(u8::is_ascii_hexdigit);
             for &algorithm in Algorithm::ALL {
@@ -258,6 +381,11 @@ pub fn wanted(left: &[u8], right: &[u8]) -> BTreeSet<Algorithm> {
                 }
             }
         }
+    }
+    if wanted.iter().any(|algorithm| algorithm.said().is_some()) {
+        let text = right.to_ascii_lowercase();
+        let says = |name| memchr::memmem::find(&text, name).is_some();
+        wanted.retain(|algorithm| algorithm.said().is_none_or(says));
     }
     wanted
 }
@@ -364,11 +492,12 @@ impl Compared {
 
     /// Rewrite one side; with the places of digests, and what they are those of.
     fn rewrite(&self, data: &[u8]) -> (Vec<u8>, Vec<Place>) {
-        let mut out = data.to_vec();
+        let mut out = Vec::with_capacity(data.len());
         let mut places = Vec::new();
+        let mut copied = 0;
         for run in runs(data).take(MOST) {
-            for range in candidates(&run.text) {
-                let Some((content, meaning)) = self.meaning(&run.text[range.clone()]) else {
+            for candidate in candidates(&run.text) {
+                let Some((content, meaning)) = self.meaning(&candidate.word(&run.text)) else {
                     continue;
                 };
                 let sums = &self.contents[meaning.class].sums;
@@ -376,18 +505,32 @@ impl Compared {
                     .iter()
                     .find(|(algorithm, _)| *algorithm == meaning.algorithm);
                 let Some((_, digest)) = sum else { continue };
-                let word = meaning.spelling.write(digest);
-                for (&at, byte) in run.at[range.clone()].iter().zip(word.bytes()) {
-                    out[at] = byte;
+                // The two alphabets of base64 differ in two characters, and a word without them is of
+                // both: the two sides must be written in one.
+                let spelling = match meaning.spelling {
+                    Spelling::Base64Url => Spelling::Base64,
+                    other => other,
+                };
+                let mut word = spelling.write(digest).into_bytes();
+                // It may be the beginning of one.
+                word.truncate(candidate.length());
+                for (digit, byte) in candidate.written(&word) {
+                    let at = &run.at[digit];
+                    out.extend_from_slice(&data[copied..at.start]);
+                    if digit == candidate.word.start {
+                        places.push(Place {
+                            at: out.len(),
+                            content,
+                            class: meaning.class,
+                        });
+                    }
+                    out.push(byte);
+                    copied = at.end;
                 }
-                places.push(Place {
-                    at: run.at[range.start],
-                    content,
-                    class: meaning.class,
-                });
                 break;
             }
         }
+        out.extend_from_slice(&data[copied..]);
         (out, places)
     }
 
@@ -604,6 +747,8 @@ mod tests {
                     if (form.starts_with('Q') && hex) || (form.starts_with("a/") && !hex) {
                         continue;
                     }
+                    let said = String::from_utf8_lossy(algorithm.said().unwrap_or_default());
+                    let form = format!("{said} {form}");
                     let (a, b) = (form.replace('%', &a), form.replace('%', &b));
                     assert!(
                         wanted(a.as_bytes(), b.as_bytes()).contains(&algorithm),
@@ -616,6 +761,67 @@ mod tests {
                     assert_eq!(following.from, [7]);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn folders_that_are_named_after_a_digest_follow_with_it() {
+        let compared = compared();
+        let follows = |form: &dyn Fn(&str) -> String| {
+            let side = |right| form(&digest(right, Algorithm::Sha256, Spelling::Hex));
+            let (a, b) = (side(false), side(true));
+            assert!(
+                wanted(a.as_bytes(), b.as_bytes()).contains(&Algorithm::Sha256),
+                "{a}"
+            );
+            let following = compared.compare("x", a.as_bytes(), b.as_bytes());
+            following.is_some_and(|following| following.comparison.is_none())
+        };
+        assert!(follows(&|d| format!("objects/{}/{}\n", &d[..2], &d[2..])));
+        assert!(follows(&|d| format!(
+            "{}/{}/{}\n",
+            &d[..2],
+            &d[2..4],
+            &d[4..]
+        )));
+        assert!(follows(&|d| format!("cas/{}/{d}/data\n", &d[..2])));
+        assert!(follows(&|d| format!("{}/{}/{d}\n", &d[..2], &d[2..4])));
+        // Folders that are named after something else.
+        assert!(follows(&|d| format!("00/{d}\n")));
+        let left = digest(false, Algorithm::Sha256, Spelling::Hex);
+        let other = |d: &str| if d == left { "01" } else { "02" };
+        assert!(!follows(&|d| format!("{}/{d}\n", other(d))));
+    }
+
+    #[test]
+    fn a_digest_in_json_may_be_escaped() {
+        let mut compared = Compared::default();
+        let sums = |bytes: [u8; 3]| {
+            vec![(
+                Algorithm::Sha256,
+                bytes.iter().copied().cycle().take(32).collect(),
+            )]
+        };
+        // The one has `+` and `/` where the other has letters.
+        compared.add(3, (1, sums([0xfb, 0xff, 0xff])), (1, sums([1, 2, 3])));
+        let word = |right: bool| {
+            let content = &compared.contents[usize::from(right)];
+            Spelling::Base64.write(&content.sums[0].1)
+        };
+        assert!(word(false).contains("+///"), "{}", word(false));
+        for (slash, plus) in [("\\/", "+"), ("/", "\\u002B"), ("\\u002f", "\\u002b")] {
+            let side = |right| {
+                let word = word(right).replace('/', slash).replace('+', plus);
+                format!("{{\"integrity\":\"sha256-{word}=\",\"path\":\"a\\/b\"}}")
+            };
+            let (a, b) = (side(false), side(true));
+            let following = compared
+                .compare("x.json", a.as_bytes(), b.as_bytes())
+                .unwrap();
+            assert!(following.comparison.is_none(), "{a} {b}");
+            // What is escaped elsewhere is as it was.
+            let (rewritten, _) = compared.rewrite(b.as_bytes());
+            assert!(rewritten.ends_with(b"=\",\"path\":\"a\\/b\"}"));
         }
     }
 

@@ -234,6 +234,8 @@ fn sums(mut reader: impl Read, size: Option<u64>, wanted: &[Algorithm]) -> io::R
             Algorithm::Sha384 => Box::new(sha2::Sha384::default()),
             Algorithm::Sha512 => Box::new(sha2::Sha512::default()),
             Algorithm::Blake2b => Box::new(blake2::Blake2b512::default()),
+            Algorithm::Blake2b256 => Box::new(blake2::Blake2b256::default()),
+            Algorithm::Blake2s => Box::new(blake2::Blake2s256::default()),
             Algorithm::Crc32 => continue,
         };
         if algorithm == Algorithm::GitBlob {
@@ -287,6 +289,8 @@ mod tests {
             (Algorithm::Sha384, "cb00753f45a35e8b"),
             (Algorithm::Sha512, "ddaf35a193617aba"),
             (Algorithm::Blake2b, "ba80a53f981c4d0d"),
+            (Algorithm::Blake2b256, "bddd813c63423972"),
+            (Algorithm::Blake2s, "508c5e8c327c14e2"),
             (Algorithm::Crc32, "352441c2"),
         ] {
             assert_eq!(hex(algorithm), start, "{algorithm:?}");
