@@ -37,6 +37,31 @@ fn headers_of_ar_and_zip() {
 }
 
 #[test]
+fn owners_in_a_zip_file() {
+    let owned = |uid, gid| {
+        let mut data = zip(&[("a", 33, b"1")]);
+        let end = data.len() - 22;
+        let extra = [0x75, 0x78, 11, 0, 1, 4, uid, 0, 0, 0, 4, gid, 0, 0, 0];
+        // The lengths of the field, after a name of one byte, and of the directory.
+        data[end - 47 + 30] = extra.len() as u8;
+        data[end + 12] += extra.len() as u8;
+        data.splice(end..end, extra);
+        data
+    };
+    let (root, user) = (owned(0, 0), owned(100, 200));
+    assert_eq!(ids(&report(&root, &user)), ["owner"]);
+    // Only one side says it, or says it in a way of its own.
+    assert_eq!(
+        ids(&report(&root, &zip(&[("a", 33, b"1")]))),
+        ["archive-header"]
+    );
+    let mut other = user.clone();
+    let version = other.len() - 22 - 11;
+    other[version] = 2;
+    assert_eq!(ids(&report(&root, &other)), ["archive-header"]);
+}
+
+#[test]
 fn a_comment_of_a_zip_file_that_holds_a_last_record() {
     let comment = b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0...";
     let commented = |content| {

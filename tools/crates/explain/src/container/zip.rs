@@ -32,7 +32,9 @@ pub(crate) struct Header {
     size: u64,
     /// The time of an extra field 0x5455, if there is one.
     unix_time: Option<i32>,
-    /// Identifiers of extra fields, and their bytes but for times.
+    /// The owner's and the group's number of an extra field 0x7875, if there is one.
+    owner: Option<(u64, u64)>,
+    /// Identifiers of extra fields, and their bytes but for times and owners.
     extra: Vec<(u16, Vec<u8>)>,
     comment: Vec<u8>,
     external: u32,
@@ -86,6 +88,7 @@ impl Zip {
 
 fn member(entry: &Entry, blob: &Blob, room: &mut u64) -> io::Result<Member<Header>> {
     let mut unix_time = None;
+    let mut owner = None;
     let mut extra = Vec::new();
     for (id, range) in zip::fields(entry.extra()) {
         match (id, &entry.extra()[range]) {
@@ -94,6 +97,11 @@ fn member(entry: &Entry, blob: &Blob, room: &mut u64) -> io::Result<Member<Heade
             (0x5455, [_, a, b, c, d, ..]) => {
                 unix_time = Some(i32::from_le_bytes([*a, *b, *c, *d]));
                 extra.push((id, Vec::new()));
+            }
+            (0x7875, field) => {
+                owner = unix_owner(field);
+                let told = owner.is_some();
+                extra.push((id, if told { Vec::new() } else { field.to_vec() }));
             }
             (_, field) => extra.push((id, field.to_vec())),
         }
@@ -109,6 +117,7 @@ fn member(entry: &Entry, blob: &Blob, room: &mut u64) -> io::Result<Member<Heade
         crc: entry.crc(),
         size: entry.uncompressed,
         unix_time,
+        owner,
         extra,
         comment: entry.comment().to_vec(),
         external: entry.external(),
@@ -120,6 +129,20 @@ fn member(entry: &Entry, blob: &Blob, room: &mut u64) -> io::Result<Member<Heade
         content: unpacked(entry, blob, room)?.unwrap_or(stored),
         header,
     })
+}
+
+/// What Info-ZIP's third field for Unix says: its version, and two numbers, each behind its length.
+fn unix_owner(field: &[u8]) -> Option<(u64, u64)> {
+    fn number(field: &[u8]) -> Option<(u64, &[u8])> {
+        let (&length, rest) = field.split_first()?;
+        let (digits, rest) = rest.split_at_checked(length.into())?;
+        let mut bytes = [0; 8];
+        bytes.get_mut(..digits.len())?.copy_from_slice(digits);
+        Some((u64::from_le_bytes(bytes), rest))
+    }
+    let (uid, rest) = number(field.strip_prefix(&[1])?)?;
+    let (gid, rest) = number(rest)?;
+    rest.is_empty().then_some((uid, gid))
 }
 
 /// The content; `None` where it is compared as it is stored: not compressed, damaged, or too large.
@@ -153,6 +176,12 @@ fn tell(node: &mut Difference, left: &Header, right: &Header) {
                 date::shown(l.into()),
                 date::shown(r.into()),
             );
+        }
+    }
+    if let (Some(l), Some(r)) = (left.owner, right.owner) {
+        if l != r {
+            let shown = |(uid, gid)| format!("{uid}:{gid}");
+            node.because(Cause::Owner, "owner", shown(l), shown(r));
         }
     }
     let mode = |header: &Header| header.external >> 16;
