@@ -43,7 +43,7 @@ impl FromStr for FileName {
             })
         };
         if name.is_empty() {
-            return wrong("it is empty");
+            return wrong("it is empty; give the file a name");
         }
         if name.starts_with('/') {
             return wrong("it begins with `/`; make it relative to the sums file");
@@ -53,7 +53,9 @@ impl FromStr for FileName {
             return wrong("it holds a control character; rename the file");
         }
         if name.split('/').any(|part| part == "..") {
-            return wrong("it leaves its folder with `..`");
+            return wrong(
+                "it leaves its folder with `..`; name a file beside the list or below it",
+            );
         }
         if name.split('/').all(|part| !matches!(part, "" | ".")) {
             return Ok(Self(name.into()));
@@ -64,7 +66,7 @@ impl FromStr for FileName {
             .filter(|part| !matches!(*part, "" | "."))
             .collect();
         if plain.is_empty() || name.ends_with('/') {
-            return wrong("it names a folder");
+            return wrong("it names a folder; name a file in it");
         }
         Ok(Self(plain.join("/").into()))
     }

@@ -19,7 +19,7 @@ pub enum Error {
         workspace: PathBuf,
     },
     /// The program does not start.
-    #[error("{} cannot be run", program.display())]
+    #[error("{} cannot be run; name another program with --bazel", program.display())]
     Start {
         /// The program.
         program: PathBuf,

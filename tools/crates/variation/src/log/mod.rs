@@ -31,7 +31,7 @@ pub const MAX_RATIO: u64 = 500;
 
 /// Why a log cannot be read.
 #[derive(Debug, thiserror::Error)]
-#[error("{}, after {entry} entries: {fault}", path.display())]
+#[error("{}, after {entry} entries: {fault}; build again to have a whole log", path.display())]
 pub struct Error {
     /// The log.
     pub path: PathBuf,
@@ -49,7 +49,7 @@ pub enum Fault {
     #[error("it cannot be read as a compact execution log")]
     Read(#[source] std::io::Error),
     /// The end comes in the middle of an entry, or of the zstd frame.
-    #[error("the log is cut off; was the build interrupted?")]
+    #[error("the log is cut off, as that of an interrupted build is")]
     Truncated,
     /// More than [`MAX_ENTRY`].
     #[error("an entry claims {0} bytes")]
@@ -61,7 +61,7 @@ pub enum Fault {
     #[error("a number has too many bytes")]
     Number,
     /// None of the four wire types in use.
-    #[error("there is no wire type {0}: is it a compact execution log?")]
+    #[error("there is no wire type {0}, so it is no compact execution log")]
     WireType(u64),
     /// A reference to something that did not come before.
     #[error("entry {0} is referred to before it comes, or is of another kind")]

@@ -126,7 +126,7 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
         return compare_built(manifest, options.format);
     }
     if let Some(option) = options.targets.iter().find(|t| t.starts_with("--")) {
-        bail!("{option} is no target; options of Bazel come after `--`");
+        bail!("{option} is no target; write options of Bazel after `--`");
     }
     let scratch = Scratch::of(&options)?;
     let request = Request {
@@ -279,7 +279,7 @@ fn conditions(options: &Options) -> anyhow::Result<BTreeSet<Condition>> {
         conditions.remove(condition);
     }
     if conditions.is_empty() && options.configs.is_empty() {
-        bail!("--without leaves nothing to vary");
+        bail!("--without leaves nothing to vary; leave one condition in");
     }
     Ok(conditions)
 }
@@ -310,7 +310,7 @@ fn compare_built(manifest: &Path, format: Format) -> anyhow::Result<Outcome> {
         .with_context(|| format!("{} is no list of variants", manifest.display()))?;
     if listed.variants.len() < 2 {
         bail!(
-            "{} names {}; it takes two to compare",
+            "{} names {}, and it takes two to compare; build the target with two of them",
             manifest.display(),
             text::count(listed.variants.len(), "configuration")
         );

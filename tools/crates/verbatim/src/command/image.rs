@@ -348,7 +348,8 @@ fn base(
 
 fn text_file(path: &Path) -> anyhow::Result<String> {
     let data = json::read_handed(path, json::MAX_DOCUMENT)?;
-    String::from_utf8(data).map_err(|_| anyhow::anyhow!("{}: is not UTF-8 text", path.display()))
+    String::from_utf8(data)
+        .map_err(|_| anyhow::anyhow!("{}: is not UTF-8 text; save it as UTF-8", path.display()))
 }
 
 /// NAME=VALUE lines, or a JSON object.

@@ -157,7 +157,7 @@ fn images(options: &Options) -> anyhow::Result<Vec<Image>> {
         let (reference, layout) = image
             .split_once('=')
             .filter(|(_, layout)| !layout.is_empty())
-            .ok_or_else(|| anyhow!("--image={image}: is not of the form REFERENCE=LAYOUT"))?;
+            .ok_or_else(|| anyhow!("--image={image}: write REFERENCE=LAYOUT, such as registry.example.com/app:v1=./layout"))?;
         images.push(of(layout, reference).context("--image")?);
     }
     let mut values = Values::default();

@@ -237,10 +237,10 @@ fn look(options: &Options, release: &mut Release) -> anyhow::Result<Vec<Finding>
         || !options.layout.is_empty()
         || (!asked && options.only == Some(Part::Images));
     if images.is_empty() && of_images {
-        bail!("{name} holds no sum of an image, and the options ask for images");
+        bail!("{name} holds no sum of an image, and the options ask for images; name a list that has some, or leave out --pods, --layout and --only=images");
     }
     if files.is_empty() && options.files.is_some() {
-        bail!("{name} holds no sum of a file, and --files asks for them");
+        bail!("{name} holds no sum of a file, and --files asks for them; name a list that has some, or leave --files out");
     }
     // Where the list is signed, that is told, though nothing that it names was looked at.
     if !asked && images.is_empty() && release.signed.is_none() {

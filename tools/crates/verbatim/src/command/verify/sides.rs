@@ -188,7 +188,7 @@ pub(super) fn against(
     }
     if findings.is_empty() {
         bail!(
-            "neither {} nor {} holds what --only asks for",
+            "neither {} nor {} holds what --only asks for; leave --only out",
             release.name,
             loaded.name
         );
