@@ -151,6 +151,17 @@ impl Manifest {
     pub fn may_be_image(&self) -> bool {
         self.artifact_type.is_none() && self.config.media_type.is_config()
     }
+
+    /// Whether it is that of an image which can run, by the platform that its config names. Tools
+    /// that put an image together from nothing (`crane append` without a base) name none, and
+    /// engines take it for their own: such an image is known by its layers, which are all file
+    /// systems, as those of a signature are not.
+    pub fn is_image(&self, platform: &Platform) -> bool {
+        let of_files = || {
+            !self.layers.is_empty() && self.layers.iter().all(|layer| layer.media_type.is_layer())
+        };
+        self.may_be_image() && (platform.is_runnable() || (platform.is_unnamed() && of_files()))
+    }
 }
 
 impl Index {

@@ -214,6 +214,14 @@ impl ImageMetadata {
         Ok(())
     }
 
+    /// The same image as an index names it, which may say more of the platform than the config.
+    #[must_use]
+    pub fn named_for(mut self, platform: &Platform) -> Self {
+        self.platform = platform.clone();
+        self.manifest.platform = Some(platform.clone());
+        self
+    }
+
     /// The image ID.
     pub fn id(&self) -> Digest {
         self.config.digest
@@ -441,6 +449,16 @@ pub fn build_index(
             ));
         }
     }
+    if let Some(image) = images.iter().find(|image| image.platform.is_unnamed()) {
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            "the index",
+            format!(
+                "the config of the image {} names no platform, by which an index tells images apart; build that image with --platform",
+                image.manifest.digest
+            ),
+        ));
+    }
     if images.is_empty() {
         return Err(Error::new(
             ErrorKind::Missing,
@@ -489,7 +507,7 @@ pub fn describe_index(index: Named<'_>, images: Vec<ImageMetadata>) -> Result<In
                 if let Some(platform) = entry
                     .platform
                     .as_ref()
-                    .filter(|p| !p.matches(&image.platform))
+                    .filter(|p| p.contradicts(&image.platform))
                 {
                     return Err(Error::new(
                         ErrorKind::Mismatch,

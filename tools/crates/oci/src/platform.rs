@@ -130,6 +130,11 @@ impl Platform {
         in_name || !is_absent(&self.variant)
     }
 
+    /// Whether neither an operating system nor an architecture is named.
+    pub fn is_unnamed(&self) -> bool {
+        self.os.is_empty() && self.architecture.is_empty()
+    }
+
     /// Whether something can run there: attestations are filed under `unknown/unknown`, and
     /// artifacts under nothing at all.
     pub fn is_runnable(&self) -> bool {
@@ -140,6 +145,9 @@ impl Platform {
 
 impl fmt::Display for Platform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_unnamed() {
+            return f.write_str("no platform");
+        }
         write!(f, "{}/{}", self.os, self.architecture)?;
         if let Some(variant) = self.variant.as_deref().filter(|v| !v.is_empty()) {
             write!(f, "/{variant}")?;

@@ -70,18 +70,22 @@ impl Settings {
     /// The platform that is asked for: what is missing comes from `base`, else `linux` and
     /// no variant; there is no default for the architecture.
     pub fn platform(&self, base: Option<&Platform>) -> Result<Platform> {
+        // A base may name neither, as `crane append` writes it.
+        let of_base = |part: fn(&Platform) -> &String| {
+            base.map(part).filter(|part| !part.is_empty()).cloned()
+        };
         let asked = Platform {
             os: given(&self.os)
                 .map(str::to_owned)
-                .or_else(|| base.map(|base| base.os.clone()))
+                .or_else(|| of_base(|base| &base.os))
                 .unwrap_or_else(|| "linux".into()),
             architecture: given(&self.architecture)
                 .map(str::to_owned)
-                .or_else(|| base.map(|base| base.architecture.clone()))
+                .or_else(|| of_base(|base| &base.architecture))
                 .ok_or_else(|| {
                     wrong(
                         "/architecture".into(),
-                        "is missing, and there is no base to take it from; say it with --platform=linux/amd64 for example",
+                        "is missing, and there is no base that names one; say it with --platform=linux/amd64 for example",
                     )
                 })?,
             // A variant belongs to the architecture it was said with.
@@ -626,5 +630,15 @@ mod tests {
             .unwrap_err()
             .to_string()
             .contains("--platform"));
+        // A base that names no platform contradicts none.
+        let unnamed = Platform::default();
+        assert_eq!(
+            settings("", "arm", "v6")
+                .platform(Some(&unnamed))
+                .unwrap()
+                .to_string(),
+            "linux/arm/v6"
+        );
+        assert!(Settings::default().platform(Some(&unnamed)).is_err());
     }
 }

@@ -40,15 +40,31 @@ pub struct Imported {
 /// All images that can run, in the order of the indexes: attestations, signatures and other
 /// artifacts are passed over. No layer is read.
 pub fn images(layout: &Layout) -> Result<Vec<Candidate>> {
+    images_and_names(layout).map(|(images, _)| images)
+}
+
+/// The same, and what all indexes say: one image may be named for several platforms.
+pub fn images_and_names(layout: &Layout) -> Result<(Vec<Candidate>, Vec<Descriptor>)> {
     let file = layout.file_name("index.json");
-    let mut walk = Walk::of_index(&layout.index()?.1, &file);
+    let index = layout.index()?.1;
+    let mut walk = Walk::of_index(&index, &file);
+    let mut named = index.manifests;
     let mut found = Vec::new();
     while let Some(link) = walk.next() {
         let link = link?;
         if !link.descriptor.may_be_image() {
             continue;
         }
-        if let Some(image) = visit(layout, &mut walk, &link)? {
+        let image = match document(layout, &mut walk, &link)? {
+            (Document::Index(index), _) => {
+                named.extend(index.manifests);
+                continue;
+            }
+            (Document::Manifest(manifest), bytes) => {
+                image(layout, &mut walk, &link, &manifest, bytes)?
+            }
+        };
+        if let Some(image) = image {
             if found.len() == MAX_IMAGES {
                 return Err(Error::new(
                     ErrorKind::Limit,
@@ -59,7 +75,7 @@ pub fn images(layout: &Layout) -> Result<Vec<Candidate>> {
             found.push(image);
         }
     }
-    Ok(found)
+    Ok((found, named))
 }
 
 /// Look at a document; gives the image if it is one that can run.
@@ -91,7 +107,7 @@ fn image(
     let data = layout.bytes(digest)?;
     let config = graph::config(manifest, &data, &layout.blob_name(digest))?;
     walk.is_for(link, &config.platform)?;
-    Ok(config.platform.is_runnable().then(|| Candidate {
+    Ok(manifest.is_image(&config.platform).then(|| Candidate {
         descriptor: link.descriptor.clone(),
         platform: config.platform,
         manifest: bytes,
@@ -211,6 +227,8 @@ pub(super) fn choose(layout: &Layout, platform: Option<&Platform>) -> Result<Off
     }
     let all = listed(&offers);
     let mut meant = match platform {
+        // What names no platform contradicts none.
+        Some(_) if offers.len() == 1 && offers[0].platform.is_unnamed() => offers,
         Some(platform) => select(platform, offers, |offer| {
             (&offer.platform, offer.link.descriptor.digest)
         }),

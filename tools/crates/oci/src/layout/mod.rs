@@ -20,7 +20,9 @@ pub use check::{
     check, check_platform, check_roots, Checked, CheckedImage, Problem, Progress, Remark, Report,
     Root,
 };
-pub use import::{image_for, images, import, import_documents, platforms, Candidate, Imported};
+pub use import::{
+    image_for, images, images_and_names, import, import_documents, platforms, Candidate, Imported,
+};
 pub use listed::{Listed, Tie};
 pub use plan::{write_root, Inputs, LayerInput, Link, Plan};
 pub use published::{Kind, Published};

@@ -420,7 +420,9 @@ impl Planner {
         for (i, layer) in manifest.layers.iter().enumerate() {
             self.blob(layer, "layer", file, &format!("/layers/{i}"))?;
         }
-        if manifest.artifact_type.is_none() && platform.as_ref().is_some_and(Platform::is_runnable)
+        if platform
+            .as_ref()
+            .is_some_and(|platform| manifest.is_image(platform))
         {
             self.images.push(DockerImage {
                 config: blob_path(&manifest.config.digest),

@@ -103,18 +103,23 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
         let found = images(&layout)?;
         if found.is_empty() {
             bail!(
-                "{}: holds no image that can run, for which a config says os and architecture; attestations and other artifacts are none",
+                "{}: holds no image that can run, for which a config says os and architecture; attestations and other artifacts are none; leave it out, or build the image with --platform",
                 path.display()
             );
         }
         for image in found {
             let manifest_name = layout.blob_name(&image.descriptor.digest);
             let manifest = Manifest::parse(&image.manifest, &manifest_name)?;
-            all.push(ImageMetadata::describe(
+            let metadata = ImageMetadata::describe(
                 Named::new(&image.manifest, &manifest_name),
                 Named::new(&image.config, &layout.blob_name(&manifest.config.digest)),
                 None,
-            )?);
+            )?;
+            let platform = image.descriptor.platform.as_ref();
+            all.push(match platform.filter(|platform| platform.is_runnable()) {
+                Some(platform) => metadata.named_for(platform),
+                None => metadata,
+            });
         }
         inputs.add_open_layout(layout);
     }

@@ -149,7 +149,14 @@ impl<'a> Visitor<'a> {
             }
         }
         let platform = config.map(|config| config.platform)?;
-        if platform.is_runnable() {
+        if manifest.is_image(&platform) {
+            if platform.is_unnamed() {
+                self.remarks.push(Remark {
+                    file: self.blobs.name(&manifest.config.digest),
+                    pointer: "/architecture".into(),
+                    remark: "the config names no operating system and no architecture, so every engine takes the image for one of its own; build it with both".into(),
+                });
+            }
             self.images.push(CheckedImage {
                 manifest: descriptor.digest,
                 config: manifest.config.digest,
