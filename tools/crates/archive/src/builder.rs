@@ -112,6 +112,7 @@ pub enum Item {
 pub struct Builder {
     defaults: Defaults,
     scratch: PathBuf,
+    outputs: Vec<PathBuf>,
     threads: usize,
     entries: Vec<Entry>,
     hidden: Vec<Entry>,
@@ -131,6 +132,7 @@ impl Builder {
         Self {
             defaults,
             scratch: scratch.into(),
+            outputs: Vec::new(),
             threads: 1,
             entries: Vec::new(),
             hidden: Vec::new(),
@@ -148,6 +150,12 @@ impl Builder {
     /// in the layer; [`Layer::scrubbed`] tells what they did.
     pub fn scrub(&mut self, rules: Rules) {
         self.scrub = Some(rules);
+    }
+
+    /// Name the files that will be written, by paths without symlinks. A tree that holds one of
+    /// them is refused: the next time it would hold more, and give another layer.
+    pub fn outputs(&mut self, outputs: Vec<PathBuf>) {
+        self.outputs = outputs;
     }
 
     /// How many threads may list directories.
@@ -302,6 +310,13 @@ impl Builder {
                 printable_path(source)
             )));
         }
+        if let Some(output) = self.output_below(source) {
+            return Err(Error::Invalid(format!(
+                "the output {} lies in the directory {} from {origin}, and would be part of the layer the next time; write it to another place",
+                printable_path(output),
+                printable_path(source)
+            )));
+        }
         let lists = tree::walk(source, links, self.threads)?;
         let root = self.files.add_root(source.to_owned());
         let skip = if prefix.is_empty() {
@@ -356,6 +371,16 @@ impl Builder {
             });
         }
         Ok(())
+    }
+
+    fn output_below(&self, source: &Path) -> Option<&PathBuf> {
+        if self.outputs.is_empty() {
+            return None;
+        }
+        let source = source.canonicalize().ok()?;
+        self.outputs
+            .iter()
+            .find(|output| output.starts_with(&source))
     }
 
     /// Add a directory's contents or a file, as people name them on the command line: the

@@ -550,3 +550,33 @@ fn several_layers_of_one_collection() {
     assert_eq!(lines(&all)[2], "x/b 644 -> opt/a");
     assert!(contents.select(|_, _| false).is_empty());
 }
+
+#[test]
+fn a_tree_that_holds_the_output_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().canonicalize().unwrap();
+    let tree = root.join("tree");
+    std::fs::create_dir_all(tree.join("a/b")).unwrap();
+    std::os::unix::fs::symlink(&tree, root.join("link")).unwrap();
+    let add = |output: &str, input: &str| {
+        let mut builder = Builder::new(Defaults::default(), dir.path());
+        builder.outputs(vec![root.join(output)]);
+        builder.disk(b"opt", &root.join(input), "tree")
+    };
+    for (output, input) in [
+        ("tree/o.tar", "tree"),
+        ("tree/a/b/o.tar", "tree"),
+        ("tree/o.tar", "link"),
+        ("tree/a/o.tar", "tree/a/b/.."),
+    ] {
+        let error = add(output, input).unwrap_err().to_string();
+        assert!(error.contains("o.tar lies in the directory"), "{error}");
+    }
+    for (output, input) in [
+        ("tree.tar", "tree"),
+        ("tree/o.tar", "tree/a"),
+        ("tree/a/o.tar", "tree/a/b"),
+    ] {
+        add(output, input).unwrap();
+    }
+}
