@@ -277,6 +277,18 @@ fn is_unknown_digest(value: &Value, pointer: &str) -> bool {
         }
 }
 
+/// A part of a document that is large as a whole: as strict as [`parse`], without the place in
+/// its errors.
+#[derive(Debug)]
+pub struct Strictly<T>(pub T);
+
+impl<'de, T: DeserializeOwned> de::Deserialize<'de> for Strictly<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Strict.deserialize(deserializer)?;
+        T::deserialize(value).map(Self).map_err(de::Error::custom)
+    }
+}
+
 /// Parse a document of a known form; `file` is its name in messages.
 pub fn parse<T: DeserializeOwned>(data: &[u8], file: &str) -> Result<T> {
     from_value(parse_value(data, file)?, file)

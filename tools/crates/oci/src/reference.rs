@@ -77,6 +77,11 @@ impl Reference {
         text.parse()
     }
 
+    /// All of it, as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
     /// The host, with its port where one is given.
     pub fn registry(&self) -> &str {
         &self.text[..usize::from(self.registry)]

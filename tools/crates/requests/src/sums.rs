@@ -5,10 +5,11 @@ use std::path::Path;
 use verbatim_digest::Digest;
 use verbatim_oci::layout::Layout;
 use verbatim_oci::{
-    describe_index, json, Descriptor, Error, ErrorKind, ImageMetadata, Named, Reference, Result,
+    describe_index, json, Descriptor, Error, ErrorKind, ImageMetadata, Index, Named, Reference,
+    Result,
 };
 use verbatim_sums::collect::{
-    of_descriptor, of_image, of_index, of_layout, of_path, platform_image,
+    by_name, of_descriptor, of_image, of_index, of_layout, of_path, platform_image,
 };
 use verbatim_sums::record::{Image, PlatformImage};
 
@@ -61,21 +62,23 @@ impl ImageRequest {
 
 fn index_entry(reference: Reference, path: &Path, images: &[Documents]) -> Result<Image> {
     let data = json::read_file(path, json::MAX_DOCUMENT)?;
-    let (images, mut platforms): (Vec<_>, Vec<_>) = images
+    let (images, platforms): (Vec<_>, Vec<_>) = images
         .iter()
         .map(described)
         .collect::<Result<Vec<_>>>()?
         .into_iter()
         .unzip();
     let known = describe_index(Named::new(&data, &name(path)), images)?;
-    // In the order of the index.
-    platforms.sort_by_key(|platform| {
-        known
-            .images
-            .iter()
-            .position(|image| image.manifest.digest == platform.manifest.digest)
-    });
-    Ok(of_index(reference, &known.index, platforms))
+    let named = Index::parse(&data, &name(path))?.manifests;
+    let platforms = platforms
+        .into_iter()
+        .map(|image| (image.manifest.digest, image))
+        .collect();
+    Ok(of_index(
+        reference,
+        &known.index,
+        by_name(&named, &platforms),
+    ))
 }
 
 fn described(documents: &Documents) -> Result<(ImageMetadata, PlatformImage)> {

@@ -4,6 +4,7 @@
 //! and no layer is ever read: a thousand images cost a few thousand small files.
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,13 +12,13 @@ use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 
 use verbatim_digest::{Digest, Hasher};
 use verbatim_document::file::open;
-use verbatim_oci::layout::{images, Candidate, Kind, Layout, Published};
+use verbatim_oci::layout::{images_and_names, Candidate, Kind, Layout, Published};
 use verbatim_oci::{
     json, Descriptor, Document, Error, ErrorKind, ImageMetadata, Manifest, Named, Result, Runtime,
 };
 
 use crate::record::{File, Image, PlatformImage};
-use crate::{text, Conflict, FileName, Record, Subject, Sums};
+use crate::{Conflict, FileName, Record, Subject, Sums};
 use verbatim_oci::Reference;
 
 /// Sums that are being put together.
@@ -34,48 +35,28 @@ impl Collection {
         Self::default()
     }
 
-    /// Add an image; `origin` says where it comes from, for the error about a conflict.
-    pub fn add_image(&mut self, image: Image, origin: &str) -> Result<(), Conflict> {
-        let subject = Subject::Image(image.reference.clone());
-        self.sums.add(subject, image.digest, origin)?;
-        self.images.push(image);
+    /// Add images, each with where it comes from, for the error about a conflict.
+    pub fn add_images(&mut self, images: Vec<(Image, String)>) -> Result<(), Conflict> {
+        self.sums.add_all(images.iter().map(|(image, origin)| {
+            let subject = Subject::Image(image.reference.clone());
+            (subject, image.digest, &**origin)
+        }))?;
+        self.images
+            .extend(images.into_iter().map(|(image, _)| image));
         Ok(())
     }
 
     /// Add files, best in the order of their names.
     pub fn add_files(&mut self, files: Vec<File>, origin: &str) -> Result<(), Conflict> {
-        let all = files
-            .iter()
-            .map(|file| (Subject::File(file.name.clone()), file.digest));
-        self.sums.add_all(all, origin)?;
+        let one = |file: &File| (Subject::File(file.name.clone()), file.digest, origin);
+        self.sums.add_all(files.iter().map(one))?;
         self.files.extend(files);
         Ok(())
     }
 
-    /// What was added.
-    pub fn sums(&self) -> &Sums {
-        &self.sums
-    }
-
-    /// The text, and with `json` the document beside it, each made on a thread of its own: for very
-    /// many files they take as long as a good part of the hashing.
-    pub fn render(self, json: bool) -> Result<(String, Option<Vec<u8>>)> {
-        let Self {
-            sums,
-            images,
-            files,
-        } = self;
-        if !json {
-            return Ok((text::render(&sums), None));
-        }
-        std::thread::scope(|scope| {
-            let text = scope.spawn(|| text::render(&sums));
-            let json = Record::new(images, files).to_json();
-            match text.join() {
-                Ok(text) => Ok((text, Some(json?))),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        })
+    /// What was added, and the document that says how it comes about.
+    pub fn finish(self) -> (Sums, Record) {
+        (self.sums, Record::new(self.images, self.files))
     }
 }
 
@@ -90,6 +71,34 @@ pub fn platform_image(image: &ImageMetadata, config: Named<'_>) -> Result<Platfo
         config: image.config.clone(),
         layers: image.layers.clone(),
     })
+}
+
+/// The images under the platforms that indexes name them for: a runtime chooses by what an
+/// index says, whatever the config says (for years it had no place for `v6` of `arm/v6`). One
+/// image may be named for several platforms; two spellings of one are the same.
+pub fn by_name(
+    named: &[Descriptor],
+    images: &BTreeMap<Digest, PlatformImage>,
+) -> Vec<PlatformImage> {
+    let says_platform = |descriptor: &&Descriptor| descriptor.platform.is_some();
+    let stated: BTreeSet<_> = named
+        .iter()
+        .filter(says_platform)
+        .map(|d| d.digest)
+        .collect();
+    let mut seen = BTreeSet::new();
+    let named = named.iter().filter_map(|descriptor| {
+        let mut image = images.get(&descriptor.digest)?.clone();
+        match &descriptor.platform {
+            Some(platform) => image.platform = platform.clone(),
+            // `index.json` need not repeat what an index in it says.
+            None if stated.contains(&descriptor.digest) => return None,
+            None => {}
+        }
+        seen.insert((descriptor.digest, image.platform.normalized()))
+            .then_some(image)
+    });
+    named.collect()
 }
 
 /// The entry of an image.
@@ -149,15 +158,13 @@ pub fn of_document(reference: Reference, document: Named<'_>) -> Result<Image> {
 pub fn of_layout(reference: Reference, layout: &Layout, kind: Option<Kind>) -> Result<Image> {
     let published = Published::of(layout, kind)?;
     let mut image = of_document(reference, Named::new(&published.bytes, &published.file))?;
-    image.platforms = platforms(layout, &images(layout)?)?;
+    let (candidates, named) = images_and_names(layout)?;
+    let described = candidates.iter().map(|image| describe(layout, image));
+    let images = described
+        .map(|image| image.map(|image| (image.manifest.digest, image)))
+        .collect::<Result<_>>()?;
+    image.platforms = by_name(&named, &images);
     Ok(image)
-}
-
-fn platforms(layout: &Layout, candidates: &[Candidate]) -> Result<Vec<PlatformImage>> {
-    candidates
-        .iter()
-        .map(|candidate| describe(layout, candidate))
-        .collect()
 }
 
 fn describe(layout: &Layout, candidate: &Candidate) -> Result<PlatformImage> {
@@ -218,17 +225,27 @@ impl Wanted {
 /// Folders are listed by several threads: for very many small files that takes as long as hashing them.
 pub fn files_at(path: &Path, exclude: &[PathBuf], threads: usize) -> Result<Vec<Wanted>> {
     let metadata = std::fs::metadata(path).map_err(|e| unreadable(path, e))?;
+    let exclude: Vec<PathBuf> = exclude
+        .iter()
+        .filter_map(|path| path.canonicalize().ok())
+        .collect();
     if !metadata.is_dir() {
+        if path
+            .canonicalize()
+            .is_ok_and(|path| exclude.contains(&path))
+        {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                path.display(),
+                "is to be summed and to be written over; name another output",
+            ));
+        }
         let name = path.file_name().unwrap_or_default();
         return Ok(vec![Wanted {
             name: name_of(Path::new(name), path)?,
             place: Place::At(path.to_owned()),
         }]);
     }
-    let exclude: Vec<PathBuf> = exclude
-        .iter()
-        .filter_map(|path| path.canonicalize().ok())
-        .collect();
     let root: Arc<Path> = path.into();
     let mut found = walk(threads, |folder| list(&root, folder, &exclude))?;
     // Names are unique; this order is not that of the disk.

@@ -1,7 +1,5 @@
 //! What is released, each thing with one digest.
 
-use std::collections::btree_map::{self, BTreeMap};
-
 use verbatim_digest::Digest;
 use verbatim_foreign::printable;
 
@@ -26,13 +24,15 @@ pub struct Conflict {
 /// The sums of a release: sorted, every subject once.
 #[derive(Debug, Clone, Default)]
 pub struct Sums {
-    entries: BTreeMap<Subject, Entry>,
+    // There may be millions, nearly always in order when they arrive: a list takes half the
+    // memory of a tree, and two lists that are in order become one in a pass over both.
+    entries: Vec<(Subject, Entry)>,
     /// Where entries come from: mostly there are many from one place in a row.
     origins: Vec<Box<str>>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Entry {
+pub(crate) struct Entry {
     digest: Digest,
     /// Index into the list of origins.
     origin: u32,
@@ -40,11 +40,15 @@ struct Entry {
     line: u32,
 }
 
-/// A line of a text: what it is of, its digest, and its number, counted from 1.
-pub(crate) struct Line {
-    pub(crate) subject: Subject,
-    pub(crate) digest: Digest,
-    pub(crate) number: u32,
+impl Entry {
+    /// A line of the text that [`Sums::of_lines`] is of, by its number, counted from 1.
+    pub(crate) fn of_line(digest: Digest, number: usize) -> Self {
+        Self {
+            digest,
+            origin: 0,
+            line: number as u32,
+        }
+    }
 }
 
 impl Sums {
@@ -53,124 +57,70 @@ impl Sums {
         Self::default()
     }
 
-    /// The sums of a text. There may be a million lines, mostly in order: they are put into
-    /// the map at once and not one by one, which takes half the time and the memory.
-    pub(crate) fn of_lines(mut lines: Vec<Line>, file: &str) -> Result<Self, Conflict> {
+    /// The sums of a text.
+    pub(crate) fn of_lines(lines: Vec<(Subject, Entry)>, file: &str) -> Result<Self, Conflict> {
         let mut sums = Self {
-            entries: BTreeMap::new(),
+            entries: lines,
             origins: vec![file.into()],
         };
-        // Equal subjects stay in the order of lines.
-        lines.sort_by(|a, b| a.subject.cmp(&b.subject));
-        let entry = |line: &Line| Entry {
-            digest: line.digest,
-            origin: 0,
-            line: line.number,
-        };
-        for pair in lines.windows(2) {
-            let [first, second] = [&pair[0], &pair[1]];
-            if first.subject == second.subject && first.digest != second.digest {
-                return Err(sums.conflict(&first.subject, entry(first), entry(second)));
-            }
-        }
-        lines.dedup_by(|b, a| a.subject == b.subject);
-        sums.entries = lines
-            .into_iter()
-            .map(|line| {
-                let entry = entry(&line);
-                (line.subject, entry)
-            })
-            .collect();
+        sums.settle()?;
         Ok(sums)
     }
 
-    /// Add a sum. The same sum twice is one; two digests for one subject are an error.
-    ///
-    /// `origin` says where it comes from, for that error.
-    pub fn add(&mut self, subject: Subject, digest: Digest, origin: &str) -> Result<(), Conflict> {
-        if self.origins.last().is_none_or(|last| **last != *origin) {
-            self.origins.push(origin.into());
-        }
-        let entry = Entry {
-            digest,
-            origin: (self.origins.len() - 1) as u32,
-            line: 0,
-        };
-        self.insert(subject, entry)
-    }
-
-    /// Add many sums of one origin. Where they are the first ones and in order, they are put into
-    /// the map at once and not one by one.
-    pub fn add_all(
+    /// Add sums, each with where it comes from, for the error about a conflict. The same sum
+    /// twice is one; two digests for one subject are an error. Best are many at a time.
+    pub fn add_all<'a>(
         &mut self,
-        all: impl ExactSizeIterator<Item = (Subject, Digest)>,
-        origin: &str,
+        all: impl IntoIterator<Item = (Subject, Digest, &'a str)>,
     ) -> Result<(), Conflict> {
-        self.origins.push(origin.into());
-        let origin = (self.origins.len() - 1) as u32;
-        let at_once = self.entries.is_empty();
-        let mut sorted: Vec<(Subject, Entry)> = Vec::new();
-        let mut rest = Vec::new();
-        for (subject, digest) in all {
+        for (subject, digest, origin) in all {
+            if self.origins.last().is_none_or(|last| **last != *origin) {
+                self.origins.push(origin.into());
+            }
+            let origin = (self.origins.len() - 1) as u32;
             let entry = Entry {
                 digest,
                 origin,
                 line: 0,
             };
-            if at_once && sorted.last().is_none_or(|(last, _)| *last < subject) {
-                sorted.push((subject, entry));
-            } else {
-                rest.push((subject, entry));
-            }
+            self.entries.push((subject, entry));
         }
-        if at_once {
-            self.entries = sorted.into_iter().collect();
-        }
-        for (subject, entry) in rest {
-            self.insert(subject, entry)?;
-        }
-        Ok(())
+        self.settle()
     }
 
     /// Add all of `other`.
     pub fn merge(&mut self, mut other: Sums) -> Result<(), Conflict> {
         let offset = self.origins.len() as u32;
         self.origins.append(&mut other.origins);
-        if self.entries.is_empty() {
-            self.entries = other.entries;
-            for entry in self.entries.values_mut() {
-                entry.origin += offset;
-            }
-            return Ok(());
-        }
-        for (subject, mut entry) in other.entries {
+        for (_, entry) in &mut other.entries {
             entry.origin += offset;
-            self.insert(subject, entry)?;
         }
-        Ok(())
+        self.entries.append(&mut other.entries);
+        self.settle()
     }
 
-    fn insert(&mut self, subject: Subject, entry: Entry) -> Result<(), Conflict> {
-        match self.entries.entry(subject) {
-            btree_map::Entry::Vacant(vacant) => {
-                vacant.insert(entry);
-                Ok(())
+    /// Put what was added into its place.
+    fn settle(&mut self) -> Result<(), Conflict> {
+        // Stable, so that the first of several origins is the one that is named; and what is in
+        // order already is found to be.
+        self.entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let mut conflict = None;
+        self.entries.dedup_by(|(subject, second), (same, first)| {
+            let is_same = subject == same;
+            if is_same && first.digest != second.digest && conflict.is_none() {
+                conflict = Some((subject.clone(), *first, *second));
             }
-            btree_map::Entry::Occupied(there) if there.get().digest == entry.digest => Ok(()),
-            btree_map::Entry::Occupied(there) => {
-                let (subject, first) = (there.key().clone(), *there.get());
-                Err(self.conflict(&subject, first, entry))
-            }
-        }
-    }
-
-    fn conflict(&self, subject: &Subject, first: Entry, second: Entry) -> Conflict {
-        Conflict {
-            subject: Box::new(subject.clone()),
-            first: first.digest,
-            first_origin: self.origin(first),
-            second: second.digest,
-            second_origin: self.origin(second),
+            is_same
+        });
+        match conflict {
+            None => Ok(()),
+            Some((subject, first, second)) => Err(Conflict {
+                subject: Box::new(subject),
+                first: first.digest,
+                first_origin: self.origin(first),
+                second: second.digest,
+                second_origin: self.origin(second),
+            }),
         }
     }
 
@@ -192,7 +142,10 @@ impl Sums {
 
     /// The digest of a subject.
     pub fn get(&self, subject: &Subject) -> Option<Digest> {
-        self.entries.get(subject).map(|entry| entry.digest)
+        let found = self
+            .entries
+            .binary_search_by(|(there, _)| there.cmp(subject));
+        found.ok().map(|at| self.entries[at].1.digest)
     }
 
     /// How many there are.
@@ -226,13 +179,13 @@ mod tests {
     #[test]
     fn equal_sums_collapse_and_conflicts_name_both_sides() {
         let mut sums = Sums::new();
-        sums.add(image("a.io/x:1"), Digest::of(b"1"), "//a")
-            .unwrap();
-        sums.add(image("a.io/x:1"), Digest::of(b"1"), "//b")
-            .unwrap();
+        let add = |sums: &mut Sums, subject, content: &[u8], origin| {
+            sums.add_all([(image(subject), Digest::of(content), origin)])
+        };
+        add(&mut sums, "a.io/x:1", b"1", "//a").unwrap();
+        add(&mut sums, "a.io/x:1", b"1", "//b").unwrap();
         assert_eq!(sums.len(), 1);
-        let error = sums
-            .add(image("a.io/x:1"), Digest::of(b"2"), "//c")
+        let error = add(&mut sums.clone(), "a.io/x:1", b"2", "//c")
             .unwrap_err()
             .to_string();
         for part in [
@@ -247,7 +200,39 @@ mod tests {
         }
         assert_eq!(sums.get(&image("a.io/x:1")), Some(Digest::of(b"1")));
         // Another tag, or none, is another subject.
-        sums.add(image("a.io/x"), Digest::of(b"2"), "//c").unwrap();
+        add(&mut sums, "a.io/x", b"2", "//c").unwrap();
         assert_eq!(sums.len(), 2);
+        assert_eq!(sums.get(&image("a.io/x")), Some(Digest::of(b"2")));
+    }
+
+    #[test]
+    fn merged_lists_are_in_order_and_name_their_own_origins() {
+        let list = |names: &[&str], origin| {
+            let mut sums = Sums::new();
+            let all = names
+                .iter()
+                .map(|name| (image(name), Digest::of(b"1"), origin));
+            sums.add_all(all).unwrap();
+            sums
+        };
+        let mut sums = list(&["a.io/z", "a.io/b"], "//a");
+        sums.merge(list(&["a.io/c", "a.io/b", "a.io/a"], "//b"))
+            .unwrap();
+        let names: Vec<_> = sums
+            .iter()
+            .map(|(subject, _)| subject.to_string())
+            .collect();
+        assert_eq!(names, ["a.io/a", "a.io/b", "a.io/c", "a.io/z"]);
+        for (name, origin) in [("a.io/b", "//a"), ("a.io/c", "//b")] {
+            let mut other = Sums::new();
+            other
+                .add_all([(image(name), Digest::of(b"2"), "//c")])
+                .unwrap();
+            let conflict = sums.clone().merge(other).unwrap_err();
+            assert_eq!(
+                (&*conflict.first_origin, &*conflict.second_origin),
+                (origin, "//c")
+            );
+        }
     }
 }

@@ -3,7 +3,9 @@
 //! With it, a reader can tell another compression (equal diff_ids) from another content.
 //! It never says something else than the text: [`Record::check_against`].
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
+use std::io::{self, Write};
 
 use serde::{Deserialize, Serialize};
 use verbatim_digest::Digest;
@@ -33,6 +35,16 @@ enum Schema {
     V1,
 }
 
+/// The document as it is read: an entry is put into its type before the next one is looked at.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entries {
+    schema: Schema,
+    images: Vec<json::Strictly<Image>>,
+    // All members of a file are its own, so none can stand there twice unnoticed.
+    files: Vec<File>,
+}
+
 /// One image of the release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -57,7 +69,7 @@ pub struct Image {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlatformImage {
-    /// From the config.
+    /// As the index names it; in the words of the config where no index does.
     pub platform: Platform,
     /// The manifest.
     pub manifest: Descriptor,
@@ -100,10 +112,13 @@ impl Record {
     /// Where one name is given twice with the same digest, the more telling of both is kept.
     pub fn new(mut images: Vec<Image>, mut files: Vec<File>) -> Self {
         // Which of two is kept must not depend on the order in which they were given.
-        images.sort_by_cached_key(|image| {
+        let telling = |image: &Image| {
             let document = json::to_canonical(image).unwrap_or_default();
-            let telling = std::cmp::Reverse(document.len());
-            (image.reference.clone(), image.digest, telling, document)
+            (Reverse(document.len()), document)
+        };
+        images.sort_by(|a, b| {
+            let names = (&a.reference, a.digest).cmp(&(&b.reference, b.digest));
+            names.then_with(|| telling(a).cmp(&telling(b)))
         });
         images.dedup_by(|b, a| (&a.reference, a.digest) == (&b.reference, b.digest));
         files.sort_by(|a, b| {
@@ -133,48 +148,59 @@ impl Record {
     /// What the text beside it says.
     pub fn sums(&self, origin: &str) -> Result<Sums, Conflict> {
         let mut sums = Sums::new();
-        for image in &self.images {
-            sums.add(
-                Subject::Image(image.reference.clone()),
-                image.digest,
-                origin,
-            )?;
-        }
-        for file in &self.files {
-            sums.add(Subject::File(file.name.clone()), file.digest, origin)?;
-        }
+        sums.add_all(
+            self.subjects()
+                .map(|(subject, digest)| (subject, digest, origin)),
+        )?;
         Ok(sums)
     }
 
-    /// The document's bytes.
-    pub fn to_json(&self) -> verbatim_oci::Result<Vec<u8>> {
+    fn subjects(&self) -> impl Iterator<Item = (Subject, Digest)> + '_ {
+        let images = self
+            .images
+            .iter()
+            .map(|image| (Subject::Image(image.reference.clone()), image.digest));
+        let files = self
+            .files
+            .iter()
+            .map(|file| (Subject::File(file.name.clone()), file.digest));
+        images.chain(files)
+    }
+
+    /// The document's bytes, written as they are made: they may be as many as the sums.
+    pub fn write(&self, mut out: impl Write) -> io::Result<()> {
         // Entry by entry, because a tree of all of them takes many times their memory.
-        let mut out = b"{\"files\":[".to_vec();
+        out.write_all(b"{\"files\":[")?;
         for (i, file) in self.files.iter().enumerate() {
             if i > 0 {
-                out.push(b',');
+                out.write_all(b",")?;
             }
             // The members of a file stand in canonical order already, and there may be very many files.
-            serde_json::to_writer(&mut out, file).map_err(|e| {
-                verbatim_oci::Error::new(verbatim_oci::ErrorKind::Malformed, "JSON", e.to_string())
-            })?;
+            serde_json::to_writer(&mut out, file)?;
         }
-        out.extend_from_slice(b"],\"images\":[");
+        out.write_all(b"],\"images\":[")?;
         for (i, image) in self.images.iter().enumerate() {
             if i > 0 {
-                out.push(b',');
+                out.write_all(b",")?;
             }
-            out.extend(json::to_canonical(image)?);
+            out.write_all(&json::to_canonical(image).map_err(io::Error::other)?)?;
         }
-        out.extend_from_slice(b"],\"schema\":");
-        out.extend(json::to_canonical(&self.schema)?);
-        out.extend_from_slice(b"}\n");
-        Ok(out)
+        out.write_all(b"],\"schema\":")?;
+        out.write_all(&json::to_canonical(&self.schema).map_err(io::Error::other)?)?;
+        out.write_all(b"}\n")
     }
 
     /// Read the document; `file` is its name in messages.
     pub fn parse(data: &[u8], file: &str) -> verbatim_oci::Result<Self> {
-        json::parse(data, file)
+        // Entry by entry, as it is written. What is wrong with it is told by who sees it whole.
+        match serde_json::from_slice::<Entries>(data) {
+            Ok(entries) => Ok(Self {
+                schema: entries.schema,
+                images: entries.images.into_iter().map(|image| image.0).collect(),
+                files: entries.files,
+            }),
+            Err(_) => json::parse(data, file),
+        }
     }
 
     /// Check that the document says what the text says, which was read beside it
@@ -190,19 +216,15 @@ impl Record {
             text: text_file.to_owned(),
             what,
         };
-        let subjects = || {
-            let images = self
-                .images
-                .iter()
-                .map(|image| (Subject::Image(image.reference.clone()), image.digest));
-            let files = self
-                .files
-                .iter()
-                .map(|file| (Subject::File(file.name.clone()), file.digest));
-            images.chain(files)
-        };
-        for (subject, digest) in subjects() {
-            if parsed.get(&subject) != Some(digest) {
+        // Both are in the same order, unless somebody else wrote them.
+        let mut lines = parsed.iter().peekable();
+        for (subject, digest) in self.subjects() {
+            while lines.next_if(|(line, _)| **line < subject).is_some() {}
+            let said = match lines.peek() {
+                Some((line, digest)) if **line == subject => Some(*digest),
+                _ => parsed.get(&subject),
+            };
+            if said != Some(digest) {
                 return Err(disagreement(format!(
                     "the text has no line `{}  {}`",
                     digest.hex(),
@@ -214,7 +236,7 @@ impl Record {
         if self.images.len() + self.files.len() == parsed.len() {
             return Ok(());
         }
-        let ours: BTreeSet<Subject> = subjects().map(|(subject, _)| subject).collect();
+        let ours: BTreeSet<Subject> = self.subjects().map(|(subject, _)| subject).collect();
         match parsed.iter().find(|(subject, _)| !ours.contains(subject)) {
             None => Ok(()),
             Some((subject, digest)) => Err(disagreement(format!(
@@ -250,6 +272,49 @@ mod tests {
         }
     }
 
+    fn written(record: &Record) -> Vec<u8> {
+        let mut json = Vec::new();
+        record.write(&mut json).unwrap();
+        json
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_place() {
+        let good = String::from_utf8(written(&Record::new(
+            vec![image("a.io/a", b"1")],
+            vec![file("a")],
+        )))
+        .unwrap();
+        assert!(Record::parse(good.as_bytes(), "j").is_ok());
+        for (from, to, place) in [
+            (r#""size":1}],"#, r#""size":1,"size":1}],"#, "line 1 column"),
+            (r#""mediaType""#, r#""size":2,"mediaType""#, "line 1 column"),
+            (
+                r#""a.io/a","size":1"#,
+                r#""a.io/a","size":-1"#,
+                "/images/0/size",
+            ),
+            (r#""size":1}"#, r#""size":""}"#, "/files/0/size"),
+            (
+                r#""digest":"sha256:"#,
+                r#""digest":"sha256:x"#,
+                "/files/0/digest",
+            ),
+            (r#""images""#, r#""Images""#, "Images"),
+            ("}\n", "}x\n", "line 1 column"),
+        ] {
+            assert!(good.contains(from), "{good}");
+            let wrong = good.replacen(from, to, 1);
+            let error = Record::parse(wrong.as_bytes(), "j")
+                .unwrap_err()
+                .to_string();
+            assert!(
+                error.starts_with("j") && error.contains(place),
+                "{wrong}: {error}"
+            );
+        }
+    }
+
     #[test]
     fn it_is_sorted_and_says_what_the_text_says() {
         let record = Record::new(
@@ -262,7 +327,7 @@ mod tests {
         );
         assert_eq!(record.images.len(), 2);
         assert_eq!(record.images[0].reference.registry(), "a.io");
-        let json = record.to_json().unwrap();
+        let json = written(&record);
         assert_eq!(json, json::to_canonical_line(&record).unwrap());
         assert_eq!(Record::parse(&json, "j").unwrap(), record);
         let sums = text::parse(text::render(&record.sums("j").unwrap()).as_bytes(), "t")
@@ -287,10 +352,7 @@ mod tests {
     fn files_are_canonical_whatever_their_names() {
         let names = ["\u{e9}", "\u{202e}", "\u{2028}", "a\nb\r", "\"' \\.txt"];
         let record = Record::new(vec![], names.map(file).into());
-        assert_eq!(
-            record.to_json().unwrap(),
-            json::to_canonical_line(&record).unwrap()
-        );
+        assert_eq!(written(&record), json::to_canonical_line(&record).unwrap());
     }
 
     #[test]

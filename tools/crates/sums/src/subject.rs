@@ -1,5 +1,7 @@
 //! What a sum is of, and how a line of a text says so.
 
+use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt;
 
 use verbatim_foreign::excerpt;
@@ -21,10 +23,7 @@ pub enum Subject {
 /// otherwise: [`Subject::in_text`].
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Image(reference) => reference.fmt(f),
-            Self::File(name) => name.fmt(f),
-        }
+        f.write_str(self.as_str())
     }
 }
 
@@ -64,13 +63,20 @@ impl Subject {
         Reader::new(Reading::Form).read(text)
     }
 
+    /// The name alone.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Image(reference) => reference.as_str(),
+            Self::File(name) => name.as_str(),
+        }
+    }
+
     /// How a sums file names it. A file that would be read as something else begins with `./`,
     /// which `sha256sum -c` takes as well.
-    pub fn in_text(&self) -> String {
+    pub fn in_text(&self) -> Cow<'_, str> {
         match self {
-            Self::Image(reference) => reference.to_string(),
-            Self::File(name) if is_plain(name.as_str()) => name.to_string(),
-            Self::File(name) => format!("./{name}"),
+            Self::File(name) if !is_plain(name.as_str()) => Cow::Owned(format!("./{name}")),
+            _ => Cow::Borrowed(self.as_str()),
         }
     }
 }
@@ -110,10 +116,64 @@ pub(crate) struct Reader<'a> {
     known: Option<Known<'a>>,
 }
 
-/// What the document beside a text names, sorted.
+/// What the document beside a text names, sorted, and how far the text has come in it: its
+/// lines are in the same order, unless somebody else wrote them.
 struct Known<'a> {
     images: Vec<&'a Image>,
+    next_image: Cell<usize>,
     files: Vec<&'a File>,
+    next_file: Cell<usize>,
+}
+
+impl<'a> Known<'a> {
+    fn new(record: &'a Record) -> Self {
+        // Sorted already, unless somebody else wrote it.
+        let mut images: Vec<_> = record.images.iter().collect();
+        images.sort_by(|a, b| a.reference.cmp(&b.reference));
+        let mut files: Vec<_> = record.files.iter().collect();
+        files.sort_by(|a, b| a.name.cmp(&b.name));
+        Self {
+            images,
+            next_image: Cell::new(0),
+            files,
+            next_file: Cell::new(0),
+        }
+    }
+
+    /// The image of this name; as the document has it, so that a name is kept once.
+    fn image(&self, text: &str) -> Option<&'a Reference> {
+        let reference = |at: usize| Some(&self.images.get(at)?.reference);
+        let next = self.next_image.get();
+        let is_next = reference(next).is_some_and(|next| next.as_str() == text);
+        let found = match is_next {
+            true => next,
+            false => {
+                let wanted: Reference = text.parse().ok()?;
+                let find = |image: &&Image| image.reference.cmp(&wanted);
+                self.images.binary_search_by(find).ok()?
+            }
+        };
+        self.next_image.set(found + 1);
+        reference(found)
+    }
+
+    /// The file of this name.
+    fn file(&self, text: &str) -> Option<&'a FileName> {
+        let name = |at: usize| Some(&self.files.get(at)?.name);
+        let next = self.next_file.get();
+        let is_next = name(next).is_some_and(|next| next.as_str() == text);
+        let found = match is_next {
+            true => next,
+            false => {
+                let wanted: FileName = text.parse().ok()?;
+                self.files
+                    .binary_search_by(|file| file.name.cmp(&wanted))
+                    .ok()?
+            }
+        };
+        self.next_file.set(found + 1);
+        name(found)
+    }
 }
 
 impl<'a> Reader<'a> {
@@ -123,48 +183,36 @@ impl<'a> Reader<'a> {
             Reading::Document(record) => (false, Some(record)),
             Reading::Files(record) => (true, record),
         };
-        let known = record.map(|record| {
-            // Sorted already, unless somebody else wrote it.
-            let mut images: Vec<_> = record.images.iter().collect();
-            images.sort_by(|a, b| a.reference.cmp(&b.reference));
-            let mut files: Vec<_> = record.files.iter().collect();
-            files.sort_by(|a, b| a.name.cmp(&b.name));
-            Known { images, files }
-        });
-        Self { files, known }
+        Self {
+            files,
+            known: record.map(Known::new),
+        }
     }
 
     pub(crate) fn read(&self, text: &str) -> Result<Subject, SubjectError> {
+        let known_file = || self.known.as_ref()?.file(text).cloned();
         // Without a slash there is no registry, and with one that begins so, no host.
         if !text.contains(['/', '@']) || text.starts_with("./") {
-            return Ok(Subject::File(text.parse()?));
+            return Ok(Subject::File(match known_file() {
+                Some(name) => name,
+                None => text.parse()?,
+            }));
         }
         let has_host = host(text).is_some();
-        let reference = match &self.known {
-            Some(known) if has_host || !known.images.is_empty() => text.parse().ok(),
-            None if has_host => text.parse::<Reference>().ok(),
-            _ => None,
-        };
         if let Some(known) = &self.known {
-            if let Some(reference) = &reference {
-                let named = known
-                    .images
-                    .binary_search_by(|image| image.reference.cmp(reference));
-                if named.is_ok() {
+            if has_host || !known.images.is_empty() {
+                if let Some(reference) = known.image(text) {
                     return Ok(Subject::Image(reference.clone()));
                 }
             }
-            if has_host || text.contains('@') {
-                if let Ok(name) = text.parse::<FileName>() {
-                    let named = known.files.binary_search_by(|file| file.name.cmp(&name));
-                    if named.is_ok() {
-                        return Ok(Subject::File(name));
-                    }
-                }
+            if let Some(name) = known_file() {
+                return Ok(Subject::File(name));
             }
         }
-        if let (false, true, Some(reference)) = (self.files, has_host, reference) {
-            return Ok(Subject::Image(reference));
+        if has_host && !self.files {
+            if let Ok(reference) = text.parse() {
+                return Ok(Subject::Image(reference));
+            }
         }
         match Suspect::of(text) {
             Some(suspect) if suspect.certain || !self.files => Err(SubjectError::Reference {

@@ -14,13 +14,15 @@
 //! Reading is strict in what could be understood in two ways and reports the rest as
 //! [`Deviation`]s: text that other tools wrote can be compared, but is not what we would write.
 
+use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt;
 use std::io::{self, Read, Write};
 
 use verbatim_digest::Digest;
 use verbatim_foreign::printable;
 
-use crate::list::Line;
+use crate::list::Entry;
 use crate::subject::{begins_with_host, Reader};
 use crate::{Conflict, Reading, Subject, Sums};
 
@@ -104,25 +106,31 @@ pub fn write(sums: &Sums, mut out: impl Write) -> io::Result<()> {
 }
 
 fn push_line(text: &mut String, digest: Digest, subject: &str) {
-    let escaped = subject.contains(['\\', '\n', '\r']);
-    if escaped {
+    let name = escaped(subject);
+    if matches!(name, Cow::Owned(_)) {
         text.push('\\');
     }
     text.push_str(&digest.hex());
     text.push_str("  ");
-    if escaped {
-        for character in subject.chars() {
-            match character {
-                '\\' => text.push_str("\\\\"),
-                '\n' => text.push_str("\\n"),
-                '\r' => text.push_str("\\r"),
-                other => text.push(other),
-            }
-        }
-    } else {
-        text.push_str(subject);
-    }
+    text.push_str(&name);
     text.push('\n');
+}
+
+/// A name as it stands in a line; its own only where nothing in it must be escaped.
+fn escaped(name: &str) -> Cow<'_, str> {
+    if !name.contains(['\\', '\n', '\r']) {
+        return Cow::Borrowed(name);
+    }
+    let mut escaped = String::with_capacity(name.len() + 16);
+    for character in name.chars() {
+        match character {
+            '\\' => escaped.push_str("\\\\"),
+            '\n' => escaped.push_str("\\n"),
+            '\r' => escaped.push_str("\\r"),
+            other => escaped.push(other),
+        }
+    }
+    Cow::Owned(escaped)
 }
 
 /// The bytes of a text, as far as it can be one: a line without an end is given up at its limit.
@@ -192,13 +200,12 @@ pub fn parse_as(data: &[u8], file: &str, reading: Reading<'_>) -> Result<Parsed,
             .filter(|b| **b == b'\n')
             .count()
             + 1;
-        whole(format!("line {line} is not UTF-8 text"))
+        whole(format!("line {line} is not UTF-8 text; save it as UTF-8"))
     })?;
 
     let reader = Reader::new(reading);
-    let mut lines: Vec<Line> = Vec::new();
+    let mut lines: Vec<(Subject, Entry)> = Vec::new();
     let mut deviations = Vec::new();
-    let mut plain = String::new();
     for (number, line) in text.split_inclusive('\n').enumerate() {
         let number = number + 1;
         let mut deviates = |what| deviations.push(Deviation { line: number, what });
@@ -220,35 +227,28 @@ pub fn parse_as(data: &[u8], file: &str, reading: Reading<'_>) -> Result<Parsed,
             reason,
         })?;
         match form {
-            Form::Plain => {}
+            Form::Plain { name } => {
+                // Without `./` only who knows more than the form takes it for a file.
+                let shortest = is_written_so(name, &subject.in_text())
+                    || is_written_so(name, subject.as_str());
+                if !shortest {
+                    deviates("the file name is not in its shortest form");
+                }
+            }
             Form::Binary => {
                 deviates("the name is marked with `*` as binary; write a space instead");
             }
             Form::Pin => deviates("it is a pin (REFERENCE@DIGEST) and not a sum"),
         }
-        if form == Form::Plain {
-            let mut is_written_so = |name: &str| {
-                plain.clear();
-                push_line(&mut plain, digest, name);
-                plain.trim_end_matches('\n') == line
-            };
-            // Without `./` only who knows more than the form takes it for a file.
-            if !is_written_so(&subject.in_text()) && !is_written_so(&subject.to_string()) {
-                deviates("the file name is not in its shortest form");
+        if let Some((previous, _)) = lines.last() {
+            match previous.cmp(&subject) {
+                Ordering::Less => {}
+                Ordering::Equal => deviates("the line stands there twice"),
+                Ordering::Greater if in_other_order(previous, &subject) => {}
+                Ordering::Greater => deviates("the line is not in order"),
             }
         }
-        if let Some(previous) = lines.last().map(|line| &line.subject) {
-            if *previous == subject {
-                deviates("the line stands there twice");
-            } else if *previous > subject && !in_other_order(previous, &subject) {
-                deviates("the line is not in order");
-            }
-        }
-        lines.push(Line {
-            subject,
-            digest,
-            number: number as u32,
-        });
+        lines.push((subject, Entry::of_line(digest, number)));
     }
     let sums = Sums::of_lines(lines, file)?;
     Ok(Parsed { sums, deviations })
@@ -260,21 +260,30 @@ fn in_other_order(a: &Subject, b: &Subject) -> bool {
     match (a, b) {
         (Subject::Image(_), Subject::Image(_)) => false,
         (Subject::File(_), Subject::File(_)) => begins_with_host(a) || begins_with_host(b),
-        _ => a.to_string() < b.to_string(),
+        _ => a.as_str() < b.as_str(),
     }
 }
 
-struct Sum {
+/// Whether the name in a line, with the backslash that stands before the digest of an escaped
+/// one, is how this name is written.
+fn is_written_so((is_escaped, written): (bool, &str), name: &str) -> bool {
+    match escaped(name) {
+        Cow::Borrowed(plain) => !is_escaped && plain == written,
+        Cow::Owned(escaped) => is_escaped && escaped == written,
+    }
+}
+
+struct Sum<'a> {
     digest: Digest,
     subject: Subject,
-    form: Form,
+    form: Form<'a>,
 }
 
 /// In which form a line says what it says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
-    /// As we write it.
-    Plain,
+enum Form<'a> {
+    /// As we write it; the name as it stands there, and whether it is said to be escaped.
+    Plain { name: (bool, &'a str) },
     /// With the mark of `sha256sum --binary`.
     Binary,
     /// `REFERENCE@DIGEST`, as container tools write it.
@@ -282,7 +291,7 @@ enum Form {
 }
 
 /// A line of the form `REFERENCE@DIGEST`, as many projects publish their images.
-fn parse_pin(line: &str) -> Option<Sum> {
+fn parse_pin(line: &str) -> Option<Sum<'static>> {
     let (reference, digest) = line.split_once('@')?;
     Some(Sum {
         digest: digest.parse().ok()?,
@@ -292,7 +301,7 @@ fn parse_pin(line: &str) -> Option<Sum> {
 }
 
 /// One line without its line feed; on failure the column and the reason.
-fn parse_line(line: &str, reader: &Reader<'_>) -> Result<Sum, (usize, String)> {
+fn parse_line<'a>(line: &'a str, reader: &Reader<'_>) -> Result<Sum<'a>, (usize, String)> {
     if line.is_empty() {
         return Err((1, "the line is empty; remove it".into()));
     }
@@ -335,7 +344,12 @@ fn parse_line(line: &str, reader: &Reader<'_>) -> Result<Sum, (usize, String)> {
     let after = first + digits;
     let rest = &rest[digits..];
     let (form, name) = if let Some(name) = rest.strip_prefix("  ") {
-        (Form::Plain, name)
+        (
+            Form::Plain {
+                name: (escaped, name),
+            },
+            name,
+        )
     } else if let Some(name) = rest.strip_prefix(" *") {
         (Form::Binary, name)
     } else if rest.is_empty() {
@@ -351,7 +365,10 @@ fn parse_line(line: &str, reader: &Reader<'_>) -> Result<Sum, (usize, String)> {
     };
     let after = after + 2;
     if name.is_empty() {
-        return Err((after, "the name is missing".into()));
+        return Err((
+            after,
+            "the name is missing; write one after the two spaces".into(),
+        ));
     }
     if name.starts_with([' ', '\t']) || name.ends_with([' ', '\t']) {
         return Err((
@@ -369,9 +386,9 @@ fn parse_line(line: &str, reader: &Reader<'_>) -> Result<Sum, (usize, String)> {
         ));
     }
     let name = if escaped {
-        unescape(name, after)?
+        Cow::Owned(unescape(name, after)?)
     } else {
-        name.to_owned()
+        Cow::Borrowed(name)
     };
     let subject = reader.read(&name).map_err(|e| (after, e.to_string()))?;
     Ok(Sum {
@@ -395,7 +412,7 @@ fn unescape(name: &str, column: usize) -> Result<String, (usize, String)> {
             Some((_, 'r')) => '\r',
             _ => return Err((
                 column + at,
-                "a backslash in an escaped name is followed by neither a backslash, `n` nor `r`"
+                "a backslash in an escaped name is followed by neither a backslash, `n` nor `r`; write it twice"
                     .into(),
             )),
         });
@@ -434,12 +451,9 @@ mod tests {
         .iter()
         .enumerate()
         {
-            sums.add(
-                Subject::from_text(name).unwrap(),
-                Digest::of(&[n as u8]),
-                "t",
-            )
-            .unwrap();
+            let subject = Subject::from_text(name).unwrap();
+            sums.add_all([(subject, Digest::of(&[n as u8]), "t")])
+                .unwrap();
         }
         let text = render(&sums);
         assert_eq!(
@@ -455,12 +469,8 @@ mod tests {
     #[test]
     fn names_are_escaped_as_sha256sum_does() {
         let mut sums = Sums::new();
-        sums.add(
-            Subject::File("a\\b\nc\rd".parse().unwrap()),
-            Digest::of(b"x"),
-            "t",
-        )
-        .unwrap();
+        let subject = Subject::File("a\\b\nc\rd".parse().unwrap());
+        sums.add_all([(subject, Digest::of(b"x"), "t")]).unwrap();
         let text = render(&sums);
         assert_eq!(
             text,

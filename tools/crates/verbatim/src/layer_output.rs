@@ -10,6 +10,7 @@ use verbatim_foreign::{counted, printable_path};
 use verbatim_oci::{Encoder, LayerMetadata, MediaType};
 use verbatim_output::{promise, OutputFile, Promise};
 
+use crate::files::{check_distinct, folder, real};
 use crate::progress::LayerBar;
 use crate::report_form::Format;
 use crate::threads::threads;
@@ -70,6 +71,7 @@ impl OutputOptions {
     /// The compression that was asked for, or the one of the output's name.
     pub fn encoding(&self) -> anyhow::Result<Encoding> {
         let path = self.path()?;
+        check_distinct([path].into_iter().chain(self.metadata.as_deref()))?;
         let compression = match self.compression {
             Some(CompressionName::None) => Compression::None,
             Some(CompressionName::Gzip) => Compression::Gzip,
@@ -90,19 +92,17 @@ impl OutputOptions {
     /// Where temporary files go: where the output goes.
     pub fn scratch(&self) -> PathBuf {
         match &self.output {
+            Some(path) if path.is_file() || !path.exists() => folder(path).to_owned(),
             // There is no room beside a device.
-            Some(path) if path.exists() && !path.is_file() => std::env::temp_dir(),
-            Some(path) => match path.parent() {
-                Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-                _ => PathBuf::from("."),
-            },
-            None => std::env::temp_dir(),
+            _ => std::env::temp_dir(),
         }
     }
 
-    /// A builder whose temporary files go where the output goes.
+    /// A builder whose temporary files go where the output goes, and which keeps that out of the layer.
     pub fn builder(&self, defaults: Defaults) -> Builder {
         let mut builder = Builder::new(defaults, self.scratch());
+        let outputs = self.output.iter().chain(&self.metadata);
+        builder.outputs(outputs.filter_map(|path| real(path)).collect());
         builder.threads(self.threads());
         builder
     }

@@ -772,3 +772,16 @@ fn a_layer_of_a_root_file_system_is_scrubbed() {
         Some(2)
     );
 }
+
+#[test]
+fn an_output_in_the_tree_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("src")).unwrap();
+    fs::write(dir.path().join("src/a"), "x").unwrap();
+    fails(
+        dir.path(),
+        &["."],
+        2,
+        &["out.tar lies in the directory . from ."],
+    );
+}

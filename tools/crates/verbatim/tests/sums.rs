@@ -314,7 +314,7 @@ fn bad_references_say_what_to_write() {
         ),
         (
             &["--image=a.example/x=amd64", "--kind=a.example/x=both"],
-            "neither `image` nor `index`",
+            "write `image` or `index`",
         ),
         (&["--record={\"kind\":\"x\"}"], "--record at /kind"),
         (&[], "nothing to sum"),
@@ -665,4 +665,38 @@ fn help_teaches() {
             "{text}"
         );
     }
+}
+
+#[test]
+fn no_output_is_written_over_another_one_or_an_input() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("a"), "a").unwrap();
+    let run = |arguments: &[&str]| {
+        let output = std::process::Command::new(
+            std::path::absolute(env!("CARGO_BIN_EXE_verbatim")).unwrap(),
+        )
+        .args(arguments)
+        .current_dir(dir.path())
+        .output()
+        .unwrap();
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), text)
+    };
+    for (arguments, part) in [
+        (
+            &["sums", "create", "--files=a", "-o", "a"][..],
+            "written over",
+        ),
+        (
+            &["sums", "create", "--files=a", "-o", "b", "--json=./b"],
+            "two outputs",
+        ),
+        (&["layer", "x=a", "-o", "b", "--metadata=b"], "two outputs"),
+    ] {
+        let (code, text) = run(arguments);
+        assert_eq!(code, Some(2), "{arguments:?}: {text}");
+        assert!(text.contains(part), "{arguments:?}: {text}");
+    }
+    assert_eq!(std::fs::read(dir.path().join("a")).unwrap(), b"a");
+    assert!(!dir.path().join("b").exists());
 }

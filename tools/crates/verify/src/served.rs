@@ -10,7 +10,7 @@ use verbatim_oci::{
     MediaType, Named, Reference,
 };
 use verbatim_registry::{Client, Error, ErrorKind, Repository, Which};
-use verbatim_sums::collect::{of_image, of_index, platform_image};
+use verbatim_sums::collect::{by_name, of_image, of_index, platform_image};
 use verbatim_sums::record::{Image, PlatformImage};
 
 use crate::image::judge;
@@ -291,22 +291,6 @@ async fn describe(
         }
     }
     Ok(of_index(reference.clone(), &own, by_name(&named, &images)))
-}
-
-/// The images under the platforms that indexes name them for: a runtime chooses by what an
-/// index says, whatever the config says. One image may be named for several platforms; two
-/// spellings of one are the same.
-fn by_name(named: &[Descriptor], images: &BTreeMap<Digest, PlatformImage>) -> Vec<PlatformImage> {
-    let mut seen = BTreeSet::new();
-    let named = named.iter().filter_map(|descriptor| {
-        let mut image = images.get(&descriptor.digest)?.clone();
-        if let Some(platform) = &descriptor.platform {
-            image.platform = platform.clone();
-        }
-        seen.insert((descriptor.digest, image.platform.normalized()))
-            .then_some(image)
-    });
-    named.collect()
 }
 
 async fn describe_image(

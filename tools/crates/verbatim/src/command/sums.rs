@@ -16,10 +16,9 @@ use verbatim_sums::{compare, text, Change, Reading, Record, Subject, Sums};
 
 use crate::arguments::pair;
 use crate::colours::colours;
-use crate::files::write_files;
+use crate::files::{write_all, write_files, Writing};
 use crate::outcome::{unchecked, Outcome};
-use crate::printing::print;
-use crate::printing::print_json;
+use crate::printing::{print, print_json, print_with};
 use crate::report_form::Format;
 use crate::sums_file::{beside, load, read_record, read_text};
 use crate::threads::threads;
@@ -156,20 +155,26 @@ impl Output {
         self.json().is_some() || (self.output.is_none() && self.format == Format::Json)
     }
 
-    fn write(&self, text: String, json: Option<Vec<u8>>) -> anyhow::Result<()> {
+    /// Write them as they are made: there may be millions.
+    fn write(&self, sums: Sums, record: Option<Record>) -> anyhow::Result<()> {
         if self.output.is_none() {
-            match (self.format, &json) {
-                (Format::Text, _) => print(&text)?,
-                (Format::Json, Some(json)) => print(std::str::from_utf8(json)?)?,
-                (Format::Json, None) => bail!("there is no JSON document to print"),
+            match (self.format, &record) {
+                (Format::Text, _) => print_with(|out| text::write(&sums, out))?,
+                (Format::Json, Some(record)) => print_with(|out| record.write(out))?,
+                (Format::Json, None) => {
+                    bail!("there is no JSON document to print; leave out --no-json")
+                }
             }
         }
-        let mut files = vec![(self.output.as_deref(), text.into_bytes())];
-        let path = self.json();
-        if let Some(json) = json {
-            files.push((path.as_deref(), json));
+        let mut files: Vec<(&Path, Writing<'_>)> = Vec::new();
+        if let Some(path) = &self.output {
+            files.push((path, Box::new(move |out| text::write(&sums, out))));
         }
-        write_files(files)
+        let path = self.json();
+        if let (Some(path), Some(record)) = (&path, record) {
+            files.push((path, Box::new(move |out| record.write(out))));
+        }
+        write_all(files)
     }
 }
 
@@ -208,22 +213,23 @@ fn described(
 
 fn run_create(options: Create) -> anyhow::Result<Outcome> {
     let mut collection = Collection::new();
+    let mut images: Vec<(Image, String)> = Vec::new();
     let mut kinds = kinds(&options.kinds)?;
     for image in &options.images {
         let (reference, layout) = image
             .split_once('=')
             .filter(|(_, layout)| !layout.is_empty())
-            .ok_or_else(|| anyhow!("--image={image}: is not of the form REFERENCE=LAYOUT"))?;
+            .ok_or_else(|| anyhow!("--image={image}: write REFERENCE=LAYOUT, such as registry.example.com/app:v1=./layout"))?;
         let reference: Reference = reference.parse().context("--image")?;
         let kind = kinds.get_mut(&reference).map(|(kind, used)| {
             *used = true;
             *kind
         });
         let entry = collect::of_path(reference, Path::new(layout), kind).map_err(unchecked)?;
-        collection.add_image(entry, layout)?;
+        images.push((entry, layout.to_owned()));
     }
     if let Some((reference, _)) = kinds.iter().find(|(_, (_, used))| !used) {
-        bail!("--kind={reference}: no --image has this reference");
+        bail!("--kind={reference}: no --image has this reference; name the image with --image, or leave --kind out");
     }
     let mut values = Values::default();
     for status in &options.status {
@@ -233,9 +239,9 @@ fn run_create(options: Create) -> anyhow::Result<Outcome> {
         values.define(key, value);
     }
     for described in described(&options.records, &values, threads(options.threads)) {
-        let (entry, origin) = described?;
-        collection.add_image(entry, &origin)?;
+        images.push(described?);
     }
+    collection.add_images(images)?;
     let mut outputs: Vec<PathBuf> = options.output.output.iter().cloned().collect();
     outputs.extend(options.output.json());
     // There may be very many files, so what is said of each is short.
@@ -261,11 +267,12 @@ fn run_create(options: Create) -> anyhow::Result<Outcome> {
     for (count, origin) in origins {
         collection.add_files(files.by_ref().take(count).collect(), &origin)?;
     }
-    if collection.sums().is_empty() {
+    let (sums, record) = collection.finish();
+    if sums.is_empty() {
         bail!("there is nothing to sum; name images with --image and files with --files");
     }
-    let (text, json) = collection.render(options.output.wants_json())?;
-    options.output.write(text, json)?;
+    let record = options.output.wants_json().then_some(record);
+    options.output.write(sums, record)?;
     Ok(Outcome::Done)
 }
 
@@ -275,12 +282,12 @@ fn kinds(options: &[String]) -> anyhow::Result<BTreeMap<Reference, (Kind, bool)>
         .iter()
         .map(|option| {
             let (reference, kind) = option.rsplit_once('=').ok_or_else(|| {
-                anyhow!("--kind={option}: is not of the form REFERENCE=image|index")
+                anyhow!("--kind={option}: write REFERENCE=image or REFERENCE=index")
             })?;
             let kind = match kind {
                 "image" => Kind::Image,
                 "index" => Kind::Index,
-                other => bail!("--kind={option}: `{other}` is neither `image` nor `index`"),
+                other => bail!("--kind={option}: `{other}` is no kind; write `image` or `index`"),
             };
             Ok((reference.parse().context("--kind")?, (kind, false)))
         })
@@ -311,9 +318,15 @@ fn run_merge(options: Merge) -> anyhow::Result<Outcome> {
         match loaded.record {
             Some((record, json_name)) => {
                 record.check_against(&loaded.parsed.sums, &json_name, &loaded.name)?;
-                documents.push(record);
+                if without.is_none() {
+                    documents.push(record);
+                }
             }
-            None => without = without.or(Some(loaded.name)),
+            None => {
+                // They may be large, and none will be written.
+                documents.clear();
+                without = without.or(Some(loaded.name));
+            }
         }
         sums.merge(loaded.parsed.sums)?;
     }
@@ -336,11 +349,7 @@ fn run_merge(options: Merge) -> anyhow::Result<Outcome> {
             );
         }
     }
-    let text = text::render(&sums);
-    // The lists may be large, and what was written need not be kept.
-    drop(sums);
-    let json = record.map(|record| record.to_json()).transpose()?;
-    options.output.write(text, json)?;
+    options.output.write(sums, record)?;
     Ok(Outcome::Done)
 }
 
