@@ -480,3 +480,107 @@ fn a_release_is_attested_whole_or_not() {
     std::fs::remove_file(place.0.path().join("dist/more")).unwrap();
     assert_eq!(verify(&both("https://example.com/builder")).0, 1);
 }
+
+/// A layout of one image with these attached to it: as a referrer, or as `cosign save` has them.
+fn layout(folder: &Path, envelopes: &[String], as_referrers: bool) -> Digest {
+    std::fs::create_dir_all(folder.join("blobs/sha256")).unwrap();
+    std::fs::write(
+        folder.join("oci-layout"),
+        r#"{"imageLayoutVersion":"1.0.0"}"#,
+    )
+    .unwrap();
+    let blob = |media_type: &str, bytes: &[u8]| {
+        let digest = Digest::of(bytes);
+        std::fs::write(folder.join("blobs/sha256").join(digest.hex()), bytes).unwrap();
+        json!({"mediaType": media_type, "digest": digest, "size": bytes.len()})
+    };
+    let manifest = |value: Value| {
+        blob(
+            "application/vnd.oci.image.manifest.v1+json",
+            value.to_string().as_bytes(),
+        )
+    };
+    let config = blob(
+        "application/vnd.oci.image.config.v1+json",
+        br#"{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}"#,
+    );
+    let image = manifest(json!({"schemaVersion": 2, "config": config, "layers": []}));
+    let mut entries = vec![image.clone()];
+    entries[0]["annotations"] = json!({"kind": "dev.cosignproject.cosign/image"});
+    let layers: Vec<_> = envelopes
+        .iter()
+        .map(|envelope| blob("application/vnd.dsse.envelope.v1+json", envelope.as_bytes()))
+        .collect();
+    if as_referrers {
+        let empty = blob("application/vnd.oci.empty.v1+json", b"{}");
+        for layer in layers {
+            let kind = layer["mediaType"].clone();
+            let mut entry = manifest(json!({
+                "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+                "artifactType": kind, "config": empty, "layers": [layer], "subject": image,
+            }));
+            entry["artifactType"] = kind;
+            entries.push(entry);
+        }
+    } else {
+        let mut entry = manifest(json!({"schemaVersion": 2, "config": config, "layers": layers}));
+        entry["annotations"] = json!({"kind": "dev.cosignproject.cosign/atts"});
+        entries.push(entry);
+    }
+    let index = json!({"schemaVersion": 2, "manifests": entries});
+    std::fs::write(folder.join("index.json"), index.to_string()).unwrap();
+    image["digest"].as_str().unwrap().parse().unwrap()
+}
+
+#[test]
+fn what_is_attached_to_an_image_is_found() {
+    let place = Place::new();
+    let digest = layout(&place.0.path().join("empty"), &[], false);
+    let about = |digest: &Digest| {
+        let mut statement = provenance();
+        statement["subject"] = json!([{"name": "image", "digest": {"sha256": digest.hex()}}]);
+        statement
+    };
+    let good = about(&digest);
+    let documents = [
+        sign(good.to_string(), OTHER).to_string(),
+        "{]".to_owned(),
+        signed(&good).to_string(),
+        signed(&about(&Digest::of(b"other"))).to_string(),
+    ];
+    for as_referrers in [false, true] {
+        let name = format!("image-{as_referrers}");
+        layout(&place.0.path().join(&name), &documents, as_referrers);
+        let output = place.run(&[&name, "--key=builder.pub"]);
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{err}");
+        assert_eq!(output.stdout, format!("{good}\n").into_bytes());
+        for said in [
+            "none of 1 signature",
+            "is not valid JSON",
+            "it is about `image`",
+        ] {
+            assert!(err.contains(said), "{err}");
+        }
+        // A blob that was changed is told, and does not spoil the others.
+        let blob = place
+            .0
+            .path()
+            .join(&name)
+            .join("blobs/sha256")
+            .join(Digest::of(documents[0].as_bytes()).hex());
+        std::fs::write(blob, &documents[3]).unwrap();
+        assert_eq!(
+            place.run(&[&name, "--key=builder.pub"]).status.code(),
+            Some(0)
+        );
+        assert_eq!(
+            place.run(&[&name, "--key=other.pub"]).status.code(),
+            Some(1)
+        );
+    }
+    let output = place.run(&["empty", "--key=builder.pub"]);
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
+    assert!(err.contains("nobody attests anything about it"), "{err}");
+}

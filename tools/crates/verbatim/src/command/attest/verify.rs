@@ -3,16 +3,19 @@
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use anyhow::{anyhow, bail};
 use verbatim_attest::{
-    artifact, Finding, Known, Policy, PredicateType, Report, Requirements, Signed, Verdict,
+    artifact, attached, Finding, Known, Policy, PredicateType, Report, Requirements, Signed,
+    Verdict,
 };
 use verbatim_digest::Digest;
 use verbatim_document::{file, ErrorKind};
 use verbatim_foreign::{printable, printable_path};
+use verbatim_oci::gather::Attachments;
 use verbatim_oci::layout::Layout;
-use verbatim_registry::Target;
+use verbatim_registry::{Remote, Target};
 use verbatim_signature::documents::{self, MAX_DOCUMENT};
 use verbatim_signature::sigstore::TrustedRoot;
 use verbatim_signature::{Error, PublicKey, Signer, Trust};
@@ -38,7 +41,8 @@ const MAX_KEY: u64 = 1 << 20;
 ///
 /// What can be named is a file; an OCI layout, a folder or an archive; or an image in a registry,
 /// as REFERENCE, REFERENCE@DIGEST or docker://REFERENCE. Attestations are DSSE envelopes, one or
-/// one a line, or Sigstore bundles.
+/// one a line, or Sigstore bundles. Without --attestation those are read that are attached to
+/// the image: as referrers, or under the tag that cosign gives them.
 ///
 /// Exit codes: 0 each artifact has a statement that holds; 1 one of them has none; 2 an
 /// attestation, a key or the policy is malformed; 3 something could not be read.
@@ -49,7 +53,7 @@ const MAX_KEY: u64 = 1 << 20;
     verbatim attest verify app.tar.gz --attestation=app.intoto.jsonl --key=builder.pub
 
   Was this image built by whom, from what and as our policy says?
-    verbatim attest verify registry.example.com/acme/app:v1 --attestation=provenance.jsonl --policy=policy.toml
+    verbatim attest verify registry.example.com/acme/app:v1 --policy=policy.toml
 
   What cosign downloaded, straight from the pipe:
     cosign download attestation IMAGE | verbatim attest verify IMAGE --attestation=- --key=cosign.pub --type=slsaprovenance1
@@ -72,7 +76,7 @@ pub struct Options {
     /// The type of the statement: its URI, or one of cosign's words, such as slsaprovenance1.
     #[arg(long = "type", value_name = "TYPE")]
     predicate_type: Option<PredicateType>,
-    /// The attestations; `-` is standard input.
+    /// The attestations; `-` is standard input. By default what is attached to an image.
     #[arg(long, value_name = "FILE")]
     attestation: Vec<PathBuf>,
     /// Believe a certificate that this root of Sigstore's vouches for, in place of a key.
@@ -91,23 +95,50 @@ pub struct Options {
     registry: RegistryOptions,
 }
 
-/// The documents of all files, each with the statement in it or why there is none.
+/// Documents, each with the statement in it or why there is none.
 type Documents = Vec<Result<Signed, Error>>;
+
+/// What was found about an artifact, and the documents that this is about, in the same order.
+struct Examined {
+    finding: Finding,
+    documents: Rc<Documents>,
+}
+
+/// What is asked, of every artifact.
+struct Question<'a> {
+    requirements: Requirements,
+    /// Those that were handed over; without them an image is asked for its own.
+    documents: Option<Rc<Documents>>,
+    registry: &'a RegistryOptions,
+}
 
 pub fn run(options: Options) -> anyhow::Result<Outcome> {
     let requirements = requirements(&options)?;
-    if options.attestation.is_empty() {
-        bail!("say where the attestations are with --attestation=FILE, or - for standard input");
+    let documents = match options.attestation.is_empty() {
+        true => None,
+        false => Some(Rc::new(read(&options.attestation, &requirements)?)),
+    };
+    let question = Question {
+        requirements,
+        documents,
+        registry: &options.registry,
+    };
+    let examined = options
+        .subjects
+        .iter()
+        .map(|subject| question.examine(subject));
+    let examined = examined.collect::<anyhow::Result<Vec<_>>>()?;
+    if let Format::Text = options.format {
+        show(&examined)?;
     }
-    let documents = read(&options.attestation, &requirements)?;
-    let mut findings = Vec::new();
-    for subject in &options.subjects {
-        findings.push(examine(subject, &documents, &requirements, &options)?);
-    }
-    let report = Report::new(findings);
-    match options.format {
-        Format::Json => print_json(&report)?,
-        Format::Text => show(&report, &documents)?,
+    let report = Report::new(
+        examined
+            .into_iter()
+            .map(|examined| examined.finding)
+            .collect(),
+    );
+    if let Format::Json = options.format {
+        print_json(&report)?;
     }
     match report.verdict {
         Verdict::Holds => Ok(Outcome::Done),
@@ -160,67 +191,122 @@ fn read(files: &[PathBuf], requirements: &Requirements) -> anyhow::Result<Docume
     Ok(documents)
 }
 
-/// What the documents mean for one artifact.
-fn examine(
-    subject: &Path,
-    documents: &Documents,
-    requirements: &Requirements,
-    options: &Options,
-) -> anyhow::Result<Finding> {
-    let name = printable_path(subject).into_owned();
-    let of = |known: &Known| Finding::of(name.clone(), known, documents, requirements);
-    let found = match std::fs::metadata(subject) {
-        Ok(metadata) if metadata.is_dir() => {
-            Layout::open(subject).and_then(|layout| artifact::of_layout(&layout))
-        }
-        Ok(_) => {
-            let asks_for_sha512 = |signed: &Signed| signed.statement.asks_for_sha512();
-            let with_sha512 = documents.iter().flatten().any(asks_for_sha512);
-            let file = artifact::of_file(subject, with_sha512);
-            match file.as_ref().map(of) {
-                // An archive of a layout stands for the image in it, where nothing is said about the archive.
-                Ok(finding) if finding.verdict != Verdict::Holds && is_tar(subject) => {
-                    match Layout::open(subject) {
-                        Ok(layout) => artifact::of_layout(&layout),
-                        Err(_) => return Ok(finding),
+impl Question<'_> {
+    /// What is said about one artifact, and whether it holds.
+    fn examine(&self, subject: &Path) -> anyhow::Result<Examined> {
+        let name = printable_path(subject).into_owned();
+        match std::fs::metadata(subject) {
+            Ok(metadata) if metadata.is_dir() => Ok(match Layout::open(subject) {
+                Ok(layout) => self.layout(name, &layout),
+                Err(error) => unread_artifact(name, &error),
+            }),
+            Ok(_) => self.file(name, subject),
+            // What is no path may be the name of an image.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                match subject.to_str().map(str::parse::<Target>) {
+                    Some(Ok(target)) => self.served(name, &target),
+                    _ => {
+                        let why = "there is no such file, and it is no reference of an image";
+                        Ok(Examined::without(name, Verdict::Unchecked, why))
                     }
                 }
-                Ok(finding) => return Ok(finding),
-                Err(_) => file,
+            }
+            Err(error) => Ok(Examined::without(
+                name,
+                Verdict::Unchecked,
+                error.to_string(),
+            )),
+        }
+    }
+
+    fn file(&self, name: String, path: &Path) -> anyhow::Result<Examined> {
+        let mut of_file = None;
+        if let Some(documents) = &self.documents {
+            let asks_for_sha512 = |signed: &Signed| signed.statement.asks_for_sha512();
+            let with_sha512 = documents.iter().flatten().any(asks_for_sha512);
+            match artifact::of_file(path, with_sha512) {
+                Ok(known) => of_file = Some(self.judge(name.clone(), &known, documents)),
+                Err(error) => return Ok(unread_artifact(name, &error)),
             }
         }
-        // What is no path may be the name of an image.
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return match subject.to_str().map(str::parse::<Target>) {
-                Some(Ok(target)) => Ok(match served(&target, options)? {
-                    Ok(known) => of(&known),
-                    Err(error) => unserved(name, &error),
-                }),
-                _ => Ok(Finding::without(
-                    name,
-                    Verdict::Unchecked,
-                    "there is no such file, and it is no reference of an image",
-                )),
-            };
+        match of_file {
+            Some(examined) if examined.finding.verdict == Verdict::Holds => Ok(examined),
+            // An archive of a layout stands for the image in it, where nothing is said about the archive.
+            of_file => match (is_tar(path).then(|| Layout::open(path)), of_file) {
+                (Some(Ok(layout)), _) => Ok(self.layout(name, &layout)),
+                (_, Some(examined)) => Ok(examined),
+                (_, None) => bail!("{name} is a file, to which nothing is attached; say where its attestations are with --attestation=FILE"),
+            },
         }
-        Err(error) => Err(verbatim_oci::Error::io(
-            subject.display(),
-            "cannot be read",
-            error,
-        )),
+    }
+
+    fn layout(&self, name: String, layout: &Layout) -> Examined {
+        match artifact::of_layout(layout) {
+            Ok(known) => self.image(name, &known, layout),
+            Err(error) => unread_artifact(name, &error),
+        }
+    }
+
+    /// The manifest or index that a registry serves.
+    fn served(&self, name: String, target: &Target) -> anyhow::Result<Examined> {
+        let client = self.registry.client(Some(tell_retries()))?;
+        let runtime = verbatim_registry::runtime().map_err(|e| {
+            let error = anyhow::Error::from(e).context("the network cannot be used");
+            error.context(Unchecked)
+        })?;
+        let (repository, which) = (target.repository(), target.which());
+        Ok(
+            match runtime.block_on(client.manifest(&repository, &which)) {
+                Ok(manifest) => {
+                    let remote = Remote::new(client, repository, runtime.handle().clone());
+                    self.image(name, &Known::of(&manifest.bytes), &remote)
+                }
+                Err(error) => unserved(name, &error),
+            },
+        )
+    }
+
+    /// An image, by what was handed over or else by what is attached to it.
+    fn image(&self, name: String, known: &Known, place: &dyn Attachments) -> Examined {
+        let documents = match &self.documents {
+            Some(documents) => Rc::clone(documents),
+            None => match attached::documents(place, &known.sha256) {
+                Ok(found) => {
+                    let open = |document: attached::Found| self.requirements.open(&document?);
+                    Rc::new(found.into_iter().map(open).collect())
+                }
+                Err(error) => return unread_artifact(name, &error),
+            },
+        };
+        self.judge(name, known, &documents)
+    }
+
+    fn judge(&self, name: String, known: &Known, documents: &Rc<Documents>) -> Examined {
+        Examined {
+            finding: Finding::of(name, known, documents, &self.requirements),
+            documents: Rc::clone(documents),
+        }
+    }
+}
+
+impl Examined {
+    fn without(name: String, verdict: Verdict, why: impl Into<String>) -> Self {
+        Self {
+            finding: Finding::without(name, verdict, why),
+            documents: Rc::default(),
+        }
+    }
+}
+
+/// An artifact, or what is attached to it, that could not be read or is not what it must be.
+fn unread_artifact(name: String, error: &verbatim_oci::Error) -> Examined {
+    let verdict = match error.kind() {
+        ErrorKind::Mismatch => Verdict::DoesNotHold,
+        ErrorKind::Missing => Verdict::Unchecked,
+        kind if kind.is_unchecked() => Verdict::Unchecked,
+        _ => Verdict::Malformed,
     };
-    Ok(match found {
-        Ok(known) => of(&known),
-        Err(error) => {
-            let verdict = match error.kind() {
-                ErrorKind::Mismatch => Verdict::DoesNotHold,
-                ErrorKind::Missing => Verdict::Unchecked,
-                kind if kind.is_unchecked() => Verdict::Unchecked,
-                _ => Verdict::Malformed,
-            };
-            Finding::without(name, verdict, error.what())
-        }
-    })
+    Examined::without(name, verdict, error.to_string())
 }
 
 /// Whether a file begins as a tar archive does (POSIX, ustar): no other file is searched for a layout.
@@ -230,68 +316,48 @@ fn is_tar(path: &Path) -> bool {
         && &header[257..262] == b"ustar"
 }
 
-/// The manifest or index that a registry serves.
-fn served(
-    target: &Target,
-    options: &Options,
-) -> anyhow::Result<Result<Known, verbatim_registry::Error>> {
-    let client = options.registry.client(Some(tell_retries()))?;
-    let runtime = verbatim_registry::runtime().map_err(|e| {
-        anyhow::Error::from(e)
-            .context("the network cannot be used")
-            .context(Unchecked)
-    })?;
-    let (repository, which) = (target.repository(), target.which());
-    let manifest = client.manifest(&repository, &which);
-    Ok(runtime
-        .block_on(manifest)
-        .map(|manifest| Known::of(&manifest.bytes)))
-}
-
-fn unserved(name: String, error: &verbatim_registry::Error) -> Finding {
+fn unserved(name: String, error: &verbatim_registry::Error) -> Examined {
     use verbatim_registry::ErrorKind::{Broken, Usage};
     let verdict = match error.kind() {
         Broken => Verdict::DoesNotHold,
         Usage => Verdict::Malformed,
         _ => Verdict::Unchecked,
     };
-    Finding::without(name, verdict, error.to_string())
+    Examined::without(name, verdict, error.to_string())
 }
 
-/// Statements that hold on standard output, all else on standard error.
-fn show(report: &Report, documents: &Documents) -> anyhow::Result<()> {
-    let mut printed = BTreeSet::new();
-    let mut lines = String::new();
-    for (at, document) in documents.iter().enumerate() {
-        let told = report
-            .results
+/// Statements that hold on standard output, all else on standard error; each of them once.
+fn show(examined: &[Examined]) -> anyhow::Result<()> {
+    let told = || {
+        examined
             .iter()
-            .filter_map(|finding| finding.attestations.get(at));
-        let holds = told.clone().any(|told| told.verdict == Verdict::Holds);
+            .flat_map(|one| one.finding.attestations.iter().zip(one.documents.iter()))
+    };
+    let (mut lines, mut printed, mut said) = (String::new(), BTreeSet::new(), BTreeSet::new());
+    for (told, document) in told() {
         match document {
-            Ok(signed) if holds => {
+            Ok(signed) if told.verdict == Verdict::Holds => {
                 if printed.insert(Digest::of(&signed.statement.bytes)) {
                     lines.push_str(&signed.statement.line());
                 }
+                said.insert(&told.document);
             }
-            // Said once, and not of each artifact.
-            _ => {
-                if let Some(told) = told.clone().next() {
-                    let reason = told.reason.as_deref().unwrap_or_default();
-                    eprintln!(
-                        "verbatim: {}: {}",
-                        printable(&told.document),
-                        printable(reason)
-                    );
-                }
-            }
+            _ => {}
         }
     }
-    for finding in report
-        .results
-        .iter()
-        .filter(|finding| finding.verdict != Verdict::Holds)
-    {
+    // A document that holds for one artifact need not hold for the others.
+    for (told, _) in told() {
+        if said.insert(&told.document) {
+            let reason = told.reason.as_deref().unwrap_or_default();
+            eprintln!(
+                "verbatim: {}: {}",
+                printable(&told.document),
+                printable(reason)
+            );
+        }
+    }
+    let findings = examined.iter().map(|examined| &examined.finding);
+    for finding in findings.filter(|finding| finding.verdict != Verdict::Holds) {
         let digest = finding
             .digest
             .map_or(String::new(), |digest| format!(" ({digest})"));

@@ -80,7 +80,7 @@ enum Part {
     verbatim verify release.sha256 --only files --files dist
 
   Was each image built by our builder, from our sources?
-    verbatim verify container_sums.sha256 --attested=policy.toml --attestation=provenance.jsonl
+    verbatim verify container_sums.sha256 --attested=policy.toml
 
   What changed from one release to the next?
     verbatim verify v1.sha256 --against v2.sha256")]
@@ -123,9 +123,10 @@ pub struct Options {
     /// Ask in addition that each image and file was built as this policy allows
     /// (`verbatim.policy/1`): a statement about its digest must be signed by one of the policy's
     /// keys and fit an entry, else it is `different`.
-    #[arg(long, value_name = "POLICY", requires = "attestation")]
+    #[arg(long, value_name = "POLICY")]
     attested: Option<PathBuf>,
-    /// Where the attestations are: envelopes, lines of them, or Sigstore bundles.
+    /// Where the attestations are: envelopes, lines of them, or Sigstore bundles. Without it
+    /// those are read that are attached to each image, where it is served.
     #[arg(long, value_name = "FILE", requires = "attested")]
     attestation: Vec<PathBuf>,
     /// Let this verdict do no harm; can be given several times. What is `unchecked` cannot be

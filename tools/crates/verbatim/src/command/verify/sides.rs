@@ -28,7 +28,7 @@ use crate::threads::threads;
 /// How long a registry is asked at most for what would make a finding about a cluster exact.
 const LOOK_UP: Duration = Duration::from_secs(10);
 
-fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     verbatim_registry::runtime().map_err(|e| {
         anyhow::Error::from(e)
             .context("the network cannot be used")
