@@ -155,6 +155,25 @@ fn rpm_reads_what_is_written_here() {
     let differ: Vec<_> = one.symmetric_difference(&two).collect();
     assert!(differ.is_empty(), "{differ:#?}");
 
+    // The indexes by which rpm finds packages have the same rows, and tables and indexes are made
+    // by the same words.
+    let both = [&ours, &theirs].map(|root| root.join("usr/lib/sysimage/rpm/rpmdb.sqlite"));
+    let ask = |sql: &str| {
+        both.each_ref()
+            .map(|path| run(Command::new(tool("sqlite3")).arg(path).arg(sql)))
+    };
+    let made = "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_stat%' ORDER BY 1, 2";
+    let [one, two] = ask(made);
+    assert_eq!(one, two);
+    let [names, _] = ask("SELECT name FROM sqlite_schema WHERE type = 'table' AND sql LIKE '%hnum INTEGER NOT NULL%' AND name <> 'Installtid'");
+    assert_eq!(names.lines().count(), 17, "{names}");
+    for name in names.lines() {
+        let [one, two] = ask(&format!(
+            "SELECT quote(t.key), n.key, t.idx FROM \"{name}\" t JOIN Name n ON n.hnum = t.hnum ORDER BY 1, 2, 3"
+        ));
+        assert_eq!(one, two, "{name}");
+    }
+
     // Times of files may differ, and nothing else.
     let verified = output(&mut rpm(
         &ours,
