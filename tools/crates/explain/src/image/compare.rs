@@ -2,71 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use verbatim_causes::Cause;
-use verbatim_digest::Digest;
-use verbatim_oci::graph::{select, Depth};
-use verbatim_oci::{Config, Descriptor, Document, Index, Manifest};
+use verbatim_oci::graph::Depth;
+use verbatim_oci::{Descriptor, Document, Index, Manifest};
 
+use super::annotations::{annotations, names};
+use super::config::configs;
+use super::docker::Docker;
 use super::layers::{pair, Layer, Pair};
-use super::{parse, platform_name, Image, Root, Source};
+use super::parts::{images, one_of, Parts};
+use super::{parse, platform_name, Image, Source};
 use crate::compare::{inside, Explainer};
 use crate::error::{Error, Result};
 use crate::report::{Difference, Kind, Level};
-
-/// One image: its config and layers, and the manifest if there is one.
-struct Parts {
-    manifest: Option<(Vec<u8>, Box<Manifest>)>,
-    config: Vec<u8>,
-    layers: Vec<Layer>,
-}
-
-impl Parts {
-    fn of_manifest(image: &Image, bytes: Vec<u8>, manifest: Box<Manifest>) -> Result<Self> {
-        let config = image.document(&manifest.config)?;
-        let diff_ids = diff_ids(&config, manifest.layers.len());
-        let layers = manifest
-            .layers
-            .iter()
-            .enumerate()
-            .map(|(i, descriptor)| Layer {
-                descriptor: Some(descriptor.clone()),
-                diff_id: diff_ids.as_ref().map(|ids| ids[i]),
-                saved: None,
-            })
-            .collect();
-        Ok(Self {
-            manifest: Some((bytes, manifest)),
-            config,
-            layers,
-        })
-    }
-
-    fn of_saved(saved: &super::docker::Saved) -> Self {
-        let diff_ids = diff_ids(&saved.config, saved.layers.len());
-        let layers = saved
-            .layers
-            .iter()
-            .enumerate()
-            .map(|(i, blob)| Layer {
-                descriptor: None,
-                diff_id: diff_ids.as_ref().map(|ids| ids[i]),
-                saved: Some(blob.clone()),
-            })
-            .collect();
-        Self {
-            manifest: None,
-            config: saved.config.clone(),
-            layers,
-        }
-    }
-}
-
-/// The archives inside the layers, if the config is one of an image and names as many.
-fn diff_ids(config: &[u8], layers: usize) -> Option<Vec<Digest>> {
-    let config = Config::parse(config, "config").ok()?;
-    Some(config.rootfs.diff_ids).filter(|ids| ids.len() == layers)
-}
 
 /// Compare two images or indexes.
 pub(crate) fn compare(
@@ -159,7 +108,7 @@ fn tags(explainer: &mut Explainer<'_>, left: &Image, right: &Image, out: &mut Ve
     let (Source::Docker(l), Source::Docker(r)) = (&left.source, &right.source) else {
         return;
     };
-    let of = |docker: &super::docker::Docker| -> Vec<String> {
+    let of = |docker: &Docker| -> Vec<String> {
         let tags = docker.images.iter().map(|image| image.tags.join(", "));
         tags.collect()
     };
@@ -171,49 +120,6 @@ fn tags(explainer: &mut Explainer<'_>, left: &Image, right: &Image, out: &mut Ve
         explainer
             .notes
             .push("the images are the same; only their names in the archives differ".into());
-    }
-}
-
-/// All images with names.
-fn images(image: &Image) -> Result<Vec<(String, Parts)>> {
-    if let Source::Docker(docker) = &image.source {
-        return Ok(docker
-            .images
-            .iter()
-            .enumerate()
-            .map(|(i, saved)| {
-                let name = saved.tags.first().cloned();
-                let name = name.unwrap_or_else(|| format!("image {}", i + 1));
-                (name, Parts::of_saved(saved))
-            })
-            .collect());
-    }
-    let Some(root) = &image.root else {
-        return Ok(Vec::new());
-    };
-    match &root.document {
-        Document::Manifest(manifest) => Ok(vec![(
-            "image".into(),
-            Parts::of_manifest(image, root.bytes.clone(), manifest.clone())?,
-        )]),
-        Document::Index(index) => index
-            .manifests
-            .iter()
-            .filter(|d| d.may_be_image())
-            .map(|descriptor| {
-                let bytes = image.document(descriptor)?;
-                match parse(&bytes, &image.name)? {
-                    Document::Manifest(manifest) => Ok((
-                        platform_name(descriptor.platform.as_ref()),
-                        Parts::of_manifest(image, bytes, manifest)?,
-                    )),
-                    Document::Index(_) => Err(Error::input(format!(
-                        "{} is an index of indexes and the other side an archive of `docker save`; name one image on each side",
-                        image.name
-                    ))),
-                }
-            })
-            .collect(),
     }
 }
 
@@ -242,40 +148,18 @@ impl Walk<'_, '_> {
                 self.indexes(out, path, (&left_bytes, &l), (&right_bytes, &r), depth)
             }
             (Document::Index(index), Document::Manifest(manifest)) => {
-                let parts = Parts::of_manifest(self.right, right_bytes, manifest)?;
-                let bytes = one_of(self.left, &index, &parts)?;
-                self.mixed(out, path, true);
-                let document = parse(&bytes, &self.left.name)?;
-                if let Document::Manifest(manifest) = document {
-                    let own = Parts::of_manifest(self.left, bytes, manifest)?;
-                    self.images(out, path, &own, &parts)?;
-                }
-                Ok(())
+                let r = Parts::of_manifest(self.right, right_bytes, manifest)?;
+                let l = one_of(self.left, index, &r)?;
+                mixed(out, path, [AN_INDEX, A_SINGLE]);
+                self.images(out, path, &l, &r)
             }
             (Document::Manifest(manifest), Document::Index(index)) => {
-                let parts = Parts::of_manifest(self.left, left_bytes, manifest)?;
-                let bytes = one_of(self.right, &index, &parts)?;
-                self.mixed(out, path, false);
-                let document = parse(&bytes, &self.right.name)?;
-                if let Document::Manifest(manifest) = document {
-                    let own = Parts::of_manifest(self.right, bytes, manifest)?;
-                    self.images(out, path, &parts, &own)?;
-                }
-                Ok(())
+                let l = Parts::of_manifest(self.left, left_bytes, manifest)?;
+                let r = one_of(self.right, index, &l)?;
+                mixed(out, path, [A_SINGLE, AN_INDEX]);
+                self.images(out, path, &l, &r)
             }
         }
-    }
-
-    fn mixed(&mut self, out: &mut Vec<Difference>, path: &str, left_is_index: bool) {
-        let mut node = Difference::new(Level::Index, path_or(path, "index"), Kind::Changed);
-        let (index, single) = ("an index of images", "a single image");
-        let (l, r) = if left_is_index {
-            (index, single)
-        } else {
-            (single, index)
-        };
-        node.because(Cause::ArchiveHeader, "document", l, r);
-        out.push(node);
     }
 
     fn indexes(
@@ -469,6 +353,15 @@ impl Walk<'_, '_> {
     }
 }
 
+const AN_INDEX: &str = "an index of images";
+const A_SINGLE: &str = "a single image";
+
+fn mixed(out: &mut Vec<Difference>, path: &str, [left, right]: [&str; 2]) {
+    let mut node = Difference::new(Level::Index, path_or(path, "index"), Kind::Changed);
+    node.because(Cause::ArchiveHeader, "document", left, right);
+    out.push(node);
+}
+
 fn path_or(path: &str, name: &str) -> String {
     if path.is_empty() {
         name.to_owned()
@@ -516,35 +409,6 @@ fn lone(path: &str, index: usize, layer: &Layer, kind: Kind) -> Difference {
     node
 }
 
-/// The manifest of an index that is for the platform of a single image.
-fn one_of(image: &Image, index: &Index, parts: &Parts) -> Result<Vec<u8>> {
-    let platform = Config::parse(&parts.config, "config").map(|c| c.platform);
-    let images: Vec<&Descriptor> = index
-        .manifests
-        .iter()
-        .filter(|d| d.may_be_image())
-        .collect();
-    let chosen = match (&images[..], platform) {
-        ([single], _) => Some(*single),
-        (all, Ok(platform)) => {
-            let stated = all.iter().filter_map(|d| Some((d.platform.as_ref()?, *d)));
-            let fitting = select(&platform, stated.collect(), |offer| {
-                (offer.0, offer.1.digest)
-            });
-            fitting.first().map(|offer| offer.1)
-        }
-        _ => None,
-    };
-    let chosen = chosen.ok_or_else(|| {
-        Error::input(format!(
-            "{} is an index of {} images and none is for the platform of the other side; name one of them by its digest",
-            image.name,
-            images.len()
-        ))
-    })?;
-    image.document(chosen)
-}
-
 /// Images of two indexes: by platform, then by place.
 fn pair_manifests(
     left: &[Descriptor],
@@ -578,80 +442,6 @@ fn pair_manifests(
     (pairs, removed, free.into_iter().collect())
 }
 
-type Annotations = std::collections::BTreeMap<String, String>;
-
-fn annotations(node: &mut Difference, left: &Annotations, right: &Annotations) {
-    let keys: BTreeSet<&String> = left.keys().chain(right.keys()).collect();
-    for key in keys {
-        let (l, r) = (left.get(key), right.get(key));
-        if l == r {
-            continue;
-        }
-        if NAMES.contains(&key.as_str()) {
-            continue;
-        }
-        let cause = match (l, r) {
-            (Some(l), Some(r)) => of_annotation(key, l, r),
-            // One builder writes it, another one does not.
-            _ => Cause::History,
-        };
-        node.because(cause, &format!("annotation {key}"), quoted(l), quoted(r));
-    }
-}
-
-/// A value, where an empty one is not none.
-fn quoted(value: Option<&String>) -> &str {
-    match value.map(String::as_str) {
-        None => "",
-        Some("") => "\"\"",
-        Some(value) => value,
-    }
-}
-
-/// What a layout calls its image. That is no part of the image.
-const NAMES: &[&str] = &[
-    "org.opencontainers.image.ref.name",
-    "io.containerd.image.name",
-];
-
-/// The names of two images in their layouts: told only where nothing else differs, for images that are
-/// compared mostly have two names.
-fn names(
-    explainer: &mut Explainer<'_>,
-    node: &mut Difference,
-    (l, left): (&Root, &Descriptor),
-    (r, right): (&Root, &Descriptor),
-) {
-    for key in NAMES {
-        let of = |descriptor: &Descriptor| descriptor.annotations.get(*key).cloned();
-        let (a, b) = (of(left), of(right));
-        if a == b {
-            continue;
-        }
-        let (a, b) = (a.unwrap_or_default(), b.unwrap_or_default());
-        if l.digest == r.digest && node.says_nothing() {
-            node.because(Cause::SourceChange, &format!("annotation {key}"), a, b);
-            explainer
-                .notes
-                .push("the images are the same; only their names in the layouts differ".into());
-            return;
-        }
-        node.field(&format!("annotation {key}"), a, b);
-    }
-}
-
-/// Why the value of an annotation differs; its key may say what it is.
-fn of_annotation(key: &str, left: &str, right: &str) -> Cause {
-    let one = |value: &str| {
-        let map = Map::from_iter([(key.to_owned(), Value::from(value))]);
-        serde_json::to_vec(&map).unwrap_or_default()
-    };
-    verbatim_causes::compare("annotations.json", &one(left), &one(right))
-        .findings
-        .first()
-        .map_or(Cause::SourceChange, |finding| finding.cause)
-}
-
 fn manifests(node: &mut Difference, (a, left): (&[u8], &Manifest), (b, right): (&[u8], &Manifest)) {
     annotations(node, &left.annotations, &right.annotations);
     for (l, r) in left.layers.iter().zip(&right.layers) {
@@ -678,103 +468,5 @@ fn manifests(node: &mut Difference, (a, left): (&[u8], &Manifest), (b, right): (
         );
     } else {
         node.absorb(verbatim_causes::compare("manifest.json", a, b));
-    }
-}
-
-/// Two configs. What follows from the layers is left out: they are compared themselves.
-fn configs(node: &mut Difference, left: &[u8], right: &[u8], other_layers: bool) {
-    let parsed = |bytes: &[u8]| serde_json::from_slice::<Map<String, Value>>(bytes).ok();
-    let (Some(mut l), Some(mut r)) = (parsed(left), parsed(right)) else {
-        node.absorb(verbatim_causes::compare("config.json", left, right));
-        return;
-    };
-    let equal = l == r;
-    for (key, cause) in [
-        ("created", Cause::Timestamp),
-        ("container", Cause::RandomId),
-        ("docker_version", Cause::ToolchainVersion),
-    ] {
-        let (a, b) = (l.remove(key), r.remove(key));
-        if a != b {
-            let (a, b) = (shown(a.as_ref()), shown(b.as_ref()));
-            node.field(key, &a, &b);
-            node.find(cause, &format!("/{key}"), format!("{a} → {b}"));
-        }
-    }
-    let steps = (l.remove("history"), r.remove("history"));
-    let same_layers = l.remove("rootfs") == r.remove("rootfs");
-    history(node, steps, other_layers || l != r);
-    if l != r {
-        let bytes = |map: &Map<String, Value>| serde_json::to_vec(map).unwrap_or_default();
-        node.absorb(verbatim_causes::compare(
-            "config.json",
-            &bytes(&l),
-            &bytes(&r),
-        ));
-    } else if equal && same_layers {
-        // The same in another order of keys, or with other white space.
-        node.absorb(verbatim_causes::compare("config.json", left, right));
-    }
-}
-
-fn shown(value: Option<&Value>) -> String {
-    match value {
-        None | Some(Value::Null) => "nothing".to_owned(),
-        Some(Value::String(text)) => text.clone(),
-        Some(value) => value.to_string(),
-    }
-}
-
-/// The steps that made two images. Steps that differ are no cause of their own if what they made is
-/// `explained`, and then it is: layers or settings differ.
-fn history(node: &mut Difference, (left, right): (Option<Value>, Option<Value>), explained: bool) {
-    if left == right {
-        return;
-    }
-    let steps = |value: Option<Value>| match value {
-        Some(Value::Array(steps)) => steps,
-        _ => Vec::new(),
-    };
-    let (mut l, mut r) = (steps(left), steps(right));
-    if l.len() != r.len() {
-        node.field(
-            "steps of the history",
-            l.len().to_string(),
-            r.len().to_string(),
-        );
-        if !explained {
-            let evidence = format!("{} steps of the history → {}", l.len(), r.len());
-            node.find(Cause::History, "", evidence);
-        }
-        return;
-    }
-    let mut told = false;
-    for (i, (a, b)) in l.iter_mut().zip(&mut r).enumerate() {
-        let (Some(a), Some(b)) = (a.as_object_mut(), b.as_object_mut()) else {
-            continue;
-        };
-        let times = (a.remove("created"), b.remove("created"));
-        if times.0 != times.1 && !told {
-            // The others have the same reason.
-            told = true;
-            let (from, to) = (shown(times.0.as_ref()), shown(times.1.as_ref()));
-            node.find(
-                Cause::Timestamp,
-                &format!("/history/{i}/created"),
-                format!("{from} → {to}"),
-            );
-        }
-        let keys: BTreeSet<String> = a.keys().chain(b.keys()).cloned().collect();
-        for key in keys {
-            let (from, to) = (a.get(&key), b.get(&key));
-            if from != to {
-                let (from, to) = (shown(from), shown(to));
-                let at = format!("/history/{i}/{key}");
-                node.field(&at, &from, &to);
-                if !explained {
-                    node.find(Cause::History, &at, format!("{from} → {to}"));
-                }
-            }
-        }
     }
 }

@@ -1,8 +1,11 @@
 //! Images: documents that name layers, wherever they are kept.
 
+mod annotations;
 mod compare;
+mod config;
 mod docker;
 mod layers;
+mod parts;
 
 use std::fs::File;
 use std::io::Seek;
