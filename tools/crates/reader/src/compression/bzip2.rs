@@ -2,7 +2,7 @@
 
 use bzip2::{Decompress, Status};
 
-use super::{begins_like, Bad, Decoder, Step};
+use super::decoder::{begins_like, Bad, Decoder, Step};
 
 pub(super) struct Bzip2 {
     stream: Decompress,

@@ -3,7 +3,7 @@
 use crc32fast::Hasher;
 use zlib_rs::{Inflate, InflateFlush, Status};
 
-use super::{begins_like, Bad, Decoder, Step};
+use super::decoder::{begins_like, Bad, Decoder, Step};
 use crate::ErrorKind;
 
 const FHCRC: u8 = 1 << 1;

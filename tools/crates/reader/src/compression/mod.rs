@@ -7,6 +7,7 @@
 //! with its offset: another reader would ignore it or stumble over it.
 
 mod bzip2;
+mod decoder;
 mod gzip;
 mod members;
 mod xz;
@@ -15,6 +16,7 @@ mod zstd;
 use std::fmt;
 use std::io::{self, Read, Seek};
 
+use self::decoder::{Bad, BoxedDecoder};
 use self::members::{Look, Members};
 use crate::error::{DAMAGED, GET_IT_AGAIN};
 use crate::input::{seek_over, Input};
@@ -72,57 +74,6 @@ impl Compression {
 /// How many parts without content may follow each other. Each costs its reader far more
 /// than its few bytes, and nobody writes more than one or two.
 const MAX_EMPTY_PARTS: u32 = 1 << 16;
-
-/// What one call of a decoder did.
-struct Step {
-    consumed: usize,
-    produced: usize,
-    /// The part (member, frame, stream) is complete and all of it was given out.
-    done: bool,
-}
-
-/// Why a decoder cannot go on.
-struct Bad {
-    kind: ErrorKind,
-    what: String,
-    fix: &'static str,
-    /// Where it shows, counted from the first byte of the input of this call.
-    at: usize,
-}
-
-impl Bad {
-    fn damaged(at: usize, what: impl Into<String>) -> Self {
-        Self {
-            kind: ErrorKind::Malformed,
-            what: what.into(),
-            fix: DAMAGED,
-            at,
-        }
-    }
-}
-
-/// A decoder of one part after another.
-trait Decoder {
-    /// Go on with `input`. With `ended` nothing follows it; a decoder that then neither
-    /// consumes nor produces anything has met a truncated file.
-    fn step(&mut self, input: &[u8], out: &mut [u8], ended: bool) -> Result<Step, Bad>;
-    /// Whether these bytes begin another part.
-    fn begins(&self, start: &[u8]) -> bool;
-    /// Make ready for another part.
-    fn restart(&mut self) -> Result<(), Bad>;
-    /// The unit of the zeros that the format allows between two parts, if it allows any.
-    fn padding_unit(&self) -> Option<u64> {
-        None
-    }
-}
-
-/// Whether the bytes begin with the magic, or with what is left of it in a file that was cut
-/// short.
-fn begins_like(start: &[u8], magic: &[u8]) -> bool {
-    start.iter().zip(magic).all(|(a, b)| a == b)
-}
-
-type BoxedDecoder = Box<dyn Decoder + Send>;
 
 enum State {
     /// Nothing was read yet.

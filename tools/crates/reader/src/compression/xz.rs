@@ -2,7 +2,7 @@
 
 use liblzma::stream::{Action, Error, Status, Stream, TELL_UNSUPPORTED_CHECK};
 
-use super::{begins_like, Bad, Decoder, Step};
+use super::decoder::{begins_like, Bad, Decoder, Step};
 use crate::error::DAMAGED;
 use crate::ErrorKind;
 

@@ -2,7 +2,7 @@
 
 use zstd::stream::raw::{DParameter, Decoder as Frames, InBuffer, Operation, OutBuffer};
 
-use super::{begins_like, Bad, Decoder, Step};
+use super::decoder::{begins_like, Bad, Decoder, Step};
 use crate::error::DAMAGED;
 use crate::ErrorKind;
 

@@ -6,8 +6,9 @@ use std::io::Read;
 use verbatim_foreign::printable_bytes;
 
 use super::content::Content;
+use super::find::Ahead;
 use super::header::{self, Header, BLOCK};
-use super::{padding, Ahead, Archive, Kind, MAKE_PLAIN};
+use super::{padding, Archive, Kind, MAKE_PLAIN};
 use crate::{Error, ErrorKind};
 
 /// What [`Archive::parse`] puts together for an [`Entry`].
