@@ -1,139 +1,18 @@
 //! Two trees of entries.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::io;
 
 use verbatim_causes::Cause;
 use verbatim_reader::Kind as EntryKind;
 
 use super::fields::{self, Around};
+use super::join::{moves, Join};
+use super::links::{self, Links};
 use super::{inside, special, Explainer};
 use crate::blob::{in_parallel, which_differ, Blob};
 use crate::report::{lossy, Difference, Kind, Level};
-use crate::tree::{self, Content, Entry, Tree};
-
-/// Which entries belong together: each in the order of the left side's paths.
-struct Join {
-    pairs: Vec<(usize, usize)>,
-    removed: Vec<usize>,
-    added: Vec<usize>,
-    /// Entries that only one side has, and that a later one of the same path replaces when it is
-    /// unpacked: they change nothing but the archive.
-    replaced_left: Vec<usize>,
-    replaced_right: Vec<usize>,
-}
-
-impl Join {
-    fn of(left: &Tree, right: &Tree) -> Self {
-        let order = |tree: &Tree| {
-            let mut order: Vec<usize> = (0..tree.entries.len()).collect();
-            // Of a path that occurs several times the last one stands: the sort is stable.
-            order.sort_by(|&a, &b| tree.entries[a].path.cmp(&tree.entries[b].path));
-            order
-        };
-        let (l, r) = (order(left), order(right));
-        let mut join = Self {
-            pairs: Vec::new(),
-            removed: Vec::new(),
-            added: Vec::new(),
-            replaced_left: Vec::new(),
-            replaced_right: Vec::new(),
-        };
-        let (mut i, mut j) = (0, 0);
-        while i < l.len() || j < r.len() {
-            let ordering = match (l.get(i), r.get(j)) {
-                (Some(&a), Some(&b)) => left.entries[a].path.cmp(&right.entries[b].path),
-                (Some(_), None) => std::cmp::Ordering::Less,
-                _ => std::cmp::Ordering::Greater,
-            };
-            match ordering {
-                std::cmp::Ordering::Less => {
-                    join.removed.push(l[i]);
-                    i += 1;
-                }
-                std::cmp::Ordering::Greater => {
-                    join.added.push(r[j]);
-                    j += 1;
-                }
-                std::cmp::Ordering::Equal => {
-                    let path = &left.entries[l[i]].path;
-                    let times = |tree: &Tree, rest: &[usize]| {
-                        rest.iter()
-                            .take_while(|&&at| tree.entries[at].path == *path)
-                            .count()
-                    };
-                    let (m, n) = (times(left, &l[i..]), times(right, &r[j..]));
-                    let both = m.min(n);
-                    join.replaced_left.extend(&l[i..i + m - both]);
-                    join.replaced_right.extend(&r[j..j + n - both]);
-                    (i, j) = (i + m, j + n);
-                    let pairs = l[i - both..i].iter().zip(&r[j - both..j]);
-                    join.pairs.extend(pairs.map(|(&a, &b)| (a, b)));
-                }
-            }
-        }
-        join
-    }
-}
-
-/// The entry that holds the content of a file, behind any number of hard links.
-fn resolve(tree: &Tree, by_path: &HashMap<&[u8], usize>, mut index: usize) -> Option<usize> {
-    for _ in 0..64 {
-        match &tree.entries[index].kind {
-            EntryKind::File => return Some(index),
-            EntryKind::HardLink { target } => {
-                let target = tree::plain(target).1;
-                index = *by_path.get(target)?;
-            }
-            _ => return None,
-        }
-    }
-    None
-}
-
-/// All that is needed of hard links on one side.
-struct Links<'a> {
-    tree: &'a Tree,
-    by_path: HashMap<&'a [u8], usize>,
-    groups: BTreeMap<usize, BTreeSet<&'a [u8]>>,
-}
-
-impl<'a> Links<'a> {
-    fn of(tree: &'a Tree) -> Self {
-        let mut links = Self {
-            tree,
-            by_path: HashMap::new(),
-            groups: BTreeMap::new(),
-        };
-        let is_link = |entry: &&Entry| matches!(entry.kind, EntryKind::HardLink { .. });
-        if !tree.entries.iter().any(|entry| is_link(&entry)) {
-            return links;
-        }
-        for (index, entry) in tree.entries.iter().enumerate() {
-            links.by_path.insert(&entry.path, index);
-        }
-        for (index, entry) in tree.entries.iter().enumerate() {
-            if let Some(root) = resolve(tree, &links.by_path, index) {
-                links.groups.entry(root).or_default().insert(&entry.path);
-            }
-        }
-        links
-    }
-
-    fn content(&self, index: usize) -> Option<usize> {
-        match self.tree.entries[index].kind {
-            EntryKind::File => Some(index),
-            _ => resolve(self.tree, &self.by_path, index),
-        }
-    }
-
-    /// The names of the same file, itself included.
-    fn names(&self, index: usize) -> BTreeSet<&'a [u8]> {
-        self.content(index)
-            .and_then(|root| self.groups.get(&root).cloned())
-            .unwrap_or_else(|| BTreeSet::from([&self.tree.entries[index].path[..]]))
-    }
-}
+use crate::tree::{Content, Entry, Tree};
 
 impl Explainer<'_> {
     /// Tell what differs between two trees. `path` is the path of what holds them, empty for the
@@ -178,7 +57,7 @@ impl Explainer<'_> {
             let mut child = Difference::new(Level::Entry, shown, Kind::Changed);
             fields::compare(&mut child, a, b, &around);
             let changed = differs[at];
-            self.tell_links(
+            links::tell(
                 &mut child,
                 (&left_links, l),
                 (&right_links, r),
@@ -297,33 +176,6 @@ impl Explainer<'_> {
         if child.told() == told {
             child.find(Cause::Unexplained, "", "the contents differ");
         }
-    }
-
-    fn tell_links(
-        &self,
-        child: &mut Difference,
-        (left, l): (&Links<'_>, usize),
-        (right, r): (&Links<'_>, usize),
-        order_differs: bool,
-    ) {
-        let (a, b) = (&left.tree.entries[l].kind, &right.tree.entries[r].kind);
-        let shown = |kind: &EntryKind| match kind {
-            EntryKind::HardLink { target } => format!("hard link to {}", lossy(target)),
-            _ => "a file of its own".to_owned(),
-        };
-        let linked = |kind: &EntryKind| matches!(kind, EntryKind::HardLink { .. });
-        let both_files = [a, b]
-            .iter()
-            .all(|kind| linked(kind) || **kind == EntryKind::File);
-        if !both_files || a == b || (!linked(a) && !linked(b)) {
-            return;
-        }
-        child.field("hard link", shown(a), shown(b));
-        // Another order makes another one of the names the first, which is no cause of its own.
-        if order_differs && left.names(l) == right.names(r) {
-            return;
-        }
-        child.find(Cause::Hardlink, "", format!("{} → {}", shown(a), shown(b)));
     }
 
     /// What only one side has.
@@ -476,58 +328,6 @@ fn differing(
         differs[at] = result?;
     }
     Ok(differs)
-}
-
-/// Files that lie under another name on the other side.
-fn moves(left: &Tree, right: &Tree, join: &Join) -> io::Result<Vec<(usize, usize)>> {
-    let sizes = |tree: &Tree, indices: &[usize]| -> BTreeSet<u64> {
-        indices
-            .iter()
-            .map(|&i| &tree.entries[i])
-            .filter(|e| e.kind == EntryKind::File && e.size > 0)
-            .map(|e| e.size)
-            .collect()
-    };
-    let removed = sizes(left, &join.removed);
-    let both: BTreeSet<u64> = sizes(right, &join.added)
-        .intersection(&removed)
-        .copied()
-        .collect();
-    let digests =
-        |tree: &Tree, indices: &[usize]| -> io::Result<Vec<(verbatim_digest::Digest, usize)>> {
-            let mut known = Vec::new();
-            let mut blobs = Vec::new();
-            for &index in indices {
-                let entry = &tree.entries[index];
-                if entry.kind != EntryKind::File || !both.contains(&entry.size) {
-                    continue;
-                }
-                match (&entry.content, tree.content(index)?) {
-                    (Content::Streamed(digest), _) => known.push((*digest, index)),
-                    (_, Some(blob)) => blobs.push((index, blob)),
-                    _ => {}
-                }
-            }
-            let hashed = in_parallel(&blobs, || (), |(), (_, blob)| blob.digest());
-            for ((index, _), digest) in blobs.iter().zip(hashed) {
-                known.push((digest?, *index));
-            }
-            Ok(known)
-        };
-    let mut there: BTreeMap<_, Vec<usize>> = BTreeMap::new();
-    for (digest, index) in digests(right, &join.added)? {
-        there.entry(digest).or_default().push(index);
-    }
-    let mut moved = Vec::new();
-    for (digest, index) in digests(left, &join.removed)? {
-        if let Some(candidates) = there.get_mut(&digest) {
-            if !candidates.is_empty() {
-                moved.push((index, candidates.remove(0)));
-            }
-        }
-    }
-    moved.sort_unstable();
-    Ok(moved)
 }
 
 /// Whether both archives are filled up to a multiple of the same record size, as tar does: then

@@ -4,6 +4,8 @@ mod content;
 pub(crate) mod digests;
 mod entries;
 pub(crate) mod fields;
+mod join;
+mod links;
 mod special;
 
 use std::io;

@@ -17,7 +17,11 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    pub(super) fn of_manifest(image: &Image, bytes: Vec<u8>, manifest: Box<Manifest>) -> Result<Self> {
+    pub(super) fn of_manifest(
+        image: &Image,
+        bytes: Vec<u8>,
+        manifest: Box<Manifest>,
+    ) -> Result<Self> {
         let config = image.document(&manifest.config)?;
         let diff_ids = diff_ids(&config, manifest.layers.len());
         let layers = manifest
