@@ -15,4 +15,4 @@ mod digest;
 mod stream;
 
 pub use digest::{Digest, ParseError};
-pub use stream::{of_file, of_reader, FileError, Hasher, HashingReader, HashingWriter};
+pub use stream::{copy, of_reader, of_reader_in, CopyError, Hasher, HashingReader, HashingWriter};

@@ -1,6 +1,4 @@
-use std::fs::File;
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
@@ -55,15 +53,19 @@ impl<R: Read> HashingReader<R> {
 
     /// Read whatever is left, so that the digest is that of the whole stream.
     pub fn drain(&mut self) -> io::Result<()> {
+        self.drain_while(|_| true).map(|_| ())
+    }
+
+    /// Read whatever is left, as long as `goes_on` says so of the bytes that were read so far.
+    /// Whether the end was reached.
+    pub fn drain_while(&mut self, mut goes_on: impl FnMut(u64) -> bool) -> io::Result<bool> {
         let mut buffer = vec![0; BUFFER];
-        loop {
-            match self.read(&mut buffer) {
-                Ok(0) => return Ok(()),
-                Ok(_) => {}
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(e),
+        while goes_on(self.bytes) {
+            if read_some(self, &mut buffer)? == 0 {
+                return Ok(true);
             }
         }
+        Ok(false)
     }
 
     /// The digest of what was read, how many bytes that were, and the reader.
@@ -123,38 +125,57 @@ impl<W: Write> Write for HashingWriter<W> {
     }
 }
 
-/// A file could not be hashed.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot read {path}: {source}")]
-pub struct FileError {
-    path: PathBuf,
-    source: io::Error,
+/// The digest of all that can be read, and how many bytes that were.
+pub fn of_reader(reader: impl Read) -> io::Result<(Digest, u64)> {
+    of_reader_in(reader, &mut vec![0; BUFFER])
 }
 
-impl FileError {
-    /// The reason that the operating system gave.
-    pub fn io(&self) -> &io::Error {
-        &self.source
+/// The same in a buffer of the caller's, for many small files: fresh memory for each would cost
+/// more than hashing it.
+pub fn of_reader_in(mut reader: impl Read, buffer: &mut [u8]) -> io::Result<(Digest, u64)> {
+    let (mut hasher, mut bytes) = (Hasher::new(), 0);
+    loop {
+        match read_some(&mut reader, buffer)? {
+            0 => return Ok((hasher.finish(), bytes)),
+            n => {
+                hasher.update(&buffer[..n]);
+                bytes += n as u64;
+            }
+        }
     }
 }
 
-/// The digest of a file's content, and its size.
-pub fn of_file(path: impl AsRef<Path>) -> Result<(Digest, u64), FileError> {
-    let path = path.as_ref();
-    File::open(path)
-        .and_then(of_reader)
-        .map_err(|source| FileError {
-            path: path.to_owned(),
-            source,
-        })
+/// Which end of a copy failed.
+#[derive(Debug)]
+pub enum CopyError {
+    /// It could not be read.
+    Read(io::Error),
+    /// It could not be written.
+    Write(io::Error),
 }
 
-/// The digest of all that can be read, and how many bytes that were.
-pub fn of_reader(reader: impl Read) -> io::Result<(Digest, u64)> {
-    let mut reader = HashingReader::new(reader);
-    reader.drain()?;
-    let (digest, bytes, _) = reader.finish();
+/// Copy all that can be read; with its digest, and how many bytes that were.
+pub fn copy(mut reader: impl Read, writer: impl Write) -> Result<(Digest, u64), CopyError> {
+    let mut writer = HashingWriter::new(writer);
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        match read_some(&mut reader, &mut buffer).map_err(CopyError::Read)? {
+            0 => break,
+            n => writer.write_all(&buffer[..n]).map_err(CopyError::Write)?,
+        }
+    }
+    let (digest, bytes, _) = writer.finish();
     Ok((digest, bytes))
+}
+
+/// Read once, however often that is interrupted.
+fn read_some(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match reader.read(buffer) {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -204,15 +225,32 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_missing_is_named() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("x");
-        let error = of_file(&path).unwrap_err();
-        assert!(error
-            .to_string()
-            .starts_with(&format!("cannot read {}: ", path.display())));
-        assert_eq!(error.io().kind(), io::ErrorKind::NotFound);
-        std::fs::write(&path, "abc").unwrap();
-        assert_eq!(of_file(&path).unwrap(), (Digest::of(b"abc"), 3));
+    fn a_stream_can_be_left_before_its_end() {
+        let data = vec![5; 3 * BUFFER];
+        let mut reader = HashingReader::new(&data[..]);
+        assert!(!reader.drain_while(|bytes| bytes < 1).unwrap());
+        assert_eq!(reader.count(), BUFFER as u64);
+        assert!(reader
+            .drain_while(|bytes| bytes <= data.len() as u64)
+            .unwrap());
+        assert_eq!(reader.finish().0, Digest::of(&data));
+    }
+
+    #[test]
+    fn a_copy_is_hashed_and_says_which_end_failed() {
+        let data = b"some bytes";
+        let mut copied = Vec::new();
+        let (digest, bytes) = copy(Slow(data, false), &mut copied).unwrap();
+        assert_eq!((digest, bytes), (Digest::of(data), data.len() as u64));
+        assert_eq!(copied, data);
+        let full = copy(&data[..], &mut [0; 3][..]);
+        assert!(matches!(full, Err(CopyError::Write(_))));
+        struct Broken;
+        impl Read for Broken {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::Other.into())
+            }
+        }
+        assert!(matches!(copy(Broken, Vec::new()), Err(CopyError::Read(_))));
     }
 }

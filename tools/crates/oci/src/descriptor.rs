@@ -87,6 +87,18 @@ impl Descriptor {
     pub fn names_same_bytes(&self, other: &Self) -> bool {
         self.digest == other.digest && self.size == other.size
     }
+
+    /// Whether a descriptor promises an image of some platform or several: not an
+    /// attestation, a signature or another artifact.
+    pub fn may_be_image(&self) -> bool {
+        (self.media_type.is_index() || self.media_type.is_manifest())
+            && self.artifact_type.is_none()
+            && !self.annotations.contains_key("vnd.docker.reference.type")
+            && self
+                .platform
+                .as_ref()
+                .is_none_or(|platform| *platform == Platform::default() || platform.is_runnable())
+    }
 }
 
 #[cfg(test)]

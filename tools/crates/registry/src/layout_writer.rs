@@ -2,11 +2,12 @@
 //! is completed blob by blob.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use verbatim_digest::{Digest, Hasher};
+use verbatim_digest::Digest;
+use verbatim_document::file::open;
 use verbatim_foreign::printable_path;
 use verbatim_oci::layout::{write_root, Layout};
 use verbatim_oci::{json, Descriptor};
@@ -70,23 +71,11 @@ impl LayoutWriter {
 
     /// Whether a blob is there, of the right size and the right bytes.
     pub(crate) fn has(&self, blob: &Descriptor) -> bool {
-        let path = self.path(&blob.digest);
-        let hash = || -> io::Result<bool> {
-            let metadata = path.metadata()?;
-            if !metadata.is_file() || metadata.len() != blob.size {
-                return Ok(false);
-            }
-            let mut file = File::open(&path)?;
-            let mut hasher = Hasher::new();
-            let mut buffer = vec![0; 1 << 18];
-            loop {
-                match file.read(&mut buffer)? {
-                    0 => return Ok(hasher.finish() == blob.digest),
-                    n => hasher.update(&buffer[..n]),
-                }
-            }
+        let Ok((file, size)) = open(&self.path(&blob.digest)) else {
+            return false;
         };
-        hash().unwrap_or(false)
+        size == blob.size
+            && verbatim_digest::of_reader(file).is_ok_and(|(digest, _)| digest == blob.digest)
     }
 
     /// A small blob, if it is there.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 
-use verbatim_digest::{Digest, Hasher};
+use verbatim_digest::Digest;
 use verbatim_document::file::open;
 use verbatim_oci::layout::{images_and_names, Candidate, Kind, Layout, Published};
 use verbatim_oci::{
@@ -440,18 +440,6 @@ pub fn hash_files(files: Vec<Wanted>, threads: usize) -> Result<Vec<File>> {
 
 fn hash_file(path: &Path, buffer: &mut [u8]) -> Result<(Digest, u64)> {
     let unreadable = |e| Error::io(path.display(), "cannot be read", e);
-    let (mut file, _) = open(path).map_err(unreadable)?;
-    let mut hasher = Hasher::new();
-    let mut size = 0;
-    loop {
-        match file.read(buffer) {
-            Ok(0) => return Ok((hasher.finish(), size)),
-            Ok(n) => {
-                hasher.update(&buffer[..n]);
-                size += n as u64;
-            }
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(unreadable(e)),
-        }
-    }
+    let (file, _) = open(path).map_err(unreadable)?;
+    verbatim_digest::of_reader_in(file, buffer).map_err(unreadable)
 }

@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use std::path::{Component, Path, PathBuf};
 
 use serde::Serialize;
-use verbatim_digest::{Digest, Hasher};
+use verbatim_digest::{CopyError, Digest};
 use verbatim_document::file::open;
 use verbatim_output::{OutputDir, OutputFile};
 
@@ -325,27 +325,16 @@ impl Plan {
                 (Box::new(layout.blob(digest)?.0), layout.blob_name(digest))
             }
         };
-        let mut reader = reader.take(blob.size().saturating_add(1));
-        let mut hasher = Hasher::new();
-        let mut buffer = vec![0; 1 << 18];
-        let mut bytes = 0;
-        loop {
-            let n = match reader.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(n) => n,
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-                Err(e) => return Err(Error::io(from, "cannot be read", e)),
-            };
-            hasher.update(&buffer[..n]);
-            bytes += n as u64;
-            if bytes > blob.size() {
-                break;
-            }
-            out.write_all(&buffer[..n])
-                .map_err(|e| Error::io(name(to), "cannot be written", e))?;
-        }
-        let actual = hasher.finish();
-        if bytes != blob.size() || actual != *digest {
+        let mut reader = reader.take(blob.size());
+        let (actual, bytes) =
+            verbatim_digest::copy(&mut reader, out).map_err(|error| match error {
+                CopyError::Read(e) => Error::io(&from, "cannot be read", e),
+                CopyError::Write(e) => Error::io(name(to), "cannot be written", e),
+            })?;
+        reader.set_limit(1);
+        let longer = io::copy(&mut reader, &mut io::sink())
+            .map_err(|e| Error::io(&from, "cannot be read", e))?;
+        if longer > 0 || bytes != blob.size() || actual != *digest {
             return Err(Error::new(
                 ErrorKind::Mismatch,
                 from,

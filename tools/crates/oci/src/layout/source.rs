@@ -238,9 +238,9 @@ pub(crate) fn blob_path(digest: &Digest) -> String {
 fn scan(path: &Path) -> Result<BTreeMap<String, (u64, u64)>> {
     let failed = |e: io::Error| Error::io(name(path), "cannot be read", e);
     let (mut file, _) = open(path).map_err(failed)?;
-    let mut start = [0; 10];
-    let got = read_up_to(&mut file, &mut start).map_err(failed)?;
-    let compression = Compression::of_magic(&start[..got]);
+    let mut start = Vec::new();
+    (&file).take(10).read_to_end(&mut start).map_err(failed)?;
+    let compression = Compression::of_magic(&start);
     if compression != Compression::None {
         return Err(Error::new(
             ErrorKind::Unsupported,
@@ -248,7 +248,7 @@ fn scan(path: &Path) -> Result<BTreeMap<String, (u64, u64)>> {
             format!("is compressed with {compression}, and blobs cannot be found inside; decompress it first"),
         ));
     }
-    if start[..got].iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{') {
+    if start.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{') {
         return Err(Error::new(
             ErrorKind::Unsupported,
             name(path),
@@ -293,30 +293,4 @@ fn scan(path: &Path) -> Result<BTreeMap<String, (u64, u64)>> {
         }
     }
     Ok(entries)
-}
-
-fn read_up_to(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut got = 0;
-    while got < buffer.len() {
-        match reader.read(&mut buffer[got..]) {
-            Ok(0) => break,
-            Ok(n) => got += n,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
-        }
-    }
-    Ok(got)
-}
-
-impl Descriptor {
-    /// Whether a descriptor promises an image of some platform or several: not an
-    /// attestation, a signature or another artifact.
-    pub fn may_be_image(&self) -> bool {
-        (self.media_type.is_index() || self.media_type.is_manifest())
-            && self.artifact_type.is_none()
-            && !self.annotations.contains_key("vnd.docker.reference.type")
-            && self.platform.as_ref().is_none_or(|platform| {
-                *platform == crate::Platform::default() || platform.is_runnable()
-            })
-    }
 }

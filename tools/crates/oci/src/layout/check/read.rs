@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use verbatim_digest::{Digest, Hasher};
+use verbatim_digest::{Digest, Hasher, HashingReader};
 use verbatim_reader::{decompress, Compression, ReadAhead};
 
 use super::visitor::Visitor;
@@ -412,25 +412,18 @@ enum Unpacked {
     TooMuch(u64),
 }
 
-fn hash_all(mut reader: impl Read, stored: impl Fn() -> u64) -> io::Result<Unpacked> {
-    let mut buffer = vec![0; BUFFER];
-    let mut hasher = Hasher::new();
-    let mut bytes = 0u64;
-    loop {
-        match reader.read(&mut buffer) {
-            Ok(0) => return Ok(Unpacked::All(hasher.finish(), bytes)),
-            Ok(n) => {
-                hasher.update(&buffer[..n]);
-                bytes += n as u64;
-                if bytes > UNPACKED {
-                    let most = UNPACKED.saturating_add(stored().saturating_mul(RATIO));
-                    if bytes > most {
-                        return Ok(Unpacked::TooMuch(most));
-                    }
-                }
-            }
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
+fn hash_all(reader: impl Read, stored: impl Fn() -> u64) -> io::Result<Unpacked> {
+    let mut reader = HashingReader::new(reader);
+    let mut most = UNPACKED;
+    let whole = reader.drain_while(|bytes| {
+        if bytes > UNPACKED {
+            most = UNPACKED.saturating_add(stored().saturating_mul(RATIO));
         }
-    }
+        bytes <= most
+    })?;
+    let (content, bytes, _) = reader.finish();
+    Ok(match whole {
+        true => Unpacked::All(content, bytes),
+        false => Unpacked::TooMuch(most),
+    })
 }
