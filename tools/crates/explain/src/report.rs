@@ -209,6 +209,19 @@ impl Difference {
         );
     }
 
+    /// A field that differs for a reason, if it does; `shown` is how people read it.
+    pub(crate) fn compare<T: PartialEq, S: AsRef<str>>(
+        &mut self,
+        cause: Cause,
+        name: &str,
+        (left, right): (T, T),
+        shown: impl Fn(T) -> S,
+    ) {
+        if left != right {
+            self.because(cause, name, shown(left), shown(right));
+        }
+    }
+
     /// It could not be looked into.
     pub(crate) fn not_examined(&mut self, why: impl std::fmt::Display) {
         self.kind = Kind::NotExamined;

@@ -38,56 +38,27 @@ pub(crate) fn compare(node: &mut Difference, left: &Entry, right: &Entry, around
         mode(node, left, right);
     }
     if around.owners_and_times {
-        if left.uid != right.uid {
-            node.because(
-                Cause::Owner,
-                "uid",
-                left.uid.to_string(),
-                right.uid.to_string(),
-            );
+        for (what, l, r) in [("uid", left.uid, right.uid), ("gid", left.gid, right.gid)] {
+            node.compare(Cause::Owner, what, (l, r), |id| id.to_string());
         }
-        if left.gid != right.gid {
-            node.because(
-                Cause::Owner,
-                "gid",
-                left.gid.to_string(),
-                right.gid.to_string(),
-            );
-        }
-        if left.mtime != right.mtime {
-            node.because(
-                Cause::Timestamp,
-                "mtime",
-                date::shown(left.mtime),
-                date::shown(right.mtime),
-            );
-        }
+        let times = (left.mtime, right.mtime);
+        node.compare(Cause::Timestamp, "mtime", times, date::shown);
     }
     if around.attributes {
         attributes(node, left, right);
     }
     if let (Some(l), Some(r)) = (&left.facts, &right.facts) {
         for (what, l, r) in [("user", &l.user, &r.user), ("group", &l.group, &r.group)] {
-            if l != r {
-                node.because(Cause::Owner, what, lossy(l), lossy(r));
-            }
+            node.compare(Cause::Owner, what, (l, r), |name| lossy(name));
         }
         records(node, left, right, l, r);
-        if l.dialect != r.dialect {
-            node.because(
-                Cause::ArchiveHeader,
-                "header format",
-                l.dialect.as_str(),
-                r.dialect.as_str(),
-            );
-        }
-        if l.long_names != r.long_names && l.dialect == r.dialect {
-            node.because(
-                Cause::ArchiveHeader,
-                "long names of GNU tar",
-                yes(l.long_names),
-                yes(r.long_names),
-            );
+        let dialects = (l.dialect, r.dialect);
+        node.compare(Cause::ArchiveHeader, "header format", dialects, |dialect| {
+            dialect.as_str()
+        });
+        if l.dialect == r.dialect {
+            let long = (l.long_names, r.long_names);
+            node.compare(Cause::ArchiveHeader, "long names of GNU tar", long, yes);
         }
         if around.spelling && node.says_nothing() && left.spelling != right.spelling {
             node.field("spelling", left.spelling.as_str(), right.spelling.as_str());
@@ -170,20 +141,18 @@ fn attributes(node: &mut Difference, left: &Entry, right: &Entry) {
     let names: std::collections::BTreeSet<_> =
         left.xattrs.keys().chain(right.xattrs.keys()).collect();
     for name in names {
-        let (l, r) = (left.xattrs.get(name), right.xattrs.get(name));
-        if l != r {
-            let shown = |value: Option<&Vec<u8>>| match value {
-                None => "nothing".to_owned(),
-                Some(value) => lossy(value),
-            };
-            node.because(
-                Cause::Xattr,
-                &format!("xattr {}", lossy(name)),
-                shown(l),
-                shown(r),
-            );
-        }
+        let values = (left.xattrs.get(name), right.xattrs.get(name));
+        node.compare(
+            Cause::Xattr,
+            &format!("xattr {}", lossy(name)),
+            values,
+            or_nothing,
+        );
     }
+}
+
+fn or_nothing(value: Option<&Vec<u8>>) -> String {
+    value.map_or("nothing".to_owned(), |value| lossy(value))
 }
 
 /// PAX records that follow from fields which are compared by themselves.
@@ -207,10 +176,6 @@ fn records(node: &mut Difference, left: &Entry, right: &Entry, l: &Facts, r: &Fa
             continue;
         }
         let name = format!("PAX {}", lossy(key));
-        let shown = |value: Option<&Vec<u8>>| match value {
-            None => "nothing".to_owned(),
-            Some(value) => lossy(value),
-        };
         let cause = match (a, b) {
             (Some(_), Some(_)) if is_time(key) => Cause::Timestamp,
             // The whole seconds are told already; fractions of one are only here.
@@ -227,7 +192,7 @@ fn records(node: &mut Difference, left: &Entry, right: &Entry, l: &Facts, r: &Fa
             }
             _ => Cause::ArchiveHeader,
         };
-        node.because(cause, &name, shown(a), shown(b));
+        node.because(cause, &name, or_nothing(a), or_nothing(b));
     }
 }
 

@@ -9,7 +9,7 @@ use crate::blob::Blob;
 use crate::compare::{inside, Explainer};
 use crate::container::members::{Member, Repeated};
 use crate::date;
-use crate::report::{lossy, Difference};
+use crate::report::{lossy, Difference, Kind, Level};
 
 const MAX_MEMBERS: usize = 1 << 20;
 
@@ -65,23 +65,16 @@ fn mode(left: &Header, right: &Header) -> Cause {
 }
 
 fn tell(node: &mut Difference, left: &Header, right: &Header) {
-    if left.mtime != right.mtime {
-        let shown = |text: &str| text.parse().map_or(text.to_owned(), date::shown);
-        node.because(
-            Cause::Timestamp,
-            "mtime",
-            shown(&left.mtime),
-            shown(&right.mtime),
-        );
-    }
+    let times = (&left.mtime, &right.mtime);
+    node.compare(Cause::Timestamp, "mtime", times, |text| {
+        text.parse().map_or(text.clone(), date::shown)
+    });
     for (cause, what, l, r) in [
         (Cause::Owner, "uid", &left.uid, &right.uid),
         (Cause::Owner, "gid", &left.gid, &right.gid),
         (mode(left, right), "mode", &left.mode, &right.mode),
     ] {
-        if l != r {
-            node.because(cause, what, l, r);
-        }
+        node.compare(cause, what, (l, r), |text| text);
     }
 }
 
@@ -95,46 +88,27 @@ impl Explainer<'_> {
         right: &[Member<Header>],
         depth: u32,
     ) -> io::Result<()> {
-        let found = (node.findings.len(), node.children.len());
-        let plain = |members: &[Member<Header>]| -> Vec<Member<Header>> {
-            members
-                .iter()
-                .filter(|m| !follows(&m.name))
-                .cloned()
-                .collect()
+        let told = node.told();
+        let split = |members: &[Member<Header>]| -> (Vec<_>, Vec<_>) {
+            members.iter().cloned().partition(|m| follows(&m.name))
         };
-        self.members(
-            node,
-            path,
-            &plain(left),
-            &plain(right),
-            tell,
-            Repeated::EachCounts,
-            depth,
-        )?;
-        if (node.findings.len(), node.children.len()) != found {
+        let ((left_tables, left), (right_tables, right)) = (split(left), split(right));
+        self.members(node, path, &left, &right, tell, Repeated::EachCounts, depth)?;
+        if node.told() != told {
             return Ok(());
         }
-        let tables = |members: &[Member<Header>]| -> Vec<Member<Header>> {
-            members
-                .iter()
-                .filter(|m| follows(&m.name))
-                .cloned()
-                .collect()
-        };
-        let (l, r) = (tables(left), tables(right));
-        for (l, r) in l.iter().zip(&r) {
+        for (l, r) in left_tables.iter().zip(&right_tables) {
             if l.header.mtime != r.header.mtime {
                 let mut child = Difference::new(
-                    crate::report::Level::Entry,
+                    Level::Entry,
                     inside(path, "the symbol table"),
-                    crate::report::Kind::Changed,
+                    Kind::Changed,
                 );
                 tell(&mut child, &l.header, &r.header);
                 node.children.push(child);
             }
         }
-        if node.children.len() == found.1 {
+        if node.told() == told {
             node.find(
                 Cause::ArchiveHeader,
                 "",

@@ -93,19 +93,12 @@ fn tell(node: &mut Difference, left: &Fields, right: &Fields) {
         if l == r {
             continue;
         }
+        let octal = |bits: u32| format!("{bits:o}");
         match field {
-            Field::Mode if l & KIND != r & KIND => node.because(
-                Cause::SourceChange,
-                "kind of file",
-                format!("{l:o}"),
-                format!("{r:o}"),
-            ),
-            Field::Mode => node.because(
-                cause,
-                what,
-                format!("{:o}", l & !KIND),
-                format!("{:o}", r & !KIND),
-            ),
+            Field::Mode if l & KIND != r & KIND => {
+                node.because(Cause::SourceChange, "kind of file", octal(l), octal(r));
+            }
+            Field::Mode => node.because(cause, what, octal(l & !KIND), octal(r & !KIND)),
             Field::Mtime => node.because(cause, what, date::shown(l.into()), date::shown(r.into())),
             _ => node.because(cause, what, l.to_string(), r.to_string()),
         }
@@ -122,7 +115,7 @@ impl Explainer<'_> {
         right: &Cpio,
         depth: u32,
     ) -> io::Result<()> {
-        let found = (node.findings.len(), node.children.len());
+        let told = node.told();
         self.members(
             node,
             path,
@@ -132,14 +125,17 @@ impl Explainer<'_> {
             Repeated::LastStands,
             depth,
         )?;
-        if left.magic != right.magic {
-            let (l, r) = (lossy(&left.magic), lossy(&right.magic));
-            node.because(Cause::ArchiveHeader, "format", l, r);
-        }
-        if left.zeros != right.zeros {
-            let (l, r) = (left.zeros.to_string(), right.zeros.to_string());
-            node.because(Cause::ArchiveHeader, "zeros behind the archive", l, r);
-        }
+        let magics = (left.magic, right.magic);
+        node.compare(Cause::ArchiveHeader, "format", magics, |magic| {
+            lossy(&magic)
+        });
+        let zeros = (left.zeros, right.zeros);
+        node.compare(
+            Cause::ArchiveHeader,
+            "zeros behind the archive",
+            zeros,
+            |n| n.to_string(),
+        );
         if left.rest.first_difference(&right.rest)?.is_some() {
             // Another archive, most often a compressed one: the kernel unpacks all of them.
             let own = inside(path, "what follows the archive");
@@ -150,7 +146,7 @@ impl Explainer<'_> {
             }
             node.children.push(child);
         }
-        if (node.findings.len(), node.children.len()) == found {
+        if node.told() == told {
             node.find(
                 Cause::ArchiveHeader,
                 "",

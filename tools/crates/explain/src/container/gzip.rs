@@ -8,26 +8,17 @@ use crate::report::{lossy, Difference};
 
 /// Tell the fields that differ.
 pub(crate) fn compare(left: &Header, right: &Header, node: &mut Difference) {
-    if left.mtime() != right.mtime() {
-        let shown = |mtime: u32| match mtime {
-            0 => "none".to_owned(),
-            _ => date::shown(mtime.into()),
-        };
-        node.because(
-            Cause::Timestamp,
-            "gzip mtime",
-            shown(left.mtime()),
-            shown(right.mtime()),
-        );
-    }
+    let times = (left.mtime(), right.mtime());
+    node.compare(Cause::Timestamp, "gzip mtime", times, |mtime| match mtime {
+        0 => "none".to_owned(),
+        _ => date::shown(mtime.into()),
+    });
     for (what, l, r) in [
         ("gzip name", left.name(), right.name()),
         ("gzip comment", left.comment(), right.comment()),
         ("gzip extra field", left.extra(), right.extra()),
     ] {
-        if l != r {
-            node.because(Cause::ArchiveHeader, what, lossy(l), lossy(r));
-        }
+        node.compare(Cause::ArchiveHeader, what, (l, r), lossy);
     }
     // Name, comment and extra field are known to differ; what is left are text and checksum.
     if (left.flags() ^ right.flags()) & !(EXTRA | NAME | COMMENT) != 0 {

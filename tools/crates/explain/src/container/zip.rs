@@ -160,23 +160,14 @@ fn unpacked(entry: &Entry, blob: &Blob, room: &mut u64) -> io::Result<Option<Blo
 }
 
 fn tell(node: &mut Difference, left: &Header, right: &Header) {
-    if (left.date, left.time) != (right.date, right.time) {
-        node.because(
-            Cause::Timestamp,
-            "time",
-            date::dos(left.date, left.time),
-            date::dos(right.date, right.time),
-        );
-    }
+    let times = ((left.date, left.time), (right.date, right.time));
+    node.compare(Cause::Timestamp, "time", times, |(day, time)| {
+        date::dos(day, time)
+    });
     if let (Some(l), Some(r)) = (left.unix_time, right.unix_time) {
-        if l != r {
-            node.because(
-                Cause::Timestamp,
-                "extended time",
-                date::shown(l.into()),
-                date::shown(r.into()),
-            );
-        }
+        node.compare(Cause::Timestamp, "extended time", (l, r), |time| {
+            date::shown(time.into())
+        });
     }
     if let (Some(l), Some(r)) = (left.owner, right.owner) {
         if l != r {
@@ -187,35 +178,24 @@ fn tell(node: &mut Difference, left: &Header, right: &Header) {
     let mode = |header: &Header| header.external >> 16;
     let both_unix = left.made_by >> 8 == 3 && right.made_by >> 8 == 3;
     if both_unix && mode(left) != mode(right) {
-        let (l, r) = (mode(left), mode(right));
-        node.because(Cause::Mode, "mode", format!("{l:06o}"), format!("{r:06o}"));
-    } else if left.external != right.external {
-        node.because(
-            Cause::ArchiveHeader,
-            "attributes",
-            format!("{:#010x}", left.external),
-            format!("{:#010x}", right.external),
-        );
+        let modes = (mode(left), mode(right));
+        node.compare(Cause::Mode, "mode", modes, |mode| format!("{mode:06o}"));
+    } else {
+        let external = (left.external, right.external);
+        node.compare(Cause::ArchiveHeader, "attributes", external, |bits| {
+            format!("{bits:#010x}")
+        });
     }
-    let ids = |header: &Header| {
-        let ids: Vec<_> = header
-            .extra
-            .iter()
-            .map(|(id, _)| format!("{id:#06x}"))
-            .collect();
+    let ids = |extra: &Vec<(u16, Vec<u8>)>| {
+        let ids: Vec<_> = extra.iter().map(|(id, _)| format!("{id:#06x}")).collect();
         ids.join(" ")
     };
-    if left.extra != right.extra {
-        node.because(Cause::ArchiveHeader, "extra fields", ids(left), ids(right));
-    }
-    if left.comment != right.comment {
-        node.because(
-            Cause::ArchiveHeader,
-            "comment",
-            lossy(&left.comment),
-            lossy(&right.comment),
-        );
-    }
+    let extra = (&left.extra, &right.extra);
+    node.compare(Cause::ArchiveHeader, "extra fields", extra, ids);
+    let comments = (&left.comment, &right.comment);
+    node.compare(Cause::ArchiveHeader, "comment", comments, |text| {
+        lossy(text)
+    });
     for (what, l, r) in [
         ("made by", left.made_by, right.made_by),
         ("version needed", left.needs, right.needs),
@@ -224,13 +204,10 @@ fn tell(node: &mut Difference, left: &Header, right: &Header) {
         ("flags", left.flags & !6, right.flags & !6),
     ] {
         // The method decides over the version and the flags.
-        if l != r && (left.method == right.method || what == "made by") {
-            node.because(
-                Cause::ArchiveHeader,
-                what,
-                format!("{l:#06x}"),
-                format!("{r:#06x}"),
-            );
+        if left.method == right.method || what == "made by" {
+            node.compare(Cause::ArchiveHeader, what, (l, r), |word| {
+                format!("{word:#06x}")
+            });
         }
     }
     let same_content = (left.crc, left.size) == (right.crc, right.size);
@@ -259,7 +236,7 @@ impl Explainer<'_> {
         right: &Zip,
         depth: u32,
     ) -> io::Result<()> {
-        let found = (node.findings.len(), node.children.len());
+        let told = node.told();
         self.members(
             node,
             path,
@@ -269,23 +246,21 @@ impl Explainer<'_> {
             Repeated::LastStands,
             depth,
         )?;
-        if left.comment != right.comment {
-            node.because(
-                Cause::ArchiveHeader,
-                "comment of the file",
-                lossy(&left.comment),
-                lossy(&right.comment),
-            );
-        }
-        if left.prefix != right.prefix {
-            node.because(
-                Cause::ArchiveHeader,
-                "bytes before the first member",
-                left.prefix.to_string(),
-                right.prefix.to_string(),
-            );
-        }
-        if (node.findings.len(), node.children.len()) == found {
+        let comments = (&left.comment, &right.comment);
+        node.compare(
+            Cause::ArchiveHeader,
+            "comment of the file",
+            comments,
+            |text| lossy(text),
+        );
+        let prefixes = (left.prefix, right.prefix);
+        node.compare(
+            Cause::ArchiveHeader,
+            "bytes before the first member",
+            prefixes,
+            |n| n.to_string(),
+        );
+        if node.told() == told {
             node.find(
                 Cause::ArchiveHeader,
                 "",

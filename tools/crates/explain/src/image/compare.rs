@@ -178,14 +178,10 @@ impl Walk<'_, '_> {
         };
         let mut node = Difference::new(Level::Index, path_or(path, "index"), Kind::Changed);
         annotations(&mut node, &left.annotations, &right.annotations);
-        if left.media_type() != right.media_type() {
-            node.because(
-                Cause::ArchiveHeader,
-                "media type",
-                left.media_type().as_str(),
-                right.media_type().as_str(),
-            );
-        }
+        let types = (left.media_type(), right.media_type());
+        node.compare(Cause::ArchiveHeader, "media type", types, |media_type| {
+            media_type.to_string()
+        });
         let (pairs, removed, added) = pair_manifests(&left.manifests, &right.manifests);
         if pairs.windows(2).any(|two| two[0].1 > two[1].1) {
             node.find(
@@ -448,14 +444,10 @@ fn manifests(node: &mut Difference, (a, left): (&[u8], &Manifest), (b, right): (
         annotations(node, &l.annotations, &r.annotations);
     }
     annotations(node, &left.config.annotations, &right.config.annotations);
-    if left.media_type() != right.media_type() {
-        node.because(
-            Cause::ArchiveHeader,
-            "media type",
-            left.media_type().as_str(),
-            right.media_type().as_str(),
-        );
-    }
+    let types = (left.media_type(), right.media_type());
+    node.compare(Cause::ArchiveHeader, "media type", types, |media_type| {
+        media_type.to_string()
+    });
     if !node.says_nothing() {
         return;
     }
