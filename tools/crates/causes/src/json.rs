@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::collect::{became, Findings};
+use crate::ends;
 use crate::words::{changes, environment, Context};
 use crate::{Cause, Comparison, Excerpt, Piece};
 
@@ -273,13 +274,7 @@ impl Walk {
     }
 
     fn arrays(&mut self, at: &str, l: &[Value], r: &[Value], place: &Place) {
-        let start = l.iter().zip(r).take_while(|(a, b)| a == b).count();
-        let end = l[start..]
-            .iter()
-            .rev()
-            .zip(r[start..].iter().rev())
-            .take_while(|(a, b)| a == b)
-            .count();
+        let (start, end) = ends::common(l, r);
         let (a, b) = (&l[start..l.len() - end], &r[start..r.len() - end]);
         if a.len() > 1 && a.len() == b.len() && a.len() <= MOVED {
             let sorted = |values: &[Value]| {

@@ -15,6 +15,7 @@ mod collect;
 mod compare;
 mod comparison;
 mod digests;
+mod ends;
 mod fix;
 mod json;
 #[cfg(test)]

@@ -120,11 +120,6 @@ const RULES: &[Rule] = &[
     },
 ];
 
-/// The paths that are looked for by default, for documentation and `--help`.
-pub fn default_rules() -> impl Iterator<Item = &'static str> {
-    RULES.iter().map(|rule| rule.name)
-}
-
 /// A byte that may stand in a name of a path that people and build tools choose.
 fn in_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'+' | b'@' | b'~' | b'=')

@@ -1,9 +1,11 @@
 //! Published files, by the address of their folder.
 
+use tokio::task::JoinSet;
 use verbatim_digest::Digest;
 use verbatim_registry::{Assets, Client, ErrorKind};
 use verbatim_sums::FileName;
 
+use crate::tasks::in_order;
 use crate::{Finding, Judgement, Verdict};
 
 /// Check published files against their sums, several at once. Nothing is kept of them. The
@@ -12,24 +14,14 @@ pub async fn check(
     client: &Client,
     assets: &Assets,
     expected: &[(FileName, Digest)],
-    mut done: impl FnMut(&Finding),
+    done: impl FnMut(&Finding),
 ) -> Vec<Finding> {
-    let mut findings: Vec<Option<Finding>> = vec![None; expected.len()];
-    let mut tasks = tokio::task::JoinSet::new();
+    let mut tasks = JoinSet::new();
     for (number, (name, digest)) in expected.iter().cloned().enumerate() {
         let (client, assets) = (client.clone(), assets.clone());
         tasks.spawn(async move { (number, check_one(&client, &assets, &name, digest).await) });
     }
-    while let Some(result) = tasks.join_next().await {
-        match result {
-            Ok((number, finding)) => {
-                done(&finding);
-                findings[number] = Some(finding);
-            }
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        }
-    }
-    findings.into_iter().flatten().collect()
+    in_order(tasks, done).await
 }
 
 async fn check_one(client: &Client, assets: &Assets, name: &FileName, expected: Digest) -> Finding {

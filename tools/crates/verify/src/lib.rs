@@ -17,6 +17,7 @@ mod report;
 pub mod running;
 pub mod served;
 pub mod signature;
+mod tasks;
 mod verdict;
 
 pub use report::{Finding, Place, Report};

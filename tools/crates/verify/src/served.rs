@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use tokio::task::JoinSet;
 use verbatim_digest::Digest;
 use verbatim_oci::graph::Walk;
 use verbatim_oci::{
@@ -15,6 +16,7 @@ use verbatim_sums::record::{Image, PlatformImage};
 
 use crate::image::judge;
 use crate::running::Strangers;
+use crate::tasks::in_order;
 use crate::{Finding, Judgement, Verdict};
 
 /// So many images of an index are looked at; the largest that are published have a few dozen.
@@ -40,24 +42,14 @@ pub struct Expected {
 pub async fn check(
     client: &Client,
     expected: Vec<Expected>,
-    mut done: impl FnMut(&Finding),
+    done: impl FnMut(&Finding),
 ) -> Vec<Finding> {
-    let mut findings: Vec<Option<Finding>> = vec![None; expected.len()];
-    let mut tasks = tokio::task::JoinSet::new();
+    let mut tasks = JoinSet::new();
     for (number, expected) in expected.into_iter().enumerate() {
         let client = client.clone();
         tasks.spawn(async move { (number, check_one(&client, &expected).await) });
     }
-    while let Some(result) = tasks.join_next().await {
-        match result {
-            Ok((number, finding)) => {
-                done(&finding);
-                findings[number] = Some(finding);
-            }
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        }
-    }
-    findings.into_iter().flatten().collect()
+    in_order(tasks, done).await
 }
 
 /// Ask for what was released by its digest, and describe it: its platforms, and their
@@ -68,7 +60,7 @@ pub async fn look_up(
     numbers: &BTreeSet<usize>,
     patience: Duration,
 ) {
-    let mut tasks = tokio::task::JoinSet::new();
+    let mut tasks = JoinSet::new();
     for &number in numbers {
         let (client, one) = (client.clone(), expected[number].clone());
         tasks.spawn(async move {
@@ -96,7 +88,7 @@ pub async fn look_up_running(
     wanted: &BTreeSet<(usize, Digest)>,
     patience: Duration,
 ) -> Strangers {
-    let mut tasks = tokio::task::JoinSet::new();
+    let mut tasks = JoinSet::new();
     for &(number, digest) in wanted.iter().take(MAX_STRANGERS) {
         let (client, reference) = (client.clone(), expected[number].reference.clone());
         tasks.spawn(async move {

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 
 use super::seen::shown;
+use crate::ends;
 use crate::words::{self, cause_of, changes, Context};
 use crate::Cause;
 
@@ -195,7 +196,7 @@ fn explain_all(left: &str, right: &str) -> Vec<Pair> {
 /// Why one string stands for another.
 pub(super) fn explain(left: &str, right: &str) -> Pair {
     let longer = right.len() as isize - left.len() as isize;
-    let (start, end) = shared(left, right);
+    let (start, end) = ends::common(left.as_bytes(), right.as_bytes());
     let exact = left.len().max(right.len()) - start - end;
     let pair = |cause, left: &str, right: &str| Pair {
         cause,
@@ -299,18 +300,6 @@ fn is_moved(left: &str, right: &str) -> bool {
         && left.rsplit('/').next() == right.rsplit('/').next()
 }
 
-/// Bytes at the beginning and at the end that two strings share, which do not overlap.
-fn shared(left: &str, right: &str) -> (usize, usize) {
-    let (l, r) = (left.as_bytes(), right.as_bytes());
-    let start = l.iter().zip(r).take_while(|(a, b)| a == b).count();
-    let rest = l.len().min(r.len()) - start;
-    let end = (l.iter().rev().zip(r.iter().rev()))
-        .take(rest)
-        .take_while(|(a, b)| a == b)
-        .count();
-    (start, end)
-}
-
 /// Only what a date is made of: digits, signs, and names of months and days.
 fn is_of_date(text: &str) -> bool {
     const NAMES: &[&str] = &[
@@ -325,7 +314,7 @@ fn is_of_date(text: &str) -> bool {
 
 /// What differs, widened by `context` bytes and then to whole words.
 fn middle<'a>(left: &'a str, right: &'a str, context: usize) -> (&'a str, &'a str) {
-    let (start, end) = shared(left, right);
+    let (start, end) = ends::common(left.as_bytes(), right.as_bytes());
     let (start, end) = (start.saturating_sub(context), end.saturating_sub(context));
     let widen = |text: &'a str| {
         let mut from = start;

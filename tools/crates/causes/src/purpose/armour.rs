@@ -106,14 +106,8 @@ fn bundles(left: &[u8], right: &[u8]) -> Option<Comparison> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::compare;
+    use super::super::tests::causes;
     use super::*;
-
-    fn causes(name: &str, left: &str, right: &str) -> Vec<Cause> {
-        compare(name, left.as_bytes(), right.as_bytes())
-            .map(|c| c.findings.iter().map(|f| f.cause).collect())
-            .unwrap_or_default()
-    }
 
     #[test]
     fn keys_and_signatures_are_known_by_their_armour() {

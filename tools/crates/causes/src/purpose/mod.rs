@@ -95,7 +95,7 @@ fn told(cause: Cause, why: &str, left: &[u8], right: &[u8]) -> Comparison {
 mod tests {
     use super::*;
 
-    fn causes(name: &str, left: &str, right: &str) -> Vec<Cause> {
+    pub(super) fn causes(name: &str, left: &str, right: &str) -> Vec<Cause> {
         compare(name, left.as_bytes(), right.as_bytes())
             .map(|c| c.findings.iter().map(|f| f.cause).collect())
             .unwrap_or_default()

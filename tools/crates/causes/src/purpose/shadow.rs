@@ -79,14 +79,8 @@ pub(super) fn compare(left: &[u8], right: &[u8]) -> Option<Comparison> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::compare;
+    use super::super::tests::causes;
     use super::*;
-
-    fn causes(name: &str, left: &str, right: &str) -> Vec<Cause> {
-        compare(name, left.as_bytes(), right.as_bytes())
-            .map(|c| c.findings.iter().map(|f| f.cause).collect())
-            .unwrap_or_default()
-    }
 
     #[test]
     fn shadow_files_are_read_field_by_field() {

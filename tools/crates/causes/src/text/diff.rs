@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use crate::ends;
+
 /// Edits between two anchors beyond which all lines between them count as changed.
 const EDITS: usize = 192;
 
@@ -27,7 +29,7 @@ pub(super) fn hunks(left: &[&str], right: &[&str]) -> Vec<Hunk> {
     let r: Vec<u32> = right.iter().copied().map(&mut number).collect();
     let count = numbers.len();
     let mut hunks = Vec::new();
-    let (start, end) = trim(&l, &r);
+    let (start, end) = ends::common(&l, &r);
     let (l_end, r_end) = (l.len() - end, r.len() - end);
     let (mut i, mut j) = (start, start);
     for (x, y) in anchors(&l, &r, start, l_end, r_end, count) {
@@ -36,18 +38,6 @@ pub(super) fn hunks(left: &[&str], right: &[&str]) -> Vec<Hunk> {
     }
     between(&l, &r, i..l_end, j..r_end, &mut hunks);
     hunks
-}
-
-/// How many lines are equal at the start and, after these, at the end.
-fn trim(l: &[u32], r: &[u32]) -> (usize, usize) {
-    let start = l.iter().zip(r).take_while(|(a, b)| a == b).count();
-    let end = l[start..]
-        .iter()
-        .rev()
-        .zip(r[start..].iter().rev())
-        .take_while(|(a, b)| a == b)
-        .count();
-    (start, end)
 }
 
 /// Pairs of lines that occur once on each side, as many as are in order on both.
@@ -104,7 +94,7 @@ fn anchors(
 /// The differences between two anchors.
 fn between(l: &[u32], r: &[u32], a: Range<usize>, b: Range<usize>, hunks: &mut Vec<Hunk>) {
     let (left, right) = (&l[a.clone()], &r[b.clone()]);
-    let (start, end) = trim(left, right);
+    let (start, end) = ends::common(left, right);
     let (n, m) = (left.len() - end, right.len() - end);
     let (left, right) = (&left[start..n], &right[start..m]);
     let mut push = |x: Range<usize>, y: Range<usize>| {

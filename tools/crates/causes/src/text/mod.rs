@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use self::decode::{decode, Text};
 use self::diff::Hunk;
 use crate::collect::{became, short, Findings};
+use crate::ends;
 use crate::words::{self, environment, Context};
 use crate::{Cause, Comparison};
 
@@ -366,13 +367,7 @@ fn alike(left: &str, right: &str) -> u32 {
     let (l, r) = (left.trim().as_bytes(), right.trim().as_bytes());
     let longest = l.len().max(r.len()).min(4096);
     let (l, r) = (&l[..l.len().min(4096)], &r[..r.len().min(4096)]);
-    let start = l.iter().zip(r).take_while(|(a, b)| a == b).count();
-    let end = l[start..]
-        .iter()
-        .rev()
-        .zip(r[start..].iter().rev())
-        .take_while(|(a, b)| a == b)
-        .count();
+    let (start, end) = ends::common(l, r);
     let share = (start + end) * 100 / longest.max(1);
     if share < 34 {
         0

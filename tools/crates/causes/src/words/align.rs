@@ -3,6 +3,7 @@
 use super::context::Context;
 use super::token::{tokens, Kind, Token};
 use super::{classify, environment, locale, order, version};
+use crate::ends;
 use crate::Cause;
 
 /// A piece of a line that differs.
@@ -220,13 +221,7 @@ type Gap = (std::ops::Range<usize>, std::ops::Range<usize>);
 /// Pieces of both sides between tokens that are equal.
 fn gaps(l: &[Token<'_>], r: &[Token<'_>]) -> Vec<Gap> {
     let same = |a: &Token<'_>, b: &Token<'_>| a.text == b.text;
-    let start = l.iter().zip(r).take_while(|(a, b)| same(a, b)).count();
-    let end = l[start..]
-        .iter()
-        .rev()
-        .zip(r[start..].iter().rev())
-        .take_while(|(a, b)| same(a, b))
-        .count();
+    let (start, end) = ends::common_by(l, r, same);
     let (l_end, r_end) = (l.len() - end, r.len() - end);
     let (a, b) = (&l[start..l_end], &r[start..r_end]);
     let alike = |a: &Token<'_>, b: &Token<'_>| match (a.kind, b.kind) {

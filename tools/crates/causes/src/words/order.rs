@@ -1,6 +1,7 @@
 //! The same items of a line in another order.
 
 use super::token::{Kind, Token};
+use crate::ends;
 use crate::Cause;
 
 /// Why a line holds the same list or the same map in another order, if it does: a folder gave
@@ -76,17 +77,7 @@ fn is_reordered(left: &str, right: &str, l: &[Token<'_>], r: &[Token<'_>]) -> bo
     if sorted(l) != sorted(r) {
         return false;
     }
-    let start = l
-        .iter()
-        .zip(r)
-        .take_while(|(a, b)| a.text == b.text)
-        .count();
-    let end = l[start..]
-        .iter()
-        .rev()
-        .zip(r[start..].iter().rev())
-        .take_while(|(a, b)| a.text == b.text)
-        .count();
+    let (start, end) = ends::common_by(l, r, |a, b| a.text == b.text);
     let middle = &l[start..l.len() - end];
     let words = middle
         .iter()

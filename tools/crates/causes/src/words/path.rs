@@ -1,6 +1,7 @@
 //! Paths of the place that was built in.
 
 use super::random;
+use crate::ends;
 use crate::Cause;
 
 /// Folders in which builds run, wherever they stand at the start of an absolute path.
@@ -121,13 +122,7 @@ pub(super) fn cause(left: &str, right: &str) -> Option<Cause> {
         }
         (None, None) => return None,
     };
-    let start = l.iter().zip(&r).take_while(|(a, b)| a == b).count();
-    let end = l[start..]
-        .iter()
-        .rev()
-        .zip(r[start..].iter().rev())
-        .take_while(|(a, b)| a == b)
-        .count();
+    let (start, end) = ends::common(&l, &r);
     let (middle_l, middle_r) = (&l[start..l.len() - end], &r[start..r.len() - end]);
     // The name of a temporary file alone.
     if end == 0 && middle_l.len() == 1 && middle_r.len() == 1 {
