@@ -8,6 +8,7 @@ mod colours;
 mod command;
 mod files;
 mod handed;
+mod image_files;
 mod layer_output;
 mod layout_output;
 mod outcome;

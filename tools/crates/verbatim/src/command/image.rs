@@ -11,7 +11,7 @@ use verbatim_requests::ImageSpec;
 
 use crate::arguments::layer_input;
 use crate::arguments::pair;
-use crate::files::write_files;
+use crate::image_files::ImageFiles;
 use crate::layout_output::write_layout;
 use crate::layout_output::FamilyName;
 use crate::layout_output::LayoutOutput;
@@ -145,36 +145,15 @@ struct ImageOptions {
     /// Whose media types to write.
     #[arg(long, value_name = "FAMILY", default_value = "oci")]
     media_types: FamilyName,
-    /// Write the manifest here.
-    #[arg(long, value_name = "FILE")]
-    manifest: Option<PathBuf>,
-    /// Write the config here.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// Write the digest of the manifest here, without a line feed.
-    #[arg(long, value_name = "FILE")]
-    digest: Option<PathBuf>,
-    /// Write the descriptor of the manifest, with its platform, here.
-    #[arg(long, value_name = "FILE")]
-    descriptor: Option<PathBuf>,
-    /// Write all that is known of the image here, as JSON.
-    #[arg(long, value_name = "FILE")]
-    metadata: Option<PathBuf>,
+    #[command(flatten)]
+    files: ImageFiles,
     #[command(flatten)]
     layout: LayoutOutput,
 }
 
 pub fn run(options: Options) -> anyhow::Result<Outcome> {
     let options = options.image;
-    let outputs = [
-        &options.manifest,
-        &options.config,
-        &options.digest,
-        &options.descriptor,
-        &options.metadata,
-        &options.layout.output,
-    ];
-    if outputs.iter().all(|output| output.is_none()) {
+    if options.files.is_empty() && options.layout.output.is_none() {
         bail!("there is nothing to write; name a layout with -o, or files with --manifest and --config");
     }
     let settings = settings(&options)?;
@@ -202,23 +181,13 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
         options.media_types.into(),
     )?;
     let digest = image.metadata.manifest.digest;
-    let files = vec![
-        (options.manifest.as_deref(), image.manifest.clone()),
-        (options.config.as_deref(), image.config.clone()),
-        (options.digest.as_deref(), digest.to_string().into_bytes()),
-        (
-            options.descriptor.as_deref(),
-            json::to_canonical(&image.metadata.manifest)?,
-        ),
-        (options.metadata.as_deref(), image.metadata.to_json()?),
-    ];
-    inputs.add_document(image.config);
+    inputs.add_document(image.config.clone());
     write_layout(
         &options.layout,
         Named::new(&image.manifest, "the manifest"),
         inputs,
     )?;
-    write_files(files)?;
+    options.files.write(image)?;
     if options.layout.output.is_some() {
         print(&format!("{digest}\n"))?;
     }

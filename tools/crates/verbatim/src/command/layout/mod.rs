@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use anyhow::bail;
 use verbatim_foreign::printable_path;
 use verbatim_oci::layout::{import, import_documents, Inputs, LayerInput, Layout, Plan};
-use verbatim_oci::{json, Named, Platform};
+use verbatim_oci::{Named, Platform};
 
 use crate::arguments::layer_input;
-use crate::files::write_files;
+use crate::image_files::ImageFiles;
 use crate::layout_output::{archive_name, layout_form, Form, LinkName};
 use crate::outcome::{unchecked, Outcome};
 use crate::printing::print;
@@ -174,21 +174,8 @@ struct Import {
     /// Check and read the documents only: layers need not be there, and what they hold is not compared with the config.
     #[arg(long)]
     shallow: bool,
-    /// Write the manifest here.
-    #[arg(long, value_name = "FILE")]
-    manifest: Option<PathBuf>,
-    /// Write the config here.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// Write the digest of the manifest here, without a line feed.
-    #[arg(long, value_name = "FILE")]
-    digest: Option<PathBuf>,
-    /// Write the descriptor of the manifest, with its platform, here.
-    #[arg(long, value_name = "FILE")]
-    descriptor: Option<PathBuf>,
-    /// Write all that is known of the image here, as JSON.
-    #[arg(long, value_name = "FILE")]
-    metadata: Option<PathBuf>,
+    #[command(flatten)]
+    files: ImageFiles,
     /// How many layers are read at a time; by default as many as there are cores.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -210,25 +197,9 @@ fn run_import(options: Import) -> anyhow::Result<Outcome> {
         image
     };
     let image = image.map_err(unchecked)?;
-    let digest = image.metadata.manifest.digest.to_string();
-    write_files(vec![
-        (options.manifest.as_deref(), image.manifest),
-        (options.config.as_deref(), image.config),
-        (options.digest.as_deref(), digest.clone().into_bytes()),
-        (
-            options.descriptor.as_deref(),
-            json::to_canonical(&image.metadata.manifest)?,
-        ),
-        (options.metadata.as_deref(), image.metadata.to_json()?),
-    ])?;
-    let silent = [
-        &options.manifest,
-        &options.config,
-        &options.digest,
-        &options.descriptor,
-        &options.metadata,
-    ];
-    if silent.iter().all(|output| output.is_none()) {
+    let digest = image.metadata.manifest.digest;
+    options.files.write(image)?;
+    if options.files.is_empty() {
         print(&format!("{digest}\n"))?;
     }
     Ok(Outcome::Done)
