@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use crate::error::Error;
 use crate::host::Url;
 use crate::limits::Timeouts;
+use crate::waiting::Waiting;
 
 /// A body that is being read.
 pub struct Body {
@@ -35,55 +36,57 @@ impl Body {
     }
 
     /// The next piece; `None` at the end that the server meant.
-    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
-        loop {
-            let left = self.timeouts.window.saturating_sub(self.waited);
-            if left.is_zero() {
-                if self.got < self.timeouts.progress {
-                    return Err(Error::unreachable(
-                        &self.url,
-                        format!(
-                            "only {} bytes came in {:?}; see --timeout",
-                            self.got, self.timeouts.window
-                        ),
-                    ));
+    pub fn chunk(&mut self) -> Waiting<'_, Result<Option<Bytes>, Error>> {
+        Box::pin(async move {
+            loop {
+                let left = self.timeouts.window.saturating_sub(self.waited);
+                if left.is_zero() {
+                    if self.got < self.timeouts.progress {
+                        return Err(Error::unreachable(
+                            &self.url,
+                            format!(
+                                "only {} bytes came in {:?}; see --timeout",
+                                self.got, self.timeouts.window
+                            ),
+                        ));
+                    }
+                    self.waited = Duration::ZERO;
+                    self.got = 0;
+                    continue;
                 }
-                self.waited = Duration::ZERO;
-                self.got = 0;
-                continue;
-            }
-            let patience = self.timeouts.idle.min(left);
-            let began = Instant::now();
-            let frame = timeout(patience, self.incoming.frame()).await;
-            self.waited += began.elapsed();
-            let frame = match frame {
-                Ok(frame) => frame,
-                Err(_) if patience < self.timeouts.idle => continue,
-                Err(_) => {
-                    return Err(Error::unreachable(
-                        &self.url,
-                        format!("nothing came for {patience:?}; see --timeout"),
-                    ))
-                }
-            };
-            match frame {
-                None => return Ok(None),
-                Some(Err(e)) => {
-                    return Err(Error::unreachable(
-                        &self.url,
-                        format!("the connection was cut: {}", cause(&e)),
-                    ))
-                }
-                Some(Ok(frame)) => {
-                    if let Ok(data) = frame.into_data() {
-                        self.got += data.len() as u64;
-                        if !data.is_empty() {
-                            return Ok(Some(data));
+                let patience = self.timeouts.idle.min(left);
+                let began = Instant::now();
+                let frame = timeout(patience, self.incoming.frame()).await;
+                self.waited += began.elapsed();
+                let frame = match frame {
+                    Ok(frame) => frame,
+                    Err(_) if patience < self.timeouts.idle => continue,
+                    Err(_) => {
+                        return Err(Error::unreachable(
+                            &self.url,
+                            format!("nothing came for {patience:?}; see --timeout"),
+                        ))
+                    }
+                };
+                match frame {
+                    None => return Ok(None),
+                    Some(Err(e)) => {
+                        return Err(Error::unreachable(
+                            &self.url,
+                            format!("the connection was cut: {}", cause(&e)),
+                        ))
+                    }
+                    Some(Ok(frame)) => {
+                        if let Ok(data) = frame.into_data() {
+                            self.got += data.len() as u64;
+                            if !data.is_empty() {
+                                return Ok(Some(data));
+                            }
                         }
                     }
                 }
             }
-        }
+        })
     }
 
     /// A small document whole. More than `limit` bytes are an error.

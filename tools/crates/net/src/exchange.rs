@@ -16,31 +16,34 @@ use crate::informational::{Informational, TooMany};
 use crate::limits::{Retry, Wait};
 use crate::refusal::Refusal;
 use crate::secret::Secret;
+use crate::waiting::Waiting;
 
 impl Client {
     /// Carry out a request. Statuses other than 2xx (and 416) are errors.
-    pub async fn send(&self, call: &Call) -> Result<Answer, Error> {
-        let retries = &self.options().retries;
-        let attempts = call.attempts.unwrap_or(retries.attempts).max(1);
-        let mut attempt = 1;
-        loop {
-            let error = match self.once(call).await {
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
-            };
-            if attempt >= attempts || !error.is_transient() {
-                return Err(error);
+    pub fn send<'a>(&'a self, call: &'a Call) -> Waiting<'a, Result<Answer, Error>> {
+        Box::pin(async move {
+            let retries = &self.options().retries;
+            let attempts = call.attempts.unwrap_or(retries.attempts).max(1);
+            let mut attempt = 1;
+            loop {
+                let error = match self.once(call).await {
+                    Ok(answer) => return Ok(answer),
+                    Err(error) => error,
+                };
+                if attempt >= attempts || !error.is_transient() {
+                    return Err(error);
+                }
+                attempt += 1;
+                self.pause(
+                    &call.url,
+                    &error.to_string(),
+                    error.wait(),
+                    attempt,
+                    attempts,
+                )
+                .await;
             }
-            attempt += 1;
-            self.pause(
-                &call.url,
-                &error.to_string(),
-                error.wait(),
-                attempt,
-                attempts,
-            )
-            .await;
-        }
+        })
     }
 
     /// Tell about a further try, and wait before it.

@@ -32,6 +32,7 @@ mod scope;
 mod secret;
 mod tls;
 mod token_server;
+mod waiting;
 
 pub use body::Body;
 pub use call::{Answer, Call, Payload, Upload};
@@ -42,3 +43,4 @@ pub use host::{shown_address, HostPort, Origin, Scheme, Url};
 pub use limits::{Limits, Retries, Retry, Timeouts, Wait};
 pub use scope::{Grant, Scope};
 pub use secret::Secret;
+pub use waiting::Waiting;

@@ -3,7 +3,7 @@
 use http::header;
 use verbatim_digest::{Digest, Hasher};
 use verbatim_net::percent::segment;
-use verbatim_net::{Call, Scheme, Url};
+use verbatim_net::{Call, Scheme, Url, Waiting};
 
 use crate::client::Client;
 use crate::error::Error;
@@ -51,31 +51,37 @@ impl Client {
     ///
     /// No credential goes with the request. A file that was cut is read again from its
     /// start, as often as anything is tried.
-    pub async fn asset(&self, assets: &Assets, name: &str) -> Result<(Digest, u64), Error> {
-        let path: Vec<String> = name.split('/').map(segment).collect();
-        let url = assets
-            .0
-            .below(&path.join("/"))
-            .ok_or_else(|| Error::Options(format!("`{name}` is too long for an address")))?;
-        if url.scheme == Scheme::Http && !self.allows_plain(&url.host) {
-            return Err(Error::Options(format!(
-                "{url} is not encrypted; if that is meant, allow it with --plain-http {}",
-                url.host
-            )));
-        }
-        let call = Call::get(url, None);
-        let attempts = self.options().http.retries.attempts.max(1);
-        let mut attempt = 1;
-        loop {
-            let error = match self.try_asset(&call).await {
-                Ok(found) => return Ok(found),
-                // What `send` gave up has been tried often enough.
-                Err((error, true)) if attempt < attempts && error.is_transient() => error,
-                Err((error, _)) => return Err(error),
-            };
-            attempt += 1;
-            self.pause(&call.url, &error, attempt, attempts).await;
-        }
+    pub fn asset<'a>(
+        &'a self,
+        assets: &'a Assets,
+        name: &'a str,
+    ) -> Waiting<'a, Result<(Digest, u64), Error>> {
+        Box::pin(async move {
+            let path: Vec<String> = name.split('/').map(segment).collect();
+            let url = assets
+                .0
+                .below(&path.join("/"))
+                .ok_or_else(|| Error::Options(format!("`{name}` is too long for an address")))?;
+            if url.scheme == Scheme::Http && !self.allows_plain(&url.host) {
+                return Err(Error::Options(format!(
+                    "{url} is not encrypted; if that is meant, allow it with --plain-http {}",
+                    url.host
+                )));
+            }
+            let call = Call::get(url, None);
+            let attempts = self.options().http.retries.attempts.max(1);
+            let mut attempt = 1;
+            loop {
+                let error = match self.try_asset(&call).await {
+                    Ok(found) => return Ok(found),
+                    // What `send` gave up has been tried often enough.
+                    Err((error, true)) if attempt < attempts && error.is_transient() => error,
+                    Err((error, _)) => return Err(error),
+                };
+                attempt += 1;
+                self.pause(&call.url, &error, attempt, attempts).await;
+            }
+        })
     }
 
     /// The file, or why not, and whether that happened while it came.

@@ -8,7 +8,7 @@ use http::header::{self, HeaderValue};
 use http::StatusCode;
 use verbatim_digest::{Digest, Hasher};
 use verbatim_foreign::excerpt;
-use verbatim_net::{Answer, Body, Call, Url};
+use verbatim_net::{Answer, Body, Call, Url, Waiting};
 use verbatim_oci::Descriptor;
 
 use crate::client::Client;
@@ -57,21 +57,24 @@ impl Client {
 
     /// Begin to fetch a blob of which perhaps the digest alone is known. More than `limit`
     /// bytes are an error.
-    pub async fn blob_by_digest(
-        &self,
-        repository: &Repository,
+    pub fn blob_by_digest<'a>(
+        &'a self,
+        repository: &'a Repository,
         digest: Digest,
         size: Option<u64>,
         limit: u64,
-    ) -> Result<BlobStream, Error> {
-        let mut failure = None;
-        for candidate in self.candidates(repository)? {
-            match self.open_blob(&candidate, digest, size, limit).await {
-                Ok(stream) => return Ok(stream),
-                Err(error) => failure = Some(worse(failure, error)),
+    ) -> Waiting<'a, Result<BlobStream, Error>> {
+        Box::pin(async move {
+            let mut failure = None;
+            for candidate in self.candidates(repository)? {
+                match self.open_blob(&candidate, digest, size, limit).await {
+                    Ok(stream) => return Ok(stream),
+                    Err(error) => failure = Some(worse(failure, error)),
+                }
             }
-        }
-        Err(failure.unwrap_or_else(|| Error::Options(format!("{repository}: no mirror is given"))))
+            Err(failure
+                .unwrap_or_else(|| Error::Options(format!("{repository}: no mirror is given"))))
+        })
     }
 
     /// A small blob whole, such as a config. More than `limit` bytes are an error.
@@ -153,51 +156,53 @@ impl BlobStream {
     }
 
     /// The next bytes; `None` when all have come and are the ones that were asked for.
-    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
-        while !self.done {
-            let piece = match &mut self.body {
-                Some(body) => body.chunk().await.map_err(Error::from),
-                None => Err(Error::unreachable(&self.url, "the connection is gone")),
-            };
-            match piece {
-                Ok(Some(mut data)) => {
-                    let again = self.skip.min(data.len() as u64);
-                    data.advance(again as usize);
-                    self.skip -= again;
-                    if data.is_empty() {
-                        continue;
+    pub fn chunk(&mut self) -> Waiting<'_, Result<Option<Bytes>, Error>> {
+        Box::pin(async move {
+            while !self.done {
+                let piece = match &mut self.body {
+                    Some(body) => body.chunk().await.map_err(Error::from),
+                    None => Err(Error::unreachable(&self.url, "the connection is gone")),
+                };
+                match piece {
+                    Ok(Some(mut data)) => {
+                        let again = self.skip.min(data.len() as u64);
+                        data.advance(again as usize);
+                        self.skip -= again;
+                        if data.is_empty() {
+                            continue;
+                        }
+                        self.got += data.len() as u64;
+                        if self.size.is_some_and(|size| self.got > size) {
+                            return Err(self.fail(Error::broken(
+                                &self.url,
+                                format!(
+                                    "more bytes come than the {} that the blob has",
+                                    self.size.unwrap_or(0)
+                                ),
+                            )));
+                        }
+                        if self.got > self.limit {
+                            return Err(self.fail(too_large(&self.url, self.limit)));
+                        }
+                        self.hasher.update(&data);
+                        return Ok(Some(data));
                     }
-                    self.got += data.len() as u64;
-                    if self.size.is_some_and(|size| self.got > size) {
-                        return Err(self.fail(Error::broken(
-                            &self.url,
-                            format!(
-                                "more bytes come than the {} that the blob has",
-                                self.size.unwrap_or(0)
-                            ),
-                        )));
+                    Ok(None) if self.size.is_none_or(|size| self.got == size) => self.finish()?,
+                    // The end of a body without a length may be a cut.
+                    Ok(None) => {
+                        let why = format!(
+                            "the connection was cut after {} of {} bytes",
+                            self.got,
+                            self.size.unwrap_or(0)
+                        );
+                        self.resume(Error::unreachable(&self.url, why)).await?;
                     }
-                    if self.got > self.limit {
-                        return Err(self.fail(too_large(&self.url, self.limit)));
-                    }
-                    self.hasher.update(&data);
-                    return Ok(Some(data));
+                    Err(_) if self.size == Some(self.got) => self.finish()?,
+                    Err(error) => self.resume(error).await?,
                 }
-                Ok(None) if self.size.is_none_or(|size| self.got == size) => self.finish()?,
-                // The end of a body without a length may be a cut.
-                Ok(None) => {
-                    let why = format!(
-                        "the connection was cut after {} of {} bytes",
-                        self.got,
-                        self.size.unwrap_or(0)
-                    );
-                    self.resume(Error::unreachable(&self.url, why)).await?;
-                }
-                Err(_) if self.size == Some(self.got) => self.finish()?,
-                Err(error) => self.resume(error).await?,
             }
-        }
-        Ok(None)
+            Ok(None)
+        })
     }
 
     fn fail(&mut self, error: Error) -> Error {

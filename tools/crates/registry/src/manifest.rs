@@ -5,7 +5,7 @@ use http::header::{self, HeaderName, HeaderValue};
 use serde::Deserialize;
 use verbatim_digest::Digest;
 use verbatim_foreign::excerpt;
-use verbatim_net::Call;
+use verbatim_net::{Call, Waiting};
 
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
@@ -36,20 +36,23 @@ impl Client {
     /// Fetch a manifest or an index of at most [`crate::Limits::manifest`] bytes.
     ///
     /// Asked for by digest, anything but the very bytes is [`Error::WrongDigest`].
-    pub async fn manifest(
-        &self,
-        repository: &Repository,
-        which: &Which,
-    ) -> Result<Manifest, Error> {
-        let _permit = self.permit().await;
-        let mut failure = None;
-        for candidate in self.candidates(repository)? {
-            match self.manifest_of(&candidate, which).await {
-                Ok(manifest) => return Ok(manifest),
-                Err(error) => failure = Some(worse(failure, error)),
+    pub fn manifest<'a>(
+        &'a self,
+        repository: &'a Repository,
+        which: &'a Which,
+    ) -> Waiting<'a, Result<Manifest, Error>> {
+        Box::pin(async move {
+            let _permit = self.permit().await;
+            let mut failure = None;
+            for candidate in self.candidates(repository)? {
+                match self.manifest_of(&candidate, which).await {
+                    Ok(manifest) => return Ok(manifest),
+                    Err(error) => failure = Some(worse(failure, error)),
+                }
             }
-        }
-        Err(failure.unwrap_or_else(|| Error::Options(format!("{repository}: no mirror is given"))))
+            Err(failure
+                .unwrap_or_else(|| Error::Options(format!("{repository}: no mirror is given"))))
+        })
     }
 
     pub(crate) async fn manifest_of(

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use verbatim_digest::Digest;
+use verbatim_net::Waiting;
 use verbatim_oci::graph::{select, Leaves, Link, Walk};
 use verbatim_oci::layout::Progress;
 use verbatim_oci::{json, Config, Descriptor, Document, Index, Manifest, MediaType, Platform};
@@ -67,73 +68,77 @@ pub struct PulledImage {
 
 impl Client {
     /// Pull an image into an OCI layout.
-    pub async fn pull(
-        &self,
-        pull: &Pull,
-        out: &Path,
+    pub fn pull<'a>(
+        &'a self,
+        pull: &'a Pull,
+        out: &'a Path,
         progress: Arc<dyn Progress>,
-    ) -> Result<Pulled, Error> {
-        let repository = pull.target.repository();
-        let top = self.manifest(&repository, &pull.target.which()).await?;
-        let mut place = LayoutWriter::open(out)?;
-        let root = self.choose(&repository, pull, &top.bytes).await?;
-        place.expect(&root.descriptor)?;
-        let mut visitor = Visitor {
-            client: self,
-            repository: &repository,
-            place: &place,
-            layers: Leaves::default(),
-            images: Vec::new(),
-            fetched: (0, 0),
-            kept: (0, 0),
-        };
-        visitor.follow(&root).await?;
-        let Visitor {
-            layers,
-            images,
-            mut fetched,
-            mut kept,
-            ..
-        } = visitor;
-        if !pull.shallow {
-            let layers = layers.iter().cloned().collect();
-            let (got, had) = self.layers(&repository, &place, layers, progress).await?;
-            fetched = (fetched.0 + got.0, fetched.1 + got.1);
-            kept = (kept.0 + had.0, kept.1 + had.1);
-        }
-        place.finish(&root.descriptor, pull.tag.as_deref())?;
-        Ok(Pulled {
-            digest: top.digest,
-            root: root.descriptor,
-            images,
-            fetched,
-            kept,
+    ) -> Waiting<'a, Result<Pulled, Error>> {
+        Box::pin(async move {
+            let repository = pull.target.repository();
+            let top = self.manifest(&repository, &pull.target.which()).await?;
+            let mut place = LayoutWriter::open(out)?;
+            let root = self.choose(&repository, pull, &top.bytes).await?;
+            place.expect(&root.descriptor)?;
+            let mut visitor = Visitor {
+                client: self,
+                repository: &repository,
+                place: &place,
+                layers: Leaves::default(),
+                images: Vec::new(),
+                fetched: (0, 0),
+                kept: (0, 0),
+            };
+            visitor.follow(&root).await?;
+            let Visitor {
+                layers,
+                images,
+                mut fetched,
+                mut kept,
+                ..
+            } = visitor;
+            if !pull.shallow {
+                let layers = layers.iter().cloned().collect();
+                let (got, had) = self.layers(&repository, &place, layers, progress).await?;
+                fetched = (fetched.0 + got.0, fetched.1 + got.1);
+                kept = (kept.0 + had.0, kept.1 + had.1);
+            }
+            place.finish(&root.descriptor, pull.tag.as_deref())?;
+            Ok(Pulled {
+                digest: top.digest,
+                root: root.descriptor,
+                images,
+                fetched,
+                kept,
+            })
         })
     }
 
     /// Fetch one blob into a file, from the first repository that has it.
-    pub async fn pull_blob(
-        &self,
-        repositories: &[Repository],
+    pub fn pull_blob<'a>(
+        &'a self,
+        repositories: &'a [Repository],
         digest: Digest,
         size: Option<u64>,
         limit: u64,
-        out: &Path,
+        out: &'a Path,
         progress: Arc<dyn Progress>,
-    ) -> Result<u64, Error> {
-        let mut failure = None;
-        for repository in repositories {
-            match self
-                .one_blob(repository, digest, size, limit, out, &progress)
-                .await
-            {
-                Ok(bytes) => return Ok(bytes),
-                // A disk that is full is so for every source.
-                Err(error) if error.kind() == ErrorKind::Local => return Err(error),
-                Err(error) => failure = Some(worse(failure, error)),
+    ) -> Waiting<'a, Result<u64, Error>> {
+        Box::pin(async move {
+            let mut failure = None;
+            for repository in repositories {
+                match self
+                    .one_blob(repository, digest, size, limit, out, &progress)
+                    .await
+                {
+                    Ok(bytes) => return Ok(bytes),
+                    // A disk that is full is so for every source.
+                    Err(error) if error.kind() == ErrorKind::Local => return Err(error),
+                    Err(error) => failure = Some(worse(failure, error)),
+                }
             }
-        }
-        Err(failure.unwrap_or_else(|| Error::Options("no repository is given".into())))
+            Err(failure.unwrap_or_else(|| Error::Options("no repository is given".into())))
+        })
     }
 
     async fn one_blob(

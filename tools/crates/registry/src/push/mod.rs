@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 use verbatim_digest::Digest;
+use verbatim_net::Waiting;
 use verbatim_oci::layout::Progress;
 
 pub use image::{Image, Inputs};
@@ -134,30 +135,32 @@ impl Client {
     /// tags stand for.
     ///
     /// One reference with two digests is an error, before anything is sent.
-    pub async fn push(
-        &self,
+    pub fn push<'a>(
+        &'a self,
         images: Vec<Image>,
-        options: &PushOptions,
-    ) -> Result<Vec<Pushed>, Error> {
-        let push = Push::new(self, options);
-        let jobs = push.jobs(images)?;
-        let mut reports: Vec<Pushed> = jobs
-            .iter()
-            .map(|job| Pushed {
-                reference: job.image.target().to_string(),
-                digest: job.image.digest(),
-                media_type: job.image.media_type().to_owned(),
-                served: None,
-                unchanged: false,
-                sent: Count::default(),
-                mounted: Count::default(),
-                skipped: Count::default(),
-                manifests: 0,
-            })
-            .collect();
-        push.place_blobs(&jobs, &mut reports).await?;
-        push.place_manifests(&jobs, &mut reports).await?;
-        Ok(reports)
+        options: &'a PushOptions,
+    ) -> Waiting<'a, Result<Vec<Pushed>, Error>> {
+        Box::pin(async move {
+            let push = Push::new(self, options);
+            let jobs = push.jobs(images)?;
+            let mut reports: Vec<Pushed> = jobs
+                .iter()
+                .map(|job| Pushed {
+                    reference: job.image.target().to_string(),
+                    digest: job.image.digest(),
+                    media_type: job.image.media_type().to_owned(),
+                    served: None,
+                    unchanged: false,
+                    sent: Count::default(),
+                    mounted: Count::default(),
+                    skipped: Count::default(),
+                    manifests: 0,
+                })
+                .collect();
+            push.place_blobs(&jobs, &mut reports).await?;
+            push.place_manifests(&jobs, &mut reports).await?;
+            Ok(reports)
+        })
     }
 }
 
