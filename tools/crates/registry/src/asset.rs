@@ -21,7 +21,7 @@ impl std::str::FromStr for Assets {
     /// `https://HOST/PATH`; what is published lies below it.
     fn from_str(text: &str) -> Result<Self, Error> {
         let wrong = |why: &str| {
-            Error::Options(format!(
+            Error::options(format!(
                 "`{}` is no address of a folder: {why}",
                 verbatim_foreign::excerpt(text, 300)
             ))
@@ -61,9 +61,9 @@ impl Client {
             let url = assets
                 .0
                 .below(&path.join("/"))
-                .ok_or_else(|| Error::Options(format!("`{name}` is too long for an address")))?;
+                .ok_or_else(|| Error::options(format!("`{name}` is too long for an address")))?;
             if url.scheme == Scheme::Http && !self.allows_plain(&url.host) {
-                return Err(Error::Options(format!(
+                return Err(Error::options(format!(
                     "{url} is not encrypted; if that is meant, allow it with --plain-http {}",
                     url.host
                 )));
@@ -94,11 +94,7 @@ impl Client {
         let announced = answer
             .header(header::CONTENT_LENGTH)
             .and_then(|value| value.parse::<u64>().ok());
-        let too_large = |url: &Url| Error::TooLarge {
-            url: url.to_string(),
-            what: "the file",
-            limit: MAX_FILE,
-        };
+        let too_large = |url: &Url| Error::too_large(url, "the file", MAX_FILE);
         if announced.is_some_and(|size| size > MAX_FILE) {
             return Err((too_large(&answer.url), false));
         }

@@ -73,7 +73,7 @@ impl Client {
                 }
             }
             Err(failure
-                .unwrap_or_else(|| Error::Options(format!("{repository}: no mirror is given"))))
+                .unwrap_or_else(|| Error::options(format!("{repository}: no mirror is given"))))
         })
     }
 
@@ -132,11 +132,7 @@ impl Client {
 }
 
 fn too_large(url: &Url, limit: u64) -> Error {
-    Error::TooLarge {
-        url: url.to_string(),
-        what: "the blob",
-        limit,
-    }
+    Error::too_large(url, "the blob", limit)
 }
 
 impl BlobStream {

@@ -7,17 +7,10 @@ use verbatim_net::{Url, Wait};
 /// A problem with a registry.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
-    /// The registry could not be asked, or answered with an error.
+    /// The registry could not be asked, or answered with an error or with what contradicts the
+    /// protocol or is too large; or an option or a reference is wrong.
     #[error(transparent)]
     Net(#[from] verbatim_net::Error),
-    /// What came back contradicts the protocol or itself.
-    #[error("{url}: {why}")]
-    Broken {
-        /// Where.
-        url: String,
-        /// What is wrong with it.
-        why: String,
-    },
     /// The bytes have another digest than the one they were asked for by.
     #[error("{url}: the bytes served have the digest {actual}, not {expected}{}; they are refused: ask who runs the registry or the mirror", hint_of(.hint))]
     WrongDigest {
@@ -30,19 +23,6 @@ pub enum Error {
         /// What the registry claimed in a header, escaped.
         hint: Option<String>,
     },
-    /// Larger than allowed.
-    #[error("{url}: {what} has more than {limit} bytes, the limit; it is refused")]
-    TooLarge {
-        /// Where.
-        url: String,
-        /// What it is.
-        what: &'static str,
-        /// The limit in bytes.
-        limit: u64,
-    },
-    /// An option or a reference is wrong.
-    #[error("{0}")]
-    Options(String),
     /// A document of an image is wrong.
     #[error("{source}")]
     Document {
@@ -72,11 +52,19 @@ fn hint_of(hint: &Option<String>) -> String {
 }
 
 impl Error {
+    /// An option or a reference is wrong.
+    pub(crate) fn options(why: impl Into<String>) -> Self {
+        verbatim_net::Error::Options(why.into()).into()
+    }
+
     pub(crate) fn broken(url: &Url, why: impl Into<String>) -> Self {
-        Self::Broken {
-            url: url.to_string(),
-            why: why.into(),
-        }
+        verbatim_net::Error::broken(url, why).into()
+    }
+
+    /// More than is taken.
+    pub(crate) fn too_large(url: impl ToString, what: &'static str, limit: u64) -> Self {
+        let url = url.to_string();
+        verbatim_net::Error::TooLarge { url, what, limit }.into()
     }
 
     pub(crate) fn unreachable(url: &Url, why: impl Into<String>) -> Self {
@@ -102,11 +90,7 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Net(error) => error.kind(),
-            Self::Broken { .. } | Self::WrongDigest { .. } | Self::Document { .. } => {
-                ErrorKind::Broken
-            }
-            Self::TooLarge { .. } => ErrorKind::TooLarge,
-            Self::Options(_) => ErrorKind::Usage,
+            Self::WrongDigest { .. } | Self::Document { .. } => ErrorKind::Broken,
             Self::Image(error) => match error.kind() {
                 verbatim_oci::ErrorKind::Io => ErrorKind::Local,
                 _ => ErrorKind::Usage,

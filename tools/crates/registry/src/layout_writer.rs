@@ -59,7 +59,7 @@ impl LayoutWriter {
         if !named.is_empty() && named.iter().all(|entry| entry.digest == root.digest) {
             return fs::create_dir_all(&self.blobs).map_err(|e| cannot_write(&self.out, e));
         }
-        Err(Error::Options(format!(
+        Err(Error::options(format!(
             "{shown} is a layout of something else than {}; remove it or name another folder",
             root.digest
         )))

@@ -51,7 +51,7 @@ impl Client {
                 }
             }
             Err(failure
-                .unwrap_or_else(|| Error::Options(format!("{repository}: no mirror is given"))))
+                .unwrap_or_else(|| Error::options(format!("{repository}: no mirror is given"))))
         })
     }
 

@@ -36,9 +36,9 @@ impl std::str::FromStr for Repository {
     fn from_str(text: &str) -> Result<Self, Error> {
         let reference: Reference = text
             .parse()
-            .map_err(|e: verbatim_oci::ReferenceError| Error::Options(e.to_string()))?;
+            .map_err(|e: verbatim_oci::ReferenceError| Error::options(e.to_string()))?;
         if reference.tag().is_some() {
-            return Err(Error::Options(format!(
+            return Err(Error::options(format!(
                 "`{reference}` has a tag where a repository must be; leave the tag out"
             )));
         }
@@ -103,7 +103,7 @@ impl std::str::FromStr for Target {
         let (reference, digest) = match text.split_once('@') {
             Some((reference, digest)) => {
                 let digest: Digest = digest.parse().map_err(|e| {
-                    Error::Options(format!(
+                    Error::options(format!(
                         "what follows `@` in `{}` is wrong: {e}",
                         verbatim_foreign::excerpt(text, 300)
                     ))
@@ -114,7 +114,7 @@ impl std::str::FromStr for Target {
         };
         let reference = reference
             .parse()
-            .map_err(|e: verbatim_oci::ReferenceError| Error::Options(e.to_string()))?;
+            .map_err(|e: verbatim_oci::ReferenceError| Error::options(e.to_string()))?;
         Ok(Self { reference, digest })
     }
 }
@@ -144,14 +144,14 @@ impl std::str::FromStr for Mirror {
     fn from_str(text: &str) -> Result<Self, Error> {
         let shown = verbatim_foreign::excerpt(text, 300);
         let (from, to) = text.split_once('=').ok_or_else(|| {
-            Error::Options(format!("`{shown}` is no mirror; write PREFIX=PREFIX, such as registry.example.com=mirror.example.com/cache"))
+            Error::options(format!("`{shown}` is no mirror; write PREFIX=PREFIX, such as registry.example.com=mirror.example.com/cache"))
         })?;
         for side in [from, to] {
             // Only the host can be wrong on its own: a path is checked with the name.
             let host = side.split('/').next().unwrap_or_default();
             host.parse::<HostPort>()?;
             if side.ends_with('/') || side.contains("//") || side.contains('@') {
-                return Err(Error::Options(format!(
+                return Err(Error::options(format!(
                     "`{shown}` is no mirror: a prefix is HOST, HOST:PORT or HOST/PATH without a slash at its end"
                 )));
             }

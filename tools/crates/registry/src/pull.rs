@@ -137,7 +137,7 @@ impl Client {
                     Err(error) => failure = Some(worse(failure, error)),
                 }
             }
-            Err(failure.unwrap_or_else(|| Error::Options("no repository is given".into())))
+            Err(failure.unwrap_or_else(|| Error::options("no repository is given".into())))
         })
     }
 
@@ -191,7 +191,7 @@ impl Client {
                 let platform = self.platform_of(repository, manifest).await?;
                 return match pull.platforms.as_slice() {
                     [only] if only.matches(&platform) => Ok(whole()),
-                    _ => Err(Error::Options(format!(
+                    _ => Err(Error::options(format!(
                         "{name}: is one image for {platform}, and not for {}",
                         list(&pull.platforms)
                     ))),
@@ -223,7 +223,7 @@ impl Client {
             match fitting.as_slice() {
                 [] => {
                     let all: Vec<Platform> = offers.into_iter().map(|offer| offer.0).collect();
-                    return Err(Error::Options(format!(
+                    return Err(Error::options(format!(
                         "{name}: holds no image for {wanted}, only for {}",
                         verbatim_foreign::excerpt(&list(&all), 500)
                     )));
@@ -232,7 +232,7 @@ impl Client {
                 [one] if chosen.iter().any(|other| other.digest == one.1.digest) => {}
                 [one] => chosen.push(one.1.clone()),
                 _ => {
-                    return Err(Error::Options(format!(
+                    return Err(Error::options(format!(
                         "{name}: holds {} images for {wanted}; pull the one that you mean by its digest",
                         fitting.len()
                     )))
@@ -276,11 +276,8 @@ impl Client {
     ) -> Result<Vec<u8>, Error> {
         let limit = self.options().limits.manifest;
         if descriptor.size > limit {
-            return Err(Error::TooLarge {
-                url: format!("{repository}@{}", descriptor.digest),
-                what: "the manifest",
-                limit,
-            });
+            let place = format!("{repository}@{}", descriptor.digest);
+            return Err(Error::too_large(place, "the manifest", limit));
         }
         let which = Which::Digest(descriptor.digest);
         Ok(self.manifest(repository, &which).await?.bytes)

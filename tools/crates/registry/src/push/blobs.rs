@@ -169,7 +169,7 @@ impl Push {
 /// The same blob by another image: what is at hand is better than what is elsewhere.
 fn merge(known: &mut Arc<Blob>, other: &Blob) -> Result<(), Error> {
     if known.descriptor.size != other.descriptor.size {
-        return Err(Error::Options(format!(
+        return Err(Error::options(format!(
             "{} says that {} has {} bytes, and {} says {}; build the images again",
             known.named_by,
             known.descriptor.digest,

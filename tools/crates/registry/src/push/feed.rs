@@ -135,7 +135,7 @@ impl Feed {
         if end == size && !state.checked {
             let actual = std::mem::take(&mut state.hasher).finish();
             if actual != digest || state.hashed != size {
-                return Err(Error::Options(format!(
+                return Err(Error::options(format!(
                     "{}: has the digest {actual}, and {} says {digest}; build or fetch it again",
                     self.blob.name(),
                     self.blob.named_by
@@ -269,7 +269,7 @@ impl Feed {
 
 /// What can be done about a layer that nobody has.
 pub(crate) fn nowhere(blob: &Blob) -> Error {
-    Error::Options(format!(
+    Error::options(format!(
         "{}: names the layer {}, which is neither at hand nor in the target registry, and no repository is known to have it; pull the base with its layers, or name its repository with --mount",
         blob.named_by, blob.descriptor.digest
     ))

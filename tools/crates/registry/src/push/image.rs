@@ -164,7 +164,7 @@ impl Image {
         let descriptor = Descriptor::of(document.media_type(), root.data);
         if let Some(expected) = target.digest {
             if expected != descriptor.digest {
-                return Err(Error::Options(format!(
+                return Err(Error::options(format!(
                     "{origin}: is {}, and {target} asks for another; push what was built, or leave the digest out",
                     descriptor.digest
                 )));
@@ -315,7 +315,7 @@ impl Visitor<'_> {
             let (blob, _) = layout.blob(digest).map_err(document_error)?;
             (Box::new(blob), layout.blob_name(digest))
         } else {
-            return Err(Error::Options(format!(
+            return Err(Error::options(format!(
                 "{file}: names the manifest {digest}, which is not at hand; pull it into the layout, or choose an image of one platform"
             )));
         };
@@ -408,7 +408,7 @@ impl Blob {
         if size == self.descriptor.size {
             return Ok(());
         }
-        Err(Error::Options(format!(
+        Err(Error::options(format!(
             "{}: has {size} bytes, and {} says {}; build or fetch it again",
             self.name(),
             self.named_by,

@@ -185,7 +185,7 @@ impl Push {
             let key = (repository.clone(), which.clone());
             if let Some((digest, origin)) = seen.get(&key) {
                 if *digest != image.digest() {
-                    return Err(Error::Options(format!(
+                    return Err(Error::options(format!(
                         "conflicting digests: {} is {digest} by {origin} and {} by {}; give each image a reference of its own",
                         image.target(),
                         image.digest(),
