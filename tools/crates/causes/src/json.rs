@@ -1,6 +1,7 @@
 //! JSON, and documents of one JSON value per line: value by value, each at its pointer (RFC 6901).
 
 use serde_json::{Map, Value};
+use verbatim_document::json;
 
 use crate::collect::{became, Findings};
 use crate::ends;
@@ -239,14 +240,14 @@ impl Walk {
         });
         let place = &place;
         for (key, a) in l {
-            let at = format!("{at}/{}", escape(key));
+            let at = below(at, key);
             match r.get(key) {
                 Some(b) => self.values(&at, a, b, &place.below(key)),
                 None => self.lone(&at, key, a, &Value::Null, place),
             }
         }
         for (key, b) in r.iter().filter(|(key, _)| !l.contains_key(*key)) {
-            let at = format!("{at}/{}", escape(key));
+            let at = below(at, key);
             self.lone(&at, key, &Value::Null, b, place);
         }
     }
@@ -465,9 +466,11 @@ fn pointer(at: &str) -> String {
     if at.is_empty() { "/" } else { at }.to_owned()
 }
 
-/// `~` and `/` in a key (RFC 6901, section 3).
-fn escape(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
+/// The pointer of a member.
+fn below(at: &str, key: &str) -> String {
+    let mut pointer = at.to_owned();
+    json::push_token(&mut pointer, key);
+    pointer
 }
 
 #[cfg(test)]
