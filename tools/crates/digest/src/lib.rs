@@ -15,4 +15,7 @@ mod digest;
 mod stream;
 
 pub use digest::{Digest, ParseError};
-pub use stream::{copy, of_reader, of_reader_in, CopyError, Hasher, HashingReader, HashingWriter};
+pub use stream::{
+    copy, of_file, of_reader, of_reader_in, CopyError, FileError, Hasher, HashingReader,
+    HashingWriter,
+};

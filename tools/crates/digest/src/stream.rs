@@ -1,4 +1,6 @@
+use std::fs::File;
 use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
@@ -123,6 +125,32 @@ impl<W: Write> Write for HashingWriter<W> {
     fn flush(&mut self) -> io::Result<()> {
         self.inner.flush()
     }
+}
+
+/// A file could not be hashed.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read {path}: {source}")]
+pub struct FileError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl FileError {
+    /// The reason that the operating system gave.
+    pub fn io(&self) -> &io::Error {
+        &self.source
+    }
+}
+
+/// The digest of a file's content, and its size.
+pub fn of_file(path: impl AsRef<Path>) -> Result<(Digest, u64), FileError> {
+    let path = path.as_ref();
+    File::open(path)
+        .and_then(of_reader)
+        .map_err(|source| FileError {
+            path: path.to_owned(),
+            source,
+        })
 }
 
 /// The digest of all that can be read, and how many bytes that were.
@@ -252,5 +280,18 @@ mod tests {
             }
         }
         assert!(matches!(copy(Broken, Vec::new()), Err(CopyError::Read(_))));
+    }
+
+    #[test]
+    fn a_file_that_is_missing_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x");
+        let error = of_file(&path).unwrap_err();
+        assert!(error
+            .to_string()
+            .starts_with(&format!("cannot read {}: ", path.display())));
+        assert_eq!(error.io().kind(), io::ErrorKind::NotFound);
+        std::fs::write(&path, "abc").unwrap();
+        assert_eq!(of_file(&path).unwrap(), (Digest::of(b"abc"), 3));
     }
 }
