@@ -54,7 +54,7 @@ impl Target {
             self.reference.name(),
             tag,
         )
-        .map_err(|e| Error::Options(e.to_string()))
+        .map_err(|e| Error::options(e.to_string()))
     }
 }
 
@@ -88,7 +88,7 @@ impl Client {
             }
             push.let_others_write(began.elapsed(), attempt).await;
         }
-        Err(Error::Options(format!(
+        Err(Error::options(format!(
             "{}: others write the tags of what is attached all the time, and drop what was added {TRIES} times; try again when they are done",
             target.repository()
         )))
@@ -115,7 +115,7 @@ impl Client {
         }
         let Document::Manifest(more) = Document::parse(&tagged.manifest, &name).map_err(wrong)?
         else {
-            return Err(Error::Options(format!(
+            return Err(Error::options(format!(
                 "{repository}:{name}: another index has that tag; remove it, or leave out what refers to the image with --no-referrers"
             )));
         };

@@ -137,7 +137,7 @@ impl Client {
                     Err(error) => failure = Some(worse(failure, error)),
                 }
             }
-            Err(failure.unwrap_or_else(|| Error::options("no repository is given".into())))
+            Err(failure.unwrap_or_else(|| Error::options("no repository is given")))
         })
     }
 

@@ -113,7 +113,7 @@ impl Push {
             self.put(repository, &which, &index).await?;
             self.let_others_write(began.elapsed(), attempt).await;
         }
-        Err(Error::Options(format!(
+        Err(Error::options(format!(
             "{repository}:{which}: others write that index all the time, and drop what was added {TRIES} times; push again when they are done"
         )))
     }
