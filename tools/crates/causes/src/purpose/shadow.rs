@@ -79,6 +79,7 @@ pub(super) fn compare(left: &[u8], right: &[u8]) -> Option<Comparison> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::compare;
     use super::super::tests::causes;
     use super::*;
 

@@ -7,7 +7,8 @@ use super::check::{read_all, Progress, Visitor};
 use super::source::Layout;
 use crate::graph::{self, select, Link, Walk};
 use crate::{
-    Descriptor, Document, Error, ErrorKind, ImageMetadata, Index, Manifest, Named, Platform, Result,
+    Descriptor, Document, Error, ErrorKind, Image, ImageMetadata, Index, Manifest, Named, Platform,
+    Result,
 };
 
 /// Images that are looked at.
@@ -24,17 +25,6 @@ pub struct Candidate {
     pub manifest: Vec<u8>,
     /// The bytes of the config.
     pub config: Vec<u8>,
-}
-
-/// The documents of the image that was chosen, every byte of it checked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Imported {
-    /// The bytes of the manifest.
-    pub manifest: Vec<u8>,
-    /// The bytes of the config.
-    pub config: Vec<u8>,
-    /// What they say, the sizes of the layers inside their compression included.
-    pub metadata: ImageMetadata,
 }
 
 /// All images that can run, in the order of the indexes: attestations, signatures and other
@@ -287,7 +277,7 @@ pub fn import(
     platform: Option<&Platform>,
     threads: usize,
     progress: Arc<dyn Progress>,
-) -> Result<Imported> {
+) -> Result<Image> {
     let candidate = image_for(layout, platform)?;
     let mut metadata = describe(layout, &candidate)?;
     let mut visitor = Visitor::new(layout);
@@ -310,7 +300,7 @@ pub fn import(
         return Err(error);
     }
     metadata.set_uncompressed_sizes(|digest| unpacked.get(digest).copied());
-    Ok(Imported {
+    Ok(Image {
         manifest: candidate.manifest,
         config: candidate.config,
         metadata,
@@ -319,9 +309,9 @@ pub fn import(
 
 /// Choose one image as [`import`] does, of a layout whose layers need not be there: its
 /// documents are checked, and no layer is looked at.
-pub fn import_documents(layout: &Layout, platform: Option<&Platform>) -> Result<Imported> {
+pub fn import_documents(layout: &Layout, platform: Option<&Platform>) -> Result<Image> {
     let candidate = image_for(layout, platform)?;
-    Ok(Imported {
+    Ok(Image {
         metadata: describe(layout, &candidate)?,
         manifest: candidate.manifest,
         config: candidate.config,

@@ -21,7 +21,7 @@ pub use check::{
     Root,
 };
 pub use import::{
-    image_for, images, images_and_names, import, import_documents, platforms, Candidate, Imported,
+    image_for, images, images_and_names, import, import_documents, platforms, Candidate,
 };
 pub use listed::{Listed, Tie};
 pub use plan::{write_root, Inputs, LayerInput, Link, Plan};

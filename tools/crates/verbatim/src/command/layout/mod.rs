@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::bail;
 use verbatim_foreign::printable_path;
 use verbatim_oci::layout::{import, import_documents, Inputs, LayerInput, Layout, Plan};
-use verbatim_oci::{Named, Platform};
+use verbatim_oci::{json, Named, Platform};
 
 use crate::arguments::layer_input;
 use crate::image_files::ImageFiles;
