@@ -10,7 +10,7 @@
 //! its rule, so their order is part of what they say.
 
 use super::{everything, fail, files, leaves, look, of, Kinds, Pattern, Treatment};
-use crate::rule::Rule::{self, *};
+use crate::rule::Rule::*;
 use crate::{content, private_key};
 
 /// Where people and services are at home: also where systems have `/var` only (`var/roothome`),
