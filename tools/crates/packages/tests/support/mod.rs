@@ -1,7 +1,7 @@
 //! Small repositories of Debian's form, signed as the test wants.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use pgp::composed::{ArmorOptions, CleartextSignedMessage, Deserializable, SignedSecretKey};
 use pgp::crypto::hash::HashAlgorithm;
@@ -19,11 +19,22 @@ pub const NOW: &str = "2026-11-01T00:00:00Z";
 /// The date of indexes that say no other.
 pub const DATE: &str = "Sat, 31 Oct 2026 00:00:00 UTC";
 
-/// A file of this crate's test data.
-pub fn testdata(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("testdata")
-        .join(name)
+/// The public keys that manifests name.
+const KEYS: [(&str, &str); 2] = [
+    ("signer.asc", include_str!("../../testdata/keys/signer.asc")),
+    (
+        "expired.asc",
+        include_str!("../../testdata/keys/expired.asc"),
+    ),
+];
+
+/// A secret key by its name.
+fn secret(name: &str) -> &'static str {
+    match name {
+        "signer" => include_str!("../../testdata/keys/signer.secret.asc"),
+        "expired" => include_str!("../../testdata/keys/expired.secret.asc"),
+        _ => include_str!("../../testdata/keys/other.secret.asc"),
+    }
 }
 
 /// An entry of a tar archive: its path, and content, link (`-> x`) or folder (a slash at the end).
@@ -160,13 +171,9 @@ impl Repository {
 
     /// A manifest for this repository.
     pub fn manifest(&self, packages: &[&str]) -> Manifest {
-        let keys = self.folder.path().join("signer.asc");
-        std::fs::copy(testdata("keys/signer.asc"), &keys).unwrap();
-        std::fs::copy(
-            testdata("keys/expired.asc"),
-            self.folder.path().join("expired.asc"),
-        )
-        .unwrap();
+        for (name, key) in KEYS {
+            std::fs::write(self.folder.path().join(name), key).unwrap();
+        }
         let text = format!(
             "format = \"deb\"\narchitectures = [\"amd64\"]\npackages = {packages:?}\n\
              [[source]]\nname = \"test\"\nurl = \"repo\"\nsuite = \"stable\"\ncomponents = [\"main\"]\n\
@@ -218,8 +225,7 @@ pub fn fetcher() -> Fetcher {
 
 /// A message of the cleartext framework.
 pub fn sign(text: &str, signer: &str) -> String {
-    let file = std::fs::read(testdata(&format!("keys/{signer}.secret.asc"))).unwrap();
-    let (key, _) = SignedSecretKey::from_armor_single(&file[..]).unwrap();
+    let (key, _) = SignedSecretKey::from_string(secret(signer)).unwrap();
     let key = key.primary_key;
     let mut config =
         SignatureConfig::v4(SignatureType::Text, key.algorithm(), HashAlgorithm::Sha512);
