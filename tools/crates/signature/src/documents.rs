@@ -1,8 +1,9 @@
 //! Whatever holds attestations, taken apart: an envelope over one or many lines, lines of
-//! envelopes, Sigstore bundles, a bare statement. Nothing is believed of it here.
+//! envelopes (also as `jq` prints them), Sigstore bundles, a bare statement. Nothing is believed of it here.
 
 use std::io::Read;
 
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use verbatim_document::{json, ErrorKind};
 use verbatim_foreign::printable;
@@ -76,6 +77,9 @@ pub fn read(data: &[u8], file: &str) -> Result<Vec<Result<Document, Error>>, Err
     if whole.is_ok() {
         return Ok(vec![whole]);
     }
+    if let Some(documents) = sequence(data, file) {
+        return Ok(documents);
+    }
     let lines = || {
         data.split(|&byte| byte == b'\n')
             .enumerate()
@@ -95,6 +99,28 @@ pub fn read(data: &[u8], file: &str) -> Result<Vec<Result<Document, Error>>, Err
         // A broken document over several lines is one mistake and not many.
         false => whole.map(|whole| vec![Ok(whole)]),
     }
+}
+
+/// Several values of JSON, one after another over any number of lines; `None` where it is not
+/// all JSON.
+fn sequence(data: &[u8], file: &str) -> Option<Vec<Result<Document, Error>>> {
+    let mut values = serde_json::Deserializer::from_slice(data).into_iter::<IgnoredAny>();
+    let mut documents = Vec::new();
+    let (mut start, mut line) = (0, 1);
+    while let Some(value) = values.next() {
+        value.ok()?;
+        if documents.len() == MAX_DOCUMENTS {
+            return None;
+        }
+        let text = data.get(start..values.byte_offset())?;
+        let before = text.len() - text.trim_ascii_start().len();
+        let feeds = |text: &[u8]| text.iter().filter(|&&byte| byte == b'\n').count();
+        line += feeds(&text[..before]);
+        documents.push(document(text, &format!("{file}, line {line}")));
+        line += feeds(&text[before..]);
+        start += text.len();
+    }
+    (documents.len() > 1).then_some(documents)
 }
 
 /// [`read`] what a reader gives, at most [`MAX_DOCUMENT`] bytes.

@@ -194,7 +194,6 @@ fn what_can_be_read_in_two_ways_is_malformed() {
         ),
         (text.replace("signatures", "Signatures"), "signatures"),
         (text.replace("\"payloadType\"", "\"x\""), "payloadType"),
-        (format!("{text}{text}"), "trailing"),
         (format!("\u{feff}{text}"), ""),
         ("[".repeat(100_000), "recursion"),
         ("{}".to_owned(), "no attestation"),
@@ -250,6 +249,22 @@ fn a_broken_line_does_not_spoil_the_others() {
     ]) {
         assert!(line.starts_with(start), "{line}");
     }
+}
+
+#[test]
+fn pretty_documents_may_follow_each_other() {
+    let pretty = |number| serde_json::to_string_pretty(&line(number)).unwrap();
+    let text = format!("\n{}\n{{\n}}\n{}\n", pretty(0), pretty(1));
+    let documents = read(&text);
+    assert_eq!(documents.len(), 3);
+    let first = documents[0].as_ref().unwrap();
+    assert_eq!(first.name, "a.jsonl, line 2");
+    let error = documents[1].as_ref().unwrap_err().to_string();
+    assert!(error.contains("no attestation"), "{error}");
+    let last = documents[2].as_ref().unwrap();
+    let lines = pretty(0).lines().count();
+    assert_eq!(last.name, format!("a.jsonl, line {}", 2 + lines + 2));
+    assert_eq!(last.envelope().unwrap().payload, STATEMENT);
 }
 
 #[test]

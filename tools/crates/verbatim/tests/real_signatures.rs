@@ -126,7 +126,7 @@ fn cosign_reads_what_is_signed_here_and_the_other_way_round() {
         (
             &[
                 "--new-bundle-format=false",
-                "--output-attestation=c.intoto.jsonl",
+                "--output-signature=c.intoto.jsonl",
             ][..],
             "c.intoto.jsonl",
         ),
