@@ -14,8 +14,11 @@ use crate::{Error, Result};
 
 /// The largest `repomd.xml` that is read.
 pub(super) const LARGEST_REPOMD: u64 = 4 << 20;
-/// The largest index that is read, before and after its decompression.
-pub(super) const LARGEST_INDEX: u64 = 4 << 30;
+/// The largest index of packages as it is stored; Fedora's has 20 MiB.
+pub(super) const LARGEST_INDEX: u64 = 256 << 20;
+/// The largest one once it is decompressed; Fedora's has 300 MiB. What is longer is cut short here,
+/// and then it is no whole document.
+const LARGEST_PLAIN: u64 = 1 << 30;
 
 /// An index that a repository has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -231,7 +234,7 @@ pub(super) fn primary(
     file: &str,
     mut each: impl FnMut(Candidate),
 ) -> Result<()> {
-    let source = source.take(LARGEST_INDEX);
+    let source = source.take(LARGEST_PLAIN);
     let mut current: Option<Building> = None;
     let mut list = None;
     let mut text = String::new();
