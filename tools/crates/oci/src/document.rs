@@ -366,6 +366,29 @@ mod tests {
     }
 
     #[test]
+    fn an_image_without_a_platform_is_known_by_its_layers() {
+        let with = |layers: &[&str]| {
+            let layer = |media_type: &&str| {
+                format!(r#"{{"mediaType":"{media_type}","digest":"{DIGEST}","size":0}}"#)
+            };
+            let layers: Vec<_> = layers.iter().map(layer).collect();
+            let layers = format!(r#""layers":[{}]"#, layers.join(","));
+            let manifest = manifest().replace(r#""layers":[]"#, &layers);
+            Manifest::parse(manifest.as_bytes(), "m").unwrap()
+        };
+        let tar = MediaType::OCI_LAYER_GZIP;
+        let signature = "application/vnd.dev.cosign.simplesigning.v1+json";
+        let unnamed = Platform::default();
+        assert!(with(&[tar.as_str()]).is_image(&unnamed));
+        for layers in [&[][..], &[signature], &[tar.as_str(), signature]] {
+            assert!(!with(layers).is_image(&unnamed), "{layers:?}");
+            // As it was, where the config names a platform.
+            assert!(with(layers).is_image(&Platform::new("linux", "amd64", None)));
+        }
+        assert!(!with(&[tar.as_str()]).is_image(&Platform::new("unknown", "unknown", None)));
+    }
+
+    #[test]
     fn both_documents() {
         assert!(Manifest::parse(manifest().as_bytes(), "m")
             .unwrap()

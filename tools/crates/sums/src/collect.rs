@@ -443,3 +443,44 @@ fn hash_file(path: &Path, buffer: &mut [u8]) -> Result<(Digest, u64)> {
     let (file, _) = open(path).map_err(unreadable)?;
     verbatim_digest::of_reader_in(file, buffer).map_err(unreadable)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use verbatim_oci::MediaType;
+
+    #[test]
+    fn platforms_are_in_the_words_of_the_index() {
+        let digest = Digest::of(b"manifest");
+        let named = |platform: Option<&str>| Descriptor {
+            platform: platform.map(|platform| platform.parse().unwrap()),
+            ..Descriptor::new(MediaType::OCI_MANIFEST, digest, 8)
+        };
+        let image = PlatformImage {
+            platform: "linux/arm".parse().unwrap(),
+            manifest: named(None),
+            config: named(None),
+            layers: Vec::new(),
+            runtime: None,
+        };
+        let images = BTreeMap::from([(digest, image)]);
+        for (said, platforms) in [
+            (&[None][..], &["linux/arm"][..]),
+            (&[None, Some("linux/arm/v6")], &["linux/arm/v6"]),
+            (
+                &[
+                    Some("linux/arm/v6"),
+                    Some("linux/arm/v7"),
+                    Some("linux/armel"),
+                ],
+                &["linux/arm/v6", "linux/arm/v7"],
+            ),
+            (&[], &[]),
+        ] {
+            let named: Vec<_> = said.iter().map(|platform| named(*platform)).collect();
+            let found = by_name(&named, &images);
+            let found: Vec<_> = found.iter().map(|i| i.platform.to_string()).collect();
+            assert_eq!(found, platforms);
+        }
+    }
+}
