@@ -14,6 +14,7 @@
 
 pub mod attached;
 pub mod attestations;
+mod built_index;
 mod descriptor;
 mod document;
 pub mod gather;
@@ -22,6 +23,7 @@ mod image;
 pub mod layer;
 pub mod layout;
 mod media_type;
+mod metadata;
 mod platform;
 mod reference;
 mod runtime;
@@ -29,14 +31,13 @@ mod settings;
 
 pub use verbatim_document::{json, Error, ErrorKind, Result};
 
+pub use built_index::{build_index, describe_index, BuiltIndex};
 pub use descriptor::Descriptor;
 pub use document::{Config, Document, Index, Manifest, RootFs};
-pub use image::{
-    build, build_index, describe_index, Base, BuiltIndex, Image, ImageMetadata, IndexMetadata,
-    Named,
-};
+pub use image::{build, Base, Image};
 pub use layer::{Encoder, LayerMetadata};
 pub use media_type::{Family, MediaType};
+pub use metadata::{ImageMetadata, IndexMetadata, Named};
 pub use platform::Platform;
 pub use reference::{Reference, ReferenceError};
 pub use runtime::Runtime;

@@ -13,6 +13,7 @@ mod published;
 mod source;
 mod tar;
 mod whole;
+mod write;
 
 pub use crate::graph::{Blobs, Content};
 pub(crate) use check::in_parallel;
@@ -24,7 +25,8 @@ pub use import::{
     image_for, images, images_and_names, import, import_documents, platforms, Candidate,
 };
 pub use listed::{Listed, Tie};
-pub use plan::{write_root, Inputs, LayerInput, Link, Plan};
+pub use plan::{Inputs, LayerInput, Plan};
 pub use published::{Kind, Published};
 pub use source::Layout;
 pub use whole::{Additions, Moved, Whole};
+pub use write::{write_root, Link};

@@ -14,9 +14,9 @@ use verbatim_output::{OutputDir, OutputFile};
 
 use super::check::{in_parallel, Progress};
 use super::listed::REF_NAME;
-use super::plan::{output_error, MARKER};
 use super::source::{blob_path, Layout};
 use super::tar;
+use super::write::{output_error, MARKER};
 use crate::attached::{image_kind, with_layers, CosignTag, DigestTag, KIND};
 use crate::gather::{By, Gathered, Stored, Tree};
 use crate::graph::{check_digest, check_size, Blobs};
