@@ -519,7 +519,8 @@ fn layout(folder: &Path, envelopes: &[String], as_referrers: bool) -> Digest {
                 "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
                 "artifactType": kind, "config": empty, "layers": [layer], "subject": image,
             }));
-            entry["artifactType"] = kind;
+            // As cosign 3 writes it where a registry has no list of referrers.
+            entry["artifactType"] = json!("application/vnd.oci.empty.v1+json");
             entries.push(entry);
         }
     } else {
