@@ -14,9 +14,9 @@ use crate::{Error, Result};
 
 /// The largest `repomd.xml` that is read.
 pub(super) const LARGEST_REPOMD: u64 = 4 << 20;
-/// The largest index of packages as it is stored; Fedora's has 20 MiB.
+/// The largest index of packages that is read, as it is stored.
 pub(super) const LARGEST_INDEX: u64 = 256 << 20;
-/// The largest one once it is decompressed; Fedora's has 300 MiB. What is longer is cut short here,
+/// The largest one once it is decompressed. What is longer is cut short here,
 /// and then it is no whole document.
 const LARGEST_PLAIN: u64 = 1 << 30;
 
