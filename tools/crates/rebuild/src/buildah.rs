@@ -4,14 +4,17 @@
 //! and defaults are files written here. Images are brought in from layouts whose digests were checked, so
 //! nothing is pulled while it builds. Steps run in `chroot` isolation, as the build task runs them.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use rustix::process::{getrlimit, Resource};
+use verbatim_digest::Digest;
 use verbatim_foreign::printable_path;
+use verbatim_oci::layout::write_root;
+use verbatim_oci::{Descriptor, Family, MediaType};
 
 use crate::error::{Error, Result};
 use crate::process::{self, Log};
@@ -27,8 +30,23 @@ const MOST_FILES: u64 = 1 << 20;
 /// `buildah` and its folder.
 pub struct Buildah<'a> {
     folder: PathBuf,
+    /// What makes namespaces in which it may do what it has to; empty for root, who may.
+    namespaces: Vec<&'static str>,
     log: Log<'a>,
 }
+
+/// Run in new namespaces before `buildah`: what it would make or look for in root's places is out of its sight, and
+/// a network has nothing but a loopback that is up, as the build task has it.
+const SCRIPT: &str = "[ \"$1\" = root ] || { mount -t tmpfs tmpfs /run; [ ! -d /root ] || mount -t tmpfs tmpfs /root; }
+ip link set lo up 2>/dev/null
+shift
+exec buildah \"$@\"";
+
+/// A user namespace with the caller as root and the subordinate IDs as the others. Files of a base image may belong
+/// to any user, and `RUN` sets groups: both takes more than one ID.
+const WITH_IDS: [&str; 4] = ["--user", "--map-root-user", "--map-auto", "--mount"];
+/// Without subordinate IDs: enough for images whose files are all root's, and that run nothing.
+const ALONE: [&str; 3] = ["--user", "--map-root-user", "--mount"];
 
 /// What `buildah build` is told.
 #[derive(Debug, Clone, Default)]
@@ -46,8 +64,9 @@ pub struct Build {
 impl<'a> Buildah<'a> {
     /// Prepare it in a folder that is there and empty.
     pub fn new(folder: &Path, log: Log<'a>) -> Result<Self> {
-        let buildah = Self {
+        let mut buildah = Self {
             folder: folder.to_owned(),
+            namespaces: Vec::new(),
             log,
         };
         for name in ["storage", "run", "tmp", "home"] {
@@ -75,7 +94,58 @@ impl<'a> Buildah<'a> {
             let path = buildah.at(name);
             fs::write(&path, content).map_err(|e| Error::io(printable_path(&path), &e))?;
         }
+        if !rustix::process::geteuid().is_root() {
+            buildah.namespaces = buildah.of_a_user()?;
+        }
         Ok(buildah)
+    }
+
+    fn of_a_user(&self) -> Result<Vec<&'static str>> {
+        if self.can(&WITH_IDS) {
+            return Ok(WITH_IDS.to_vec());
+        }
+        if self.can(&ALONE) {
+            (self.log)("verbatim: this user has no subordinate IDs (newuidmap, /etc/subuid): RUN, and files that are not root's, will fail");
+            return Ok(ALONE.to_vec());
+        }
+        Err(Error::unchecked(
+            "buildah has to be root, at least in a user namespace, and this machine lets no user make one; run it as root, or allow user namespaces",
+        ))
+    }
+
+    /// Whether such namespaces can be made here.
+    fn can(&self, namespaces: &[&str]) -> bool {
+        let mut command = process::command("unshare", &self.at("home"));
+        command.args(namespaces).args(["--", "true"]);
+        process::run(&mut command, PATIENCE, &|_| {}).is_ok_and(|ended| ended.status.success())
+    }
+
+    /// `buildah` with these words, in the namespaces that it needs.
+    fn in_namespaces(&self, words: Vec<OsString>, cut_off: bool) -> Command {
+        let mut namespaces = self.namespaces.clone();
+        namespaces.extend(cut_off.then_some("--net"));
+        let mut command = if namespaces.is_empty() {
+            process::command("buildah", &self.at("home"))
+        } else {
+            let mut command = process::command("unshare", &self.at("home"));
+            let who = if self.namespaces.is_empty() {
+                "root"
+            } else {
+                "user"
+            };
+            command
+                .args(namespaces)
+                .args(["--", "sh", "-c", SCRIPT, "sh", who]);
+            command
+        };
+        command
+            .args(words)
+            .env("TMPDIR", self.at("tmp"))
+            .env("XDG_RUNTIME_DIR", self.at("run"))
+            .env("CONTAINERS_CONF", self.at("containers.conf"))
+            .env("CONTAINERS_STORAGE_CONF", self.at("storage.conf"))
+            .env("CONTAINERS_REGISTRIES_CONF", self.at("registries.conf"));
+        command
     }
 
     fn at(&self, name: &str) -> PathBuf {
@@ -98,20 +168,11 @@ impl<'a> Buildah<'a> {
         ]
     }
 
-    fn set_environment(&self, command: &mut Command) {
-        command
-            .env("TMPDIR", self.at("tmp"))
-            .env("XDG_RUNTIME_DIR", self.at("run"))
-            .env("CONTAINERS_CONF", self.at("containers.conf"))
-            .env("CONTAINERS_STORAGE_CONF", self.at("storage.conf"))
-            .env("CONTAINERS_REGISTRIES_CONF", self.at("registries.conf"));
-    }
-
-    fn command(&self) -> Command {
-        let mut command = process::command("buildah", &self.at("home"));
-        self.set_environment(&mut command);
-        command.args(self.arguments());
-        command
+    /// `buildah` with these words after those about its storage.
+    fn command(&self, words: &[&OsStr]) -> Command {
+        let mut all = self.arguments();
+        all.extend(words.iter().map(|word| (*word).to_owned()));
+        self.in_namespaces(all, false)
     }
 
     fn must(&self, command: &mut Command, patience: Duration, doing: &str) -> Result<String> {
@@ -129,7 +190,8 @@ impl<'a> Buildah<'a> {
     pub fn version(&self) -> Result<String> {
         let mut command = process::command("buildah", &self.at("home"));
         command.arg("--version");
-        let answer = self.must(&mut command, PATIENCE, "the version cannot be had")?;
+        let ended = process::run(&mut command, PATIENCE, &|_| {})?;
+        let answer = ended.answer;
         // buildah version 1.43.2 (image-spec 1.1.1, runtime-spec 1.3.0)
         Ok(answer
             .split_whitespace()
@@ -139,15 +201,18 @@ impl<'a> Buildah<'a> {
             .to_owned())
     }
 
-    /// Bring in the image of a layout, under these names.
-    pub fn bring_in(&self, layout: &Path, names: &[String]) -> Result<()> {
-        let mut pull = self.command();
-        pull.args(["pull", "--quiet", "--signature-policy"])
-            .arg(self.at("policy.json"))
-            .arg(transport("oci:", layout));
+    /// Bring in the image of a layout, under this name.
+    pub fn bring_in(&self, layout: &Path, name: &str) -> Result<()> {
+        let (policy, from) = (self.at("policy.json"), transport("oci:", layout));
+        let mut pull = self.command(&[
+            "pull".as_ref(),
+            "--quiet".as_ref(),
+            "--signature-policy".as_ref(),
+            policy.as_ref(),
+            &from,
+        ]);
         let image = self.must(&mut pull, PATIENCE, "a base image cannot be brought in")?;
-        let mut tag = self.command();
-        tag.args(["tag", "--"]).arg(&image).args(names);
+        let mut tag = self.command(&["tag".as_ref(), "--".as_ref(), image.as_ref(), name.as_ref()]);
         self.must(&mut tag, PATIENCE, "a base image cannot be named")?;
         Ok(())
     }
@@ -178,48 +243,92 @@ impl<'a> Buildah<'a> {
             "--".into(),
             build.context.clone().into(),
         ]);
-        let cut_off = build.cut_off && self.can_cut_off()?;
+        let with_net: Vec<&str> = self.namespaces.iter().copied().chain(["--net"]).collect();
+        let cut_off = build.cut_off && self.can(&with_net);
         if build.cut_off && !cut_off {
-            (self.log)("verbatim: the network cannot be cut off here (that takes the right to make a network namespace); the build goes on with it");
+            (self.log)("verbatim: the network cannot be cut off here, for no network namespace can be made; the build goes on with it");
         }
-        let mut command = if cut_off {
-            // As the build task does: nothing but a loopback that is up.
-            let mut command = process::command("unshare", &self.at("home"));
-            command
-                .args(["--net", "--", "sh", "-c"])
-                .arg("ip link set lo up 2>/dev/null; exec buildah \"$@\"")
-                .arg("buildah");
-            command
-        } else {
-            process::command("buildah", &self.at("home"))
-        };
-        self.set_environment(&mut command);
-        command.args(words).current_dir(&build.context);
+        let mut command = self.in_namespaces(words, cut_off);
+        command.current_dir(&build.context);
         self.must(&mut command, BUILD_PATIENCE, "the build failed")?;
         let id = fs::read_to_string(&answer).map_err(|e| Error::io(printable_path(&answer), &e))?;
         Ok(id.trim().trim_start_matches("sha256:").to_owned())
     }
 
-    fn can_cut_off(&self) -> Result<bool> {
-        let mut command = process::command("unshare", &self.at("home"));
-        command.args(["--net", "--", "true"]);
-        match process::run(&mut command, PATIENCE, &|_| {}) {
-            Ok(ended) => Ok(ended.status.success()),
-            Err(_) => Ok(false),
+    /// Write an image as a push would, into a layout.
+    pub fn push(&self, image: &str, format: Format, layout: &Path) -> Result<()> {
+        let (name, to, target) = match format {
+            Format::Oci => ("oci", "oci:", layout.to_owned()),
+            // No layout takes Docker's media types from it: a plain folder does.
+            Format::Docker => ("v2s2", "dir:", self.at("pushed")),
+        };
+        let (policy, target_name) = (self.at("policy.json"), transport(to, &target));
+        let mut push = self.command(&[
+            "push".as_ref(),
+            "--quiet".as_ref(),
+            "--signature-policy".as_ref(),
+            policy.as_ref(),
+            "--format".as_ref(),
+            name.as_ref(),
+            "--".as_ref(),
+            image.as_ref(),
+            &target_name,
+        ]);
+        self.must(&mut push, PATIENCE, "the image cannot be written")?;
+        match format {
+            Format::Oci => Ok(()),
+            Format::Docker => layout_of(&target, layout),
         }
     }
+}
 
-    /// Write an image as a push would, into a layout.
-    pub fn push(&self, image: &str, layout: &Path) -> Result<()> {
-        let mut push = self.command();
-        push.args(["push", "--quiet", "--format=oci", "--signature-policy"])
-            .arg(self.at("policy.json"))
-            .arg("--")
-            .arg(image)
-            .arg(transport("oci:", layout));
-        self.must(&mut push, PATIENCE, "the image cannot be written")?;
-        Ok(())
+impl Drop for Buildah<'_> {
+    /// Files that belong to subordinate IDs are removed by who has these.
+    fn drop(&mut self) {
+        if !self.namespaces.is_empty() {
+            let mut remove = process::command("unshare", &self.at("home"));
+            remove
+                .args(&self.namespaces)
+                .args(["--", "rm", "-rf", "--"])
+                .arg(self.at("storage"));
+            let _ = process::run(&mut remove, PATIENCE, &|_| {});
+        }
     }
+}
+
+/// In which format an image is pushed; the config is converted on the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// OCI's.
+    Oci,
+    /// Docker's, schema 2.
+    Docker,
+}
+
+/// Make a layout of the folder that `dir:` is: a manifest, and blobs named by their digests.
+fn layout_of(folder: &Path, layout: &Path) -> Result<()> {
+    let failed = |e: std::io::Error| {
+        Error::io(
+            format!("{} cannot become a layout", printable_path(folder)),
+            &e,
+        )
+    };
+    let blobs = layout.join("blobs/sha256");
+    fs::create_dir_all(&blobs).map_err(failed)?;
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name();
+        if name
+            .to_str()
+            .is_some_and(|name| Digest::from_hex(name).is_ok())
+        {
+            fs::rename(entry.path(), blobs.join(name)).map_err(failed)?;
+        }
+    }
+    let manifest = fs::read(folder.join("manifest.json")).map_err(failed)?;
+    let root = Descriptor::of(MediaType::manifest(Family::Docker), &manifest);
+    fs::write(blobs.join(root.digest.hex()), &manifest).map_err(failed)?;
+    Ok(write_root(layout, &root, None)?)
 }
 
 fn transport(name: &str, path: &Path) -> OsString {

@@ -67,6 +67,15 @@ impl Checkout {
         Ok(Self { root })
     }
 
+    /// Take a copy of a folder for a checkout; the folder stays as it is.
+    ///
+    /// # Errors
+    /// As [`Checkout::prepare`]; a pipe or a device among the files.
+    pub fn copy(from: &Path, to: &Path) -> Result<Self> {
+        copy_tree(from, to)?;
+        Self::prepare(to)
+    }
+
     /// The folder.
     pub fn root(&self) -> &Path {
         &self.root
@@ -105,6 +114,44 @@ impl Checkout {
             ))),
         }
     }
+}
+
+/// Copy files, folders and links with their modes into a folder that may be there.
+pub fn copy_tree(from: &Path, to: &Path) -> Result<()> {
+    let mut waiting = vec![(from.to_owned(), to.to_owned())];
+    let mut count = 0;
+    while let Some((from, to)) = waiting.pop() {
+        let failed = |e: std::io::Error| {
+            Error::io(format!("{} cannot be copied", printable_path(&from)), &e)
+        };
+        fs::create_dir_all(&to).map_err(failed)?;
+        for entry in fs::read_dir(&from).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let (source, target) = (entry.path(), to.join(entry.file_name()));
+            let kind = entry.file_type().map_err(failed)?;
+            count += 1;
+            if count > MAX_FILES {
+                return Err(Error::wrong(format!(
+                    "{}: has more than {MAX_FILES} files, the limit of what is rebuilt",
+                    printable_path(&from)
+                )));
+            }
+            if kind.is_dir() {
+                waiting.push((source, target));
+            } else if kind.is_symlink() {
+                let to = fs::read_link(&source).map_err(failed)?;
+                std::os::unix::fs::symlink(to, &target).map_err(failed)?;
+            } else if kind.is_file() {
+                fs::copy(&source, &target).map_err(failed)?;
+            } else {
+                return Err(Error::wrong(format!(
+                    "{}: is a pipe, a socket or a device, and sources are files",
+                    printable_path(&source)
+                )));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Whether a link stays below the root. Where it leads by other links is seen when those are looked at.

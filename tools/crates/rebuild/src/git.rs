@@ -171,7 +171,15 @@ impl<'a> Git<'a> {
 
     /// Run it; what it answers if it succeeds, else what it said last.
     fn run(&self, command: &mut Command) -> Result<std::result::Result<String, String>> {
-        let ended = process::run(command, PATIENCE, self.log)?;
+        Self::end(process::run(command, PATIENCE, self.log)?)
+    }
+
+    /// The same, where nobody has to see what it says.
+    fn ask(command: &mut Command) -> Result<std::result::Result<String, String>> {
+        Self::end(process::run(command, PATIENCE, &|_| {})?)
+    }
+
+    fn end(ended: process::Ended) -> Result<std::result::Result<String, String>> {
         Ok(if ended.status.success() {
             Ok(ended.answer.trim_end().to_owned())
         } else {
@@ -180,9 +188,8 @@ impl<'a> Git<'a> {
     }
 
     /// Run what only fails if something is wrong with this machine.
-    fn must(&self, command: &mut Command, doing: &str) -> Result<String> {
-        self.run(command)?
-            .map_err(|words| Error::unchecked(format!("{doing}: git: {words}")))
+    fn must(command: &mut Command, doing: &str) -> Result<String> {
+        Self::ask(command)?.map_err(|words| Error::unchecked(format!("{doing}: git: {words}")))
     }
 
     /// Fetch one commit into the empty folder `into`, without checking it out.
@@ -202,7 +209,7 @@ impl<'a> Git<'a> {
         let mut init = self.command(into, "none");
         init.args(["init", "--quiet", "--template="]);
         init.arg(format!("--object-format={format}"));
-        self.must(&mut init, "a folder for the sources cannot be prepared")?;
+        Self::must(&mut init, "a folder for the sources cannot be prepared")?;
         let mut one = self.command(into, protocols);
         one.args([
             "fetch",
@@ -213,7 +220,7 @@ impl<'a> Git<'a> {
             "--",
         ])
         .args([from.as_str(), commit]);
-        if self.run(&mut one)?.is_err() {
+        if Self::ask(&mut one)?.is_err() {
             // Old servers and plain folders of files give out branches and tags alone.
             let mut all = self.command(into, protocols);
             all.args([
@@ -247,7 +254,7 @@ impl<'a> Git<'a> {
     fn describe(&self, commit: &str, repository: &Path) -> Result<Option<Commit>> {
         let mut kind = self.command(repository, "none");
         kind.args(["cat-file", "-t", commit]);
-        match self.run(&mut kind)?.as_deref() {
+        match Self::ask(&mut kind)?.as_deref() {
             Ok("commit") => {}
             _ => return Ok(None),
         }
@@ -259,7 +266,7 @@ impl<'a> Git<'a> {
             "--format=%H %T %ct",
             commit,
         ]);
-        let text = self.must(&mut show, "the commit cannot be read")?;
+        let text = Self::must(&mut show, "the commit cannot be read")?;
         let words: Vec<&str> = text.split_whitespace().collect();
         match words[..] {
             [hash, tree, time] if hash == commit => Ok(Some(Commit {
@@ -285,11 +292,11 @@ impl<'a> Git<'a> {
             sparse
                 .args(["sparse-checkout", "set", "--"])
                 .args(&options.sparse);
-            self.must(&mut sparse, "the folders of the sources cannot be chosen")?;
+            Self::must(&mut sparse, "the folders of the sources cannot be chosen")?;
         }
         let mut checkout = self.command(repository, "none");
         checkout.args(["checkout", "--quiet", "--force", "--detach", commit, "--"]);
-        self.must(&mut checkout, "the sources cannot be checked out")?;
+        Self::must(&mut checkout, "the sources cannot be checked out")?;
         if options.submodules && repository.join(".gitmodules").exists() {
             let mut submodules = self.command(repository, "http:https:ssh");
             submodules.args(["submodule", "--quiet", "update", "--init", "--recursive"]);

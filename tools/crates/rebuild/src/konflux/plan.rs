@@ -11,6 +11,7 @@ use super::pipeline::{digest_of, Material, Parameters, Pipeline, TaskRun};
 use super::source;
 use crate::base::{split_tag, Pin};
 use crate::error::{Error, Result};
+use crate::prefetch::Artifact;
 
 /// One run of `buildah build` that made an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -364,17 +365,36 @@ impl BuildahBuild {
         self.parameters.text("DOCKERFILE").unwrap_or("./Dockerfile")
     }
 
-    /// Whether the task appended instructions of its own to the Containerfile.
-    pub fn injects(&self) -> bool {
-        let since = TaskVersion::new(0, 4);
-        self.version.is_some_and(|version| version >= since)
-            && !self.parameters.flag("SKIP_INJECTIONS", false)
+    /// The files that the task put into the image on its own.
+    pub fn injections(&self) -> &'static [&'static str] {
+        let Some(version) = self.version else {
+            return &[];
+        };
+        // A parameter since 0.6; what is not told there was not asked for.
+        let since = TaskVersion::new(0, 6);
+        let skipped = self.parameters.flag("SKIP_INJECTIONS", version >= since);
+        if version < TaskVersion::new(0, 2) || skipped {
+            &[]
+        } else if version < TaskVersion::new(0, 4) {
+            &["content-sets.json"]
+        } else {
+            &["labels.json", "content-sets.json"]
+        }
     }
 
-    /// Whether packages were fetched beforehand and mounted.
-    pub fn prefetched(&self) -> bool {
-        self.parameters.text("CACHI2_ARTIFACT").is_some()
-            || self.parameters.text("PREFETCH_INPUT").is_some()
+    /// The packages that were fetched before the build, where they are an artifact.
+    ///
+    /// # Errors
+    /// A parameter that is none; packages that were handed on in another way.
+    pub fn prefetched(&self) -> Result<Option<Artifact>> {
+        const ARTIFACT: &str = "CACHI2_ARTIFACT";
+        match self.parameters.text(ARTIFACT) {
+            Some(text) => Artifact::parse(text, ARTIFACT).map(Some),
+            None if self.parameters.text("PREFETCH_INPUT").is_none() => Ok(None),
+            None => Err(Error::unchecked(
+                "the build used packages that were fetched before it (PREFETCH_INPUT), and the attestation does not tell where they are (CACHI2_ARTIFACT)",
+            )),
+        }
     }
 }
 

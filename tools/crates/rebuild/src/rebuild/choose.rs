@@ -3,7 +3,6 @@
 use verbatim_digest::Digest;
 use verbatim_foreign::excerpt;
 
-use super::Request;
 use crate::error::{Error, Result};
 use crate::konflux::BuildahBuild;
 use crate::machine;
@@ -11,10 +10,11 @@ use crate::published::{Described, Published};
 
 /// Which build is meant, and the published image of it.
 pub(super) fn choose(
-    request: &Request<'_>,
+    subjects: &[Digest],
     builds: Vec<BuildahBuild>,
     published: Option<Published>,
     indexes: &[Digest],
+    tells_of_runs: bool,
 ) -> Result<(BuildahBuild, Option<Described>)> {
     let machine = machine::platform();
     let is_of = |build: &BuildahBuild, digest: Digest| {
@@ -31,7 +31,7 @@ pub(super) fn choose(
     };
     let digest = published.as_ref().map(Published::digest);
     if let Some(digest) = digest {
-        if !request.subjects.contains(&digest) {
+        if !subjects.contains(&digest) {
             return Err(Error::does_not_hold(format!(
                 "--against is {digest}, which is no subject of the attestation; it says nothing about this image"
             )));
@@ -41,9 +41,7 @@ pub(super) fn choose(
         (Some(digest), _) if builds.iter().any(|build| is_of(build, digest)) => {
             builds.iter().position(|build| is_of(build, digest))
         }
-        (Some(digest), Some(published))
-            if !published.is_index() && builds.iter().all(|b| b.produced.is_some()) =>
-        {
+        (Some(digest), Some(published)) if !published.is_index() && tells_of_runs => {
             return Err(Error::does_not_hold(format!(
                 "--against is {digest}, a subject of the attestation that none of its builds made"
             )));

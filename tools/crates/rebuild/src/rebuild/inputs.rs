@@ -14,7 +14,7 @@ use crate::base::{BaseImage, Name, Pin, Pins};
 use crate::containerfile::Containerfile;
 use crate::error::{Error, ErrorKind, Result};
 use crate::images::{self, Images};
-use crate::sbom;
+use crate::{prefetch, sbom};
 
 impl Rebuild<'_> {
     /// The images that the Containerfile begins with and copies from.
@@ -152,23 +152,71 @@ impl Rebuild<'_> {
         sbom::images(&data, &printable_path(&path))
     }
 
+    /// Have the packages that were fetched before the build: the archive, by its digest.
+    pub(super) fn prefetched(&mut self) -> Result<Option<PathBuf>> {
+        let artifact = match self.build.prefetched() {
+            Ok(None) => return Ok(None),
+            Ok(Some(artifact)) => artifact,
+            Err(error) => {
+                self.report.miss("CACHI2_ARTIFACT");
+                return Err(error);
+            }
+        };
+        self.report
+            .name_material(&artifact.repository, artifact.digest);
+        let folder = self.store()?.join("artifacts");
+        fs::create_dir_all(&folder).map_err(|e| Error::io(printable_path(&folder), &e))?;
+        let path = folder.join(artifact.digest.hex());
+        if !path.exists() {
+            let fetched = self.fetch_blob(
+                &artifact.repository,
+                artifact.digest,
+                prefetch::MAX_PACKED,
+                &path,
+            );
+            if let Err(error) = fetched {
+                self.report.miss("CACHI2_ARTIFACT");
+                return Err(error);
+            }
+        }
+        let (digest, _) = verbatim_digest::of_file(&path)
+            .map_err(|e| Error::io(printable_path(&path), e.io()))?;
+        if digest != artifact.digest {
+            return Err(Error::does_not_hold(format!(
+                "{}: must be the artifact {}, and is {digest}",
+                printable_path(&path),
+                artifact.digest
+            )));
+        }
+        self.report.checked(&artifact.repository, artifact.digest);
+        Ok(Some(path))
+    }
+
+    fn fetch_blob(&self, repository: &str, digest: Digest, limit: u64, to: &Path) -> Result<()> {
+        if self.request.materials.is_some() {
+            return Err(Error::unchecked(format!(
+                "--materials: {digest} is not there, as {}",
+                printable_path(to)
+            )));
+        }
+        (self.request.log)(&format!(
+            "verbatim: fetching {}@{digest}",
+            printable(repository)
+        ));
+        let places: [Repository; 1] = [repository.parse()?];
+        let client = (self.request.client)()?;
+        let fetched = client.pull_blob(&places, digest, None, limit, to, images::silent());
+        self.runtime.block_on(fetched)?;
+        Ok(())
+    }
+
     fn fetch_sbom(&self, to: &Path) -> Result<PathBuf> {
         let Some((repository, digest)) = &self.build.sbom else {
             return Err(Error::unchecked(
                 "the attestation names no SBOM (SBOM_BLOB_URL); give it with --sbom",
             ));
         };
-        if self.request.materials.is_some() {
-            return Err(Error::unchecked(format!(
-                "--materials: the SBOM {digest} is not there, as {}",
-                printable_path(to)
-            )));
-        }
-        let places: [Repository; 1] = [repository.parse()?];
-        let client = (self.request.client)()?;
-        let fetched =
-            client.pull_blob(&places, *digest, None, sbom::MAX_SBOM, to, images::silent());
-        self.runtime.block_on(fetched)?;
+        self.fetch_blob(repository, *digest, sbom::MAX_SBOM, to)?;
         Ok(to.to_owned())
     }
 }

@@ -2,19 +2,17 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::path::PathBuf;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
 
 use verbatim_foreign::{excerpt, printable_path};
 
-use super::{path_text, Found, Rebuild};
-use crate::base::BaseImage;
-use crate::buildah::{Build, Buildah};
-use crate::checkout::Checkout;
+use super::{path_text, Found, Inputs, Rebuild};
+use crate::buildah::{Build, Buildah, Format};
+use crate::checkout::{copy_tree, Checkout};
 use crate::error::{Error, Result};
 use crate::images::Images;
 use crate::konflux::{BuildahBuild, Flags};
-use crate::{machine, process};
+use crate::{machine, prefetch};
 
 impl Rebuild<'_> {
     /// Build, and write what a push would publish into a layout.
@@ -23,35 +21,41 @@ impl Rebuild<'_> {
         checkout: &Checkout,
         found: &Found,
         arguments: &[String],
-        commit_time: Option<i64>,
-        images: &[BaseImage],
+        inputs: &Inputs<'_>,
     ) -> Result<PathBuf> {
-        self.note_unsupported()?;
+        self.note_unsupported();
         let buildah = Buildah::new(&self.folder("buildah")?, self.request.log)?;
         self.report.buildah = Some(buildah.version()?);
         let store = Images::in_folder(&self.store()?.join("images"))?;
-        for image in images {
-            buildah.bring_in(&store.layout(image), &[image.name.local()])?;
+        for image in inputs.images {
+            buildah.bring_in(&store.layout(image), &image.name.local())?;
         }
+        let packages = match inputs.packages {
+            Some(archive) => Some(self.unpacked(archive)?),
+            None => None,
+        };
+        let with_environment = packages
+            .as_ref()
+            .filter(|folder| folder.join("cachi2.env").is_file());
+        let text = match with_environment {
+            Some(_) => prefetch::source_environment(&found.text),
+            None => found.text.clone(),
+        };
         // A copy: a name that ends in .in would be handed to the preprocessor of C.
         let containerfile = self.scratch.path().join("Containerfile");
-        fs::write(&containerfile, &found.text)
+        fs::write(&containerfile, text)
             .map_err(|e| Error::io(printable_path(&containerfile), &e))?;
-        let epoch = self
-            .build
-            .epoch()?
-            .or(self.build.commit_time)
-            .or(commit_time);
+        let mut volumes = Vec::new();
+        if let Some(folder) = with_environment {
+            volumes.push(format!("{}:/cachi2", path_text(folder)?));
+        }
+        volumes.extend(self.repositories(checkout, packages.as_deref())?);
+        let told = self.build.epoch()?.or(self.build.commit_time);
+        let epoch = told.or(inputs.commit_time);
         let lines = self.lines_of(checkout, "ANNOTATIONS_FILE")?;
         let flags = Flags::of(&self.build, &machine::name(), &lines, epoch)?;
         let build = Build {
-            options: options(
-                &self.build,
-                &flags,
-                arguments,
-                epoch,
-                self.repositories(checkout)?.as_deref(),
-            ),
+            options: options(&self.build, &flags, arguments, epoch, &volumes),
             cut_off: self.build.parameters.flag("HERMETIC", false)
                 || self.request.materials.is_some(),
             containerfile,
@@ -59,61 +63,62 @@ impl Rebuild<'_> {
         };
         let image = buildah.build(&build)?;
         let layout = self.scratch.path().join("image");
-        buildah.push(&image, &layout)?;
+        let format = match self.build.parameters.text("BUILDAH_FORMAT") {
+            Some("docker") => Format::Docker,
+            _ => Format::Oci,
+        };
+        buildah.push(&image, format, &layout)?;
         Ok(layout)
+    }
+
+    /// The folder in an archive of packages: the environment lies at its top.
+    fn unpacked(&self, archive: &Path) -> Result<PathBuf> {
+        let folder = self.folder("cachi2")?;
+        prefetch::unpack(archive, &folder)?;
+        Ok(folder)
     }
 
     /// What this build had and cannot be given here. With it the build may still come out the same; without, a
     /// difference is no proof of anything.
-    fn note_unsupported(&mut self) -> Result<()> {
-        if self.build.injects() {
-            self.report.miss("labels.json");
-            self.report.miss("content-sets.json");
+    fn note_unsupported(&mut self) {
+        for name in self.build.injections() {
+            self.report.miss(name);
         }
         if self.build.parameters.text("ADD_CAPABILITIES").is_some() {
             self.report.miss("ADD_CAPABILITIES");
         }
-        if self.build.parameters.text("BUILDAH_FORMAT") == Some("docker") {
-            self.report.miss("BUILDAH_FORMAT");
-        }
-        if self.build.prefetched() {
-            self.report.miss("CACHI2_ARTIFACT");
-            return Err(Error::unchecked(
-                "the build used packages that were fetched before it (PREFETCH_INPUT), and those are not fetched here",
-            ));
-        }
-        Ok(())
     }
 
-    /// Package repositories that are kept in git are mounted over those of the images.
-    fn repositories(&self, checkout: &Checkout) -> Result<Option<String>> {
+    /// Package repositories, of the packages that were fetched and of those that are kept in git, are mounted over
+    /// those of the images.
+    fn repositories(&self, checkout: &Checkout, packages: Option<&Path>) -> Result<Option<String>> {
         let parameters = &self.build.parameters;
-        let Some(name) = parameters.text("YUM_REPOS_D_SRC") else {
+        let folder = self.scratch.path().join("repositories");
+        let own = format!("output/deps/rpm/{}/repos.d/cachi2.repo", machine::name());
+        if let Some(file) = packages.and_then(|packages| prefetch::own_file(packages, &own)) {
+            let failed = |e: std::io::Error| Error::io(printable_path(&folder), &e);
+            fs::create_dir_all(&folder).map_err(failed)?;
+            fs::copy(file, folder.join("cachi2.repo")).map_err(failed)?;
+        }
+        if let Some(name) = parameters.text("YUM_REPOS_D_SRC") {
+            let kept = checkout.find(checkout.root(), name, "YUM_REPOS_D_SRC")?;
+            if let Some(kept) = kept.filter(|kept| kept.is_dir()) {
+                copy_tree(&kept, &folder)?;
+            }
+        }
+        if !folder.exists() {
             return Ok(None);
-        };
-        let Some(folder) = checkout.find(checkout.root(), name, "YUM_REPOS_D_SRC")? else {
-            return Ok(None);
-        };
+        }
         let target = parameters
             .text("YUM_REPOS_D_TARGET")
             .unwrap_or("/etc/yum.repos.d");
-        if !folder.is_dir() || !target.starts_with('/') || target.contains([':', ',']) {
+        if !target.starts_with('/') || target.contains([':', ',']) {
             return Err(Error::wrong(format!(
                 "YUM_REPOS_D_TARGET `{}` is refused: it is no folder in a container",
                 excerpt(target, 200)
             )));
         }
-        let copy = self.scratch.path().join("repositories");
-        let mut command = process::command("cp", self.scratch.path());
-        command.args(["--recursive", "--"]).arg(&folder).arg(&copy);
-        let ended = process::run(&mut command, Duration::from_secs(600), self.request.log)?;
-        if !ended.status.success() {
-            return Err(Error::unchecked(format!(
-                "YUM_REPOS_D_SRC cannot be copied: {}",
-                ended.last_words()
-            )));
-        }
-        Ok(Some(format!("{}:{target}", path_text(&copy)?)))
+        Ok(Some(format!("{}:{target}", path_text(&folder)?)))
     }
 }
 
@@ -123,20 +128,14 @@ fn options(
     flags: &Flags,
     arguments: &[String],
     epoch: Option<i64>,
-    repositories: Option<&str>,
+    volumes: &[String],
 ) -> Vec<OsString> {
     let parameters = &build.parameters;
     let mut options: Vec<String> = Vec::new();
     let mut each = |option: &str, values: &[String]| {
         options.extend(values.iter().map(|value| format!("--{option}={value}")));
     };
-    each(
-        "volume",
-        &repositories
-            .map(str::to_owned)
-            .into_iter()
-            .collect::<Vec<_>>(),
-    );
+    each("volume", volumes);
     each(
         "target",
         &parameters

@@ -17,7 +17,7 @@ use verbatim_registry::Client;
 
 use self::choose::choose;
 use self::named::{name_any_materials, name_inputs, name_materials};
-use crate::base::Pin;
+use crate::base::{BaseImage, Pin};
 use crate::containerfile::Containerfile;
 use crate::error::{Error, ErrorKind, Result};
 use crate::konflux::{self, BuildahBuild, Given};
@@ -25,15 +25,22 @@ use crate::process;
 use crate::published::{Described, Published};
 use crate::report::{Report, Verdict};
 
+/// What a statement says, as far as a rebuild asks.
+#[derive(Debug, Clone)]
+pub struct Attestation {
+    /// The type of its predicate.
+    pub predicate_type: String,
+    /// The predicate.
+    pub predicate: serde_json::Value,
+    /// The sha256 digests of its subjects.
+    pub subjects: Vec<Digest>,
+}
+
 /// What is to be rebuilt, and with what.
 pub struct Request<'a> {
-    /// The type of the statement's predicate.
-    pub predicate_type: &'a str,
-    /// The predicate.
-    pub predicate: &'a serde_json::Value,
-    /// The sha256 digests of the statement's subjects.
-    pub subjects: &'a [Digest],
-    /// Where the statement is from, for messages.
+    /// Provenance of one or several runs: the one about the published image counts, else the first.
+    pub attestations: Vec<Attestation>,
+    /// Where it is from, for messages.
     pub file: &'a str,
     /// The published image: a layout, or an image of a registry.
     pub against: Option<&'a str>,
@@ -89,17 +96,42 @@ struct Rebuild<'a> {
 
 impl<'a> Rebuild<'a> {
     fn run(request: &'a Request<'a>, report: &'a mut Report) -> Result<()> {
-        let pipeline = konflux::read(request.predicate_type, request.predicate, request.file)
-            .inspect_err(|_| name_any_materials(request.predicate, report))?;
-        name_materials(&pipeline, report);
-        let builds = konflux::builds(&pipeline, &request.given, request.file)?;
         let runtime =
             verbatim_registry::runtime().map_err(|e| Error::io("no threads can be started", &e))?;
-        let published = match request.against {
-            Some(name) => Some(Published::open(name, request.client, &runtime)?),
-            None => None,
+        let open = |name| Published::open(name, request.client, &runtime);
+        let mut published = match (request.against, request.attestations.len()) {
+            (Some(name), 2..) => Some(open(name)?),
+            _ => None,
         };
-        let (build, published) = choose(request, builds, published, &konflux::indexes(&pipeline))?;
+        let about = published.as_ref().map(Published::digest);
+        let is_about = |attestation: &&Attestation| {
+            about.is_some_and(|digest| attestation.subjects.contains(&digest))
+        };
+        let all = &request.attestations;
+        let attestation = all
+            .iter()
+            .find(is_about)
+            .or(all.first())
+            .ok_or_else(|| Error::wrong(format!("{}: there is no provenance", request.file)))?;
+        let (kind, predicate) = (&attestation.predicate_type, &attestation.predicate);
+        let pipeline = konflux::read(kind, predicate, request.file)
+            .inspect_err(|_| name_any_materials(predicate, report))?;
+        name_materials(&pipeline, report);
+        let builds = konflux::builds(&pipeline, &request.given, request.file)?;
+        if let [only] = builds.as_slice() {
+            // Before anything that could fail: a report names it all the same.
+            name_inputs(only, report);
+        }
+        if let (Some(name), None) = (request.against, &published) {
+            published = Some(open(name)?);
+        }
+        let (build, published) = choose(
+            &attestation.subjects,
+            builds,
+            published,
+            &konflux::indexes(&pipeline),
+            pipeline.tasks.is_some(),
+        )?;
         name_inputs(&build, report);
         let scratch = tempfile::Builder::new()
             .prefix("verbatim-rebuild-")
@@ -121,11 +153,17 @@ impl<'a> Rebuild<'a> {
         let arguments = self.build_arguments(&checkout)?;
         let (names, stages) = self.base_names(&containerfile, &arguments)?;
         let images = self.base_images(&names)?;
+        let packages = self.prefetched()?;
         if self.request.fetch_only.is_some() {
             self.report.verdict = Verdict::Unchecked;
             return Ok(());
         }
-        let layout = self.build(&checkout, &containerfile, &arguments, commit_time, &images)?;
+        let inputs = Inputs {
+            images: &images,
+            packages: packages.as_deref(),
+            commit_time,
+        };
+        let layout = self.build(&checkout, &containerfile, &arguments, &inputs)?;
         self.compare(published, &layout, &stages, &images)
     }
 
@@ -145,6 +183,14 @@ impl<'a> Rebuild<'a> {
             None => Ok(self.scratch.path().to_owned()),
         }
     }
+}
+
+/// What a build is given beside its sources.
+struct Inputs<'a> {
+    images: &'a [BaseImage],
+    /// The archive of packages that were fetched before it.
+    packages: Option<&'a Path>,
+    commit_time: Option<i64>,
 }
 
 /// A Containerfile and its context.

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use verbatim_document::json;
 use verbatim_foreign::{excerpt, printable_path};
@@ -12,7 +11,6 @@ use super::{path_text, Found, Rebuild};
 use crate::checkout::Checkout;
 use crate::error::{Error, Result};
 use crate::git::{Git, Origin};
-use crate::process;
 
 /// A Containerfile is read whole.
 const MAX_TEXT: u64 = 4 << 20;
@@ -61,20 +59,7 @@ impl Rebuild<'_> {
 
     /// A copy of a folder, which stays as it is.
     fn copied(&self, folder: &Path) -> Result<Checkout> {
-        let to = self.folder("sources")?;
-        let mut copy = process::command("cp", self.scratch.path());
-        copy.args(["--archive", "--no-target-directory", "--"])
-            .arg(folder)
-            .arg(&to);
-        let ended = process::run(&mut copy, Duration::from_secs(3600), self.request.log)?;
-        if !ended.status.success() {
-            return Err(Error::unchecked(format!(
-                "--source {} cannot be copied: {}",
-                printable_path(folder),
-                ended.last_words()
-            )));
-        }
-        Checkout::prepare(&to)
+        Checkout::copy(folder, &self.folder("sources")?)
     }
 
     /// `SOURCE/CONTEXT/DOCKERFILE`, else `SOURCE/DOCKERFILE`.

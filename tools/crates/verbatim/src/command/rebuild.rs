@@ -5,28 +5,34 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail};
 use serde_json::Value;
-use verbatim_digest::Digest;
-use verbatim_document::json;
-use verbatim_foreign::printable;
-use verbatim_rebuild::konflux::{Given, Parameter, TaskVersion};
-use verbatim_rebuild::{rebuild, Error, ErrorKind, Pin, Report, Request, Verdict};
+use verbatim_attest::Statement;
+use verbatim_foreign::{counted, printable, printable_path};
+use verbatim_rebuild::konflux::{self, Given, Parameter, TaskVersion};
+use verbatim_rebuild::{rebuild, Attestation, Error, ErrorKind, Pin, Report, Request, Verdict};
+use verbatim_signature::{documents, Document, PublicKey, Trust};
 use verbatim_verify::Verdict as Judged;
 
 use crate::colours::colours;
+use crate::handed::handed;
 use crate::outcome::{Outcome, Unchecked};
 use crate::printing::{print, print_json};
 use crate::registry_options::{tell_retries, RegistryOptions};
 use crate::report_form::Format;
 
+/// The largest key that is read.
+const MAX_KEY: u64 = 1 << 20;
+
 /// Build an image once more from its sources, as its provenance says, and compare.
 ///
-/// ATTESTATION is provenance of Konflux or Tekton Chains (SLSA v0.2 or v1), an in-toto statement; by default it is
-/// read from standard input. The sources are fetched by the commit that it names, base images by digest, and the real `buildah` builds them in a storage of its
+/// ATTESTATION is provenance of Konflux or Tekton Chains (SLSA v0.2 or v1): an envelope (DSSE), lines of them, a
+/// Sigstore bundle, or a statement alone; by default it is read from standard input. The sources are fetched by the
+/// commit that it names, base images by digest, and the real `buildah` builds them in a storage of its
 /// own. What the attestation does not tell is listed as missing, and can be given with --parameter and --base.
 ///
 /// Without --against the image ID is printed, and nothing else, to standard output.
 ///
-/// Who signed an attestation decides what is run here, for a build runs what its sources say: verify it before.
+/// Who signed an attestation decides what is run here, for a build runs what its sources say: with --key only what
+/// that key signed counts. Without it nothing is verified.
 ///
 /// `git` and `buildah` are needed. Steps run in chroot isolation: as root, or as a user with subordinate IDs.
 ///
@@ -35,10 +41,10 @@ use crate::report_form::Format;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLES
   The image ID that the sources give:
-    cosign verify-attestation --key cosign.pub --type slsaprovenance IMAGE | jq -r .payload | base64 -d | verbatim rebuild
+    cosign verify-attestation --key cosign.pub --type slsaprovenance IMAGE | verbatim rebuild
 
   Is it the published image? If not, why not?
-    verbatim rebuild attestation.json --against registry.example.com/acme/app@sha256:…
+    verbatim rebuild attestation.json --key cosign.pub --against registry.example.com/acme/app@sha256:…
 
   From a clone that is there already, with an SBOM that names the base images:
     verbatim rebuild attestation.json --source ~/src/app --sbom sbom.json --against app
@@ -50,6 +56,9 @@ pub struct Options {
     /// The attestation; `-` or nothing is standard input.
     #[arg(value_name = "ATTESTATION")]
     attestation: Option<PathBuf>,
+    /// The public key (PEM) that must have signed; of several, one of them.
+    #[arg(long, value_name = "FILE")]
+    key: Vec<PathBuf>,
     /// The published image to compare with: REGISTRY/NAME:TAG, REGISTRY/NAME@DIGEST, or an OCI layout. It must be a
     /// subject of the attestation.
     #[arg(long, value_name = "IMAGE")]
@@ -85,7 +94,9 @@ pub struct Options {
 
 /// Run it.
 pub fn run(options: Options) -> anyhow::Result<Outcome> {
-    let (statement, file) = statement(&options)?;
+    let Some(attestations) = provenance(&options)? else {
+        return Ok(Outcome::Different);
+    };
     let given = Given {
         parameters: parameters(&options.parameter)?,
         version: options.task_version,
@@ -97,10 +108,8 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
             .map_err(|e| Error::wrong(format!("{e:#}")))
     };
     let request = Request {
-        predicate_type: statement.predicate_type.as_str(),
-        predicate: &statement.predicate,
-        subjects: &statement.subjects,
-        file: &file,
+        attestations,
+        file: &file_name(&options),
         against: options.against.as_deref(),
         source: options.source.as_deref(),
         sbom: options.sbom.as_deref(),
@@ -127,58 +136,76 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
     }
 }
 
-/// What a statement says, as far as a rebuild asks.
-struct Statement {
-    predicate_type: String,
-    predicate: Value,
-    subjects: Vec<Digest>,
+/// Provenance, as far as its author is believed; with --key nobody else is.
+///
+/// What does not hold is told, and is the outcome if nothing is left.
+fn provenance(options: &Options) -> anyhow::Result<Option<Vec<Attestation>>> {
+    let path = options.attestation.as_deref().unwrap_or(Path::new("-"));
+    let (data, file) = handed(path, documents::MAX_DOCUMENT)?;
+    let documents = documents::read(&data, &file)?;
+    let mut keys = Vec::new();
+    for path in &options.key {
+        let (data, name) = handed(path, MAX_KEY)?;
+        keys.push(PublicKey::from_pem(&data, &name)?);
+    }
+    if keys.is_empty() {
+        eprintln!("verbatim: nothing was verified: without --key, anybody may have written this attestation");
+    }
+    let trust = Trust::Keys(keys);
+    let open = |document: Document| {
+        let bytes = match &trust {
+            Trust::Keys(keys) if keys.is_empty() => document.unverified().unwrap_or_default(),
+            trust => document.verify(trust)?.payload,
+        };
+        Statement::parse(bytes.to_vec(), &document.name).map(attestation)
+    };
+    let (mut statements, mut refused) = (Vec::new(), Vec::new());
+    for document in documents {
+        match document.and_then(open) {
+            Ok(statement) => statements.push(statement),
+            Err(error) => refused.push(error),
+        }
+    }
+    let others = statements.len();
+    statements
+        .retain(|statement| konflux::PREDICATE_TYPES.contains(&statement.predicate_type.as_str()));
+    if !statements.is_empty() {
+        for error in refused {
+            eprintln!("verbatim: {error}");
+        }
+        return Ok(Some(statements));
+    }
+    match refused.pop() {
+        Some(error @ verbatim_signature::Error::Malformed(_)) if others == 0 => Err(error.into()),
+        Some(error) if others == 0 => {
+            eprintln!("verbatim: {error}");
+            Ok(None)
+        }
+        _ => bail!(
+            "{file}: none of its {} is provenance, which says how an image was built; give SLSA provenance v0.2 or v1",
+            counted(others as u64, "statement")
+        ),
+    }
 }
 
-/// The largest statement that is read.
-const MAX_STATEMENT: u64 = 16 << 20;
-
-fn statement(options: &Options) -> anyhow::Result<(Statement, String)> {
+fn file_name(options: &Options) -> String {
     let path = options
         .attestation
         .as_deref()
         .filter(|path| *path != Path::new("-"));
-    let (data, file) = match path {
-        Some(path) => (
-            json::read_handed(path, MAX_STATEMENT)?,
-            path.display().to_string(),
-        ),
-        None => {
-            let file = "standard input".to_owned();
-            (
-                json::read_limited(std::io::stdin().lock(), MAX_STATEMENT, &file)?,
-                file,
-            )
-        }
-    };
-    let mut value = json::parse_value(&data, &file)?;
-    let text = |pointer: &str| {
-        value
-            .pointer(pointer)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned()
-    };
-    let predicate_type = text("/predicateType");
-    let subjects = value["subject"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|subject| Digest::from_hex(subject["digest"]["sha256"].as_str()?).ok())
-        .collect();
-    let predicate = value["predicate"].take();
-    Ok((
-        Statement {
-            predicate_type,
-            predicate,
-            subjects,
-        },
-        file,
-    ))
+    path.map_or_else(
+        || "standard input".into(),
+        |path| printable_path(path).into_owned(),
+    )
+}
+
+fn attestation(statement: Statement) -> Attestation {
+    let digest = |subject: &verbatim_attest::Subject| subject.digests.sha256;
+    Attestation {
+        subjects: statement.subjects.iter().filter_map(digest).collect(),
+        predicate_type: statement.predicate_type,
+        predicate: Value::Object(statement.predicate),
+    }
 }
 
 /// `NAME=VALUE`: one that is given several times is a list.

@@ -1,0 +1,676 @@
+//! `verbatim rebuild` of images that the real `buildah` built and pushed, from sources that a web server has.
+//!
+//! The longer story, with packages that `rpmbuild` and `createrepo_c` made and `dnf5` installs, is left out of CI:
+//! `cargo test -p verbatim --test real_rebuild -- --ignored`, in the root.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use base64::engine::general_purpose::STANDARD;
+use base64::Engine;
+use serde_json::{json, Value};
+use verbatim_testbed::{crane, output, run, tool, Kind, Registry};
+
+/// When the commit was made; as the tasks of Konflux print it.
+const EPOCH: &str = "1767352500";
+const TIME: &str = "2026-01-02T11:15:00Z";
+
+/// A registry, a repository behind a web server, and a `buildah` that stands for the build task's.
+struct Workshop {
+    folder: tempfile::TempDir,
+    registry: Registry,
+    url: String,
+    commit: String,
+    /// A folder that is committed beside the sources, as `repo`.
+    folder_of_sources: Option<PathBuf>,
+}
+
+impl Workshop {
+    /// Serve these sources; `images` are base images: a name, and a folder with a Containerfile.
+    fn open(sources: &[(&str, &str)], images: &[(&str, &Path)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let registry = Registry::start(Kind::Plain);
+        fs::write(
+            folder.path().join("policy.json"),
+            r#"{"default":[{"type":"insecureAcceptAnything"}]}"#,
+        )
+        .unwrap();
+        let mut workshop = Self {
+            url: serve(folder.path().to_owned()) + "/app.git",
+            commit: String::new(),
+            folder_of_sources: None,
+            registry,
+            folder,
+        };
+        for (name, context) in images {
+            workshop.build(name, context, &[]);
+        }
+        workshop.commit(sources);
+        workshop
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Commit these files, and no others, to what the web server has.
+    fn commit(&mut self, sources: &[(&str, &str)]) {
+        let (work, served) = (self.at("work"), self.at("app.git"));
+        let _ = fs::remove_dir_all(&work);
+        let _ = fs::remove_dir_all(&served);
+        for (name, content) in sources {
+            let path = work.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content.replace("REGISTRY", &self.registry.host())).unwrap();
+        }
+        if let Some(folder) = &self.folder_of_sources {
+            run(Command::new("cp")
+                .arg("-a")
+                .arg(folder)
+                .arg(work.join("repo")));
+        }
+        let git = |folder: &Path, arguments: &[&str]| {
+            let mut git = Command::new(tool("git"));
+            git.current_dir(folder)
+                .args(["-c", "user.name=a", "-c", "user.email=a@example.com"]);
+            let date = format!("{EPOCH} +0000");
+            git.env("GIT_AUTHOR_DATE", &date)
+                .env("GIT_COMMITTER_DATE", &date);
+            run(git.args(arguments))
+        };
+        git(&work, &["init", "--quiet", "--initial-branch=main", "."]);
+        git(&work, &["add", "."]);
+        git(&work, &["commit", "--quiet", "--message=one"]);
+        git(
+            self.folder.path(),
+            &["clone", "--quiet", "--bare", "work", "app.git"],
+        );
+        git(&served, &["update-server-info"]);
+        self.commit = git(&work, &["rev-parse", "HEAD"]).trim().to_owned();
+    }
+
+    fn buildah(&self) -> Command {
+        let mut buildah = Command::new(tool("buildah"));
+        buildah
+            .arg("--root")
+            .arg(self.at("storage"))
+            .arg("--runroot")
+            .arg(self.at("run"));
+        buildah.args(["--storage-driver", "vfs"]);
+        buildah
+    }
+
+    fn reference(&self, name: &str) -> String {
+        self.registry.reference(name)
+    }
+
+    /// Build and push an image; its digest.
+    fn build(&self, name: &str, context: &Path, options: &[String]) -> String {
+        let (reference, policy, digest) = (
+            self.reference(name),
+            self.at("policy.json"),
+            self.at("digest"),
+        );
+        let mut build = self.buildah();
+        build.args([
+            "build",
+            "--isolation=chroot",
+            "--no-cache",
+            "--ulimit=nofile=20000:20000",
+        ]);
+        build
+            .args([
+                "--ulimit=nproc=90000:90000",
+                "--tls-verify=false",
+                "--signature-policy",
+            ])
+            .arg(&policy);
+        run(build
+            .args(options)
+            .arg("--tag")
+            .arg(&reference)
+            .arg(context));
+        let mut push = self.buildah();
+        push.args(["push", "--quiet", "--tls-verify=false", "--digestfile"])
+            .arg(&digest);
+        run(push.arg("--signature-policy").arg(&policy).arg(&reference));
+        // Base images come from the registry, as they do for the task: one that was built here has another digest.
+        run(self.buildah().args(["rmi", "--all", "--force"]));
+        fs::read_to_string(digest).unwrap().trim().to_owned()
+    }
+
+    /// What version 0.9 of the task does with these parameters.
+    fn run_task(&self, name: &str, parameters: &Parameters) -> String {
+        let clone = self.at("clone");
+        let _ = fs::remove_dir_all(&clone);
+        run(Command::new(tool("git"))
+            .args(["clone", "--quiet"])
+            .arg(self.at("app.git"))
+            .arg(&clone));
+        let oci = "org.opencontainers.image";
+        let mut options = vec![
+            format!("--source-date-epoch={EPOCH}"),
+            "--rewrite-timestamp".to_owned(),
+        ];
+        for label in [
+            format!(
+                "architecture={}",
+                run(Command::new("uname").arg("-m")).trim()
+            ),
+            "vcs-type=git".into(),
+            format!("vcs-ref={}", self.commit),
+            format!("{oci}.revision={}", self.commit),
+            format!("{oci}.source={}", self.url),
+            format!("build-date={TIME}"),
+            format!("{oci}.created={TIME}"),
+        ] {
+            options.push(format!("--label={label}"));
+        }
+        options.extend(
+            parameters
+                .list("LABELS")
+                .map(|label| format!("--label={label}")),
+        );
+        options.extend(
+            parameters
+                .list("ANNOTATIONS")
+                .map(|a| format!("--annotation={a}")),
+        );
+        options.push(format!("--annotation={oci}.revision={}", self.commit));
+        options.push(format!("--annotation={oci}.source={}", self.url));
+        options.push(format!("--annotation={oci}.created={TIME}"));
+        self.build(name, &clone, &options)
+    }
+
+    fn digest_of(&self, name: &str) -> String {
+        crane(["digest", "--insecure", &self.reference(name)])
+            .trim()
+            .to_owned()
+    }
+
+    /// The image ID, as an engine calls it.
+    fn image_id(&self, name: &str) -> String {
+        let config = crane(["manifest", "--insecure", &self.reference(name)]);
+        let manifest: Value = serde_json::from_str(&config).unwrap();
+        manifest["config"]["digest"].as_str().unwrap().to_owned()
+    }
+
+    fn parameters(&self) -> Parameters {
+        let mut parameters = Parameters::default();
+        for (name, value) in [
+            ("DOCKERFILE", json!("Containerfile")),
+            ("CONTEXT", json!(".")),
+            ("COMMIT_SHA", json!(self.commit)),
+            ("SOURCE_URL", json!(self.url)),
+            ("SOURCE_DATE_EPOCH", json!(EPOCH)),
+            ("REWRITE_TIMESTAMP", json!("true")),
+            ("SKIP_INJECTIONS", json!("true")),
+            ("HERMETIC", json!("true")),
+            ("LABELS", json!(["release=7"])),
+            ("ANNOTATIONS", json!(["a=1", "b=2"])),
+        ] {
+            parameters.0.insert(name.into(), value);
+        }
+        parameters
+    }
+
+    fn results(&self, digest: &str, bases: &[(&str, &str)]) -> Value {
+        let lines: String = bases
+            .iter()
+            .map(|(name, digest)| format!("{}@{digest}\n", self.reference(name)))
+            .collect();
+        json!([
+            {"name": "IMAGE_DIGEST", "type": "string", "value": digest},
+            {"name": "IMAGE_URL", "type": "string", "value": self.reference("app:1")},
+            {"name": "BASE_IMAGES_DIGESTS", "type": "string", "value": lines},
+        ])
+    }
+
+    fn clone_results(&self) -> Value {
+        json!([
+            {"name": "url", "type": "string", "value": self.url},
+            {"name": "commit", "type": "string", "value": self.commit},
+            {"name": "commit-timestamp", "type": "string", "value": EPOCH},
+        ])
+    }
+
+    fn statement(&self, kind: &str, digest: &str, predicate: Value) -> Value {
+        json!({
+            "_type": "https://in-toto.io/Statement/v0.1",
+            "predicateType": kind,
+            "subject": [{"name": self.reference("app"), "digest": {"sha256": &digest[7..]}}],
+            "predicate": predicate,
+        })
+    }
+
+    /// Provenance as Chains writes it, in version 0.2.
+    fn v0_2(&self, digest: &str, parameters: &Parameters, bases: &[(&str, &str)]) -> Value {
+        let task = |name: &str, definition: &str, parameters: Value, results: Value| {
+            json!({"name": name, "ref": reference(definition), "steps": [], "results": results,
+                "invocation": {"configSource": {}, "parameters": parameters}})
+        };
+        self.statement(
+            "https://slsa.dev/provenance/v0.2",
+            digest,
+            json!({
+                "builder": {"id": "https://tekton.dev/chains/v2"},
+                "buildType": "tekton.dev/v1beta1/PipelineRun",
+                "invocation": {"configSource": {}, "parameters": {}},
+                "buildConfig": {"tasks": [
+                    task("clone-repository", "git-clone:0.1", json!({"url": self.url, "submodules": "true"}), self.clone_results()),
+                    task("build-container", "buildah:0.9", json!(parameters.0), self.results(digest, bases)),
+                ]},
+                "materials": [
+                    {"uri": "git+https://example.com/pipelines.git", "digest": {"sha1": "0".repeat(40)}},
+                    {"uri": format!("git+{}", self.url), "digest": {"sha1": self.commit}},
+                ],
+            }),
+        )
+    }
+
+    /// The same of build type `slsa-tekton`: whole TaskRuns.
+    fn v1(&self, digest: &str, parameters: &Parameters, bases: &[(&str, &str)]) -> Value {
+        let run = |name: &str, definition: &str, parameters: Value, results: Value| {
+            let given: Vec<Value> = parameters
+                .as_object()
+                .unwrap()
+                .iter()
+                .map(|(name, value)| json!({"name": name, "value": value}))
+                .collect();
+            let run = json!({
+                "metadata": {"name": "run", "labels": {"tekton.dev/pipelineTask": name}},
+                "spec": {"params": given, "taskRef": reference(definition)},
+                "status": {"results": results, "steps": []},
+            });
+            json!({"name": "pipelineTask", "content": STANDARD.encode(run.to_string())})
+        };
+        self.statement(
+            "https://slsa.dev/provenance/v1",
+            digest,
+            json!({
+                "buildDefinition": {
+                    "buildType": "https://tekton.dev/chains/v2/slsa-tekton",
+                    "externalParameters": {"runSpec": {"params": []}},
+                    "resolvedDependencies": [
+                        run("clone-repository", "git-clone:0.1", json!({"url": self.url}), self.clone_results()),
+                        run("build-container", "buildah:0.9", json!(parameters.0), self.results(digest, bases)),
+                        {"uri": format!("git+{}", self.url), "digest": {"sha1": self.commit}, "name": "inputs/result"},
+                    ],
+                },
+                "runDetails": {"builder": {"id": "https://tekton.dev/chains/v2"}},
+            }),
+        )
+    }
+
+    /// A pair of keys of cosign's; the public one.
+    fn key_pair(&self, name: &str) -> PathBuf {
+        let mut cosign = self.cosign();
+        run(cosign.args(["generate-key-pair", "--output-key-prefix", name]));
+        self.at(&format!("{name}.pub"))
+    }
+
+    fn cosign(&self) -> Command {
+        let mut cosign = Command::new(tool("cosign"));
+        cosign.current_dir(self.folder.path());
+        cosign
+            .env("COSIGN_PASSWORD", "a")
+            .env("HOME", self.folder.path());
+        cosign
+    }
+
+    /// Attest the predicate of a statement with cosign, and give what it gives back: lines of envelopes.
+    fn attested(&self, name: &str, digest: &str, statement: &Value, key: &str) -> String {
+        let image = format!("{}@{digest}", self.reference(name));
+        fs::write(self.at("predicate"), statement["predicate"].to_string()).unwrap();
+        let common = [
+            "--new-bundle-format=false",
+            "--allow-insecure-registry",
+            "--type=slsaprovenance",
+        ];
+        let private = format!("{key}.key");
+        let mut attest = self.cosign();
+        attest.args([
+            "attest",
+            "--yes",
+            "--predicate=predicate",
+            "--tlog-upload=false",
+        ]);
+        run(attest
+            .args(["--use-signing-config=false", "--key", &private])
+            .args(common)
+            .arg(&image));
+        let public = format!("{key}.pub");
+        let mut verify = self.cosign();
+        verify.args([
+            "verify-attestation",
+            "--insecure-ignore-tlog",
+            "--key",
+            &public,
+        ]);
+        run(verify.args(common).arg(&image))
+    }
+
+    /// Run `verbatim rebuild` with an attestation on standard input.
+    fn rebuild(&self, attestation: &str, arguments: &[&str]) -> Output {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_verbatim"))
+            .arg("rebuild")
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(attestation.as_bytes())
+            .unwrap();
+        child.wait_with_output().unwrap()
+    }
+
+    /// The exit code and the report of a rebuild that is held against an image.
+    fn report(&self, statement: &Value, against: &str, more: &[&str]) -> (i32, Value) {
+        let against = self.reference(against);
+        let arguments = [&["--format=json", "--against", &against], more].concat();
+        let output = self.rebuild(&statement.to_string(), &arguments);
+        let words = String::from_utf8_lossy(&output.stderr);
+        let report =
+            serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {words}"));
+        (output.status.code().unwrap(), report)
+    }
+}
+
+#[derive(Clone, Default)]
+struct Parameters(BTreeMap<String, Value>);
+
+impl Parameters {
+    fn list(&self, name: &str) -> impl Iterator<Item = &str> {
+        let items = self.0.get(name).and_then(Value::as_array);
+        items.into_iter().flatten().filter_map(Value::as_str)
+    }
+
+    fn with(&self, name: &str, value: Value) -> Self {
+        let mut changed = self.clone();
+        changed.0.insert(name.into(), value);
+        changed
+    }
+}
+
+fn reference(definition: &str) -> Value {
+    let bundle = format!(
+        "quay.io/konflux-ci/tekton-catalog/task-{definition}@sha256:{}",
+        "1".repeat(64)
+    );
+    json!({"resolver": "bundles", "params": [
+        {"name": "name", "value": definition.split(':').next()}, {"name": "bundle", "value": bundle}]})
+}
+
+/// Serve the files of a folder, one request after another; gone with the test.
+fn serve(folder: PathBuf) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let _ = answer(stream.unwrap(), &folder);
+        }
+    });
+    format!("http://{address}")
+}
+
+fn answer(mut stream: TcpStream, folder: &Path) -> std::io::Result<()> {
+    let mut request = String::new();
+    let mut reader = BufReader::new(stream.try_clone()?);
+    reader.read_line(&mut request)?;
+    let mut line = String::new();
+    while reader.read_line(&mut line)? > 2 {
+        line.clear();
+    }
+    let path = request
+        .split(' ')
+        .nth(1)
+        .unwrap_or("/")
+        .split('?')
+        .next()
+        .unwrap_or("/");
+    let (status, data) = match fs::read(folder.join(path.trim_start_matches('/'))) {
+        Ok(data) => ("200 OK", data),
+        Err(_) => ("404 Not Found", Vec::new()),
+    };
+    write!(
+        stream,
+        "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        data.len()
+    )?;
+    stream.write_all(&data)
+}
+
+/// A base image with a shell, in a folder with its Containerfile.
+fn small_base(folder: &Path, mark: &str) {
+    fs::create_dir_all(folder).unwrap();
+    fs::copy(tool("busybox"), folder.join("busybox")).unwrap();
+    fs::write(folder.join("mark"), mark).unwrap();
+    fs::write(
+        folder.join("Containerfile"),
+        "FROM scratch\nCOPY busybox /bin/busybox\nCOPY busybox /bin/sh\nCOPY mark /mark\n",
+    )
+    .unwrap();
+}
+
+fn evidence(report: &Value, id: &str) -> String {
+    let causes = report["causes"].as_array().unwrap();
+    let cause = causes.iter().find(|cause| cause["id"] == id);
+    cause.unwrap_or_else(|| panic!("no {id} in {report:#}"))["evidence"].to_string()
+}
+
+const EQUAL: &str = r#"{"blobs":"equal","config":"equal","diff_ids":"equal","manifest":"equal"}"#;
+
+#[test]
+fn an_image_comes_out_again_or_it_is_said_why_not() {
+    let bases = tempfile::tempdir().unwrap();
+    let (one, two) = (bases.path().join("one"), bases.path().join("two"));
+    small_base(&one, "one");
+    small_base(&two, "two");
+    let containerfile = "ARG BASE=REGISTRY/builder:1\nFROM $BASE AS build\nRUN cat /mark > /made\n\
+         FROM scratch\nCOPY --from=build /made /made\nCOPY app /app\nLABEL own=1\nENTRYPOINT [\"/app\"]\n";
+    let workshop = Workshop::open(
+        &[("Containerfile", containerfile), ("app", "echo app\n")],
+        &[("builder:1", &one), ("other:1", &two)],
+    );
+    let parameters = workshop.parameters();
+    let digest = workshop.run_task("app:1", &parameters);
+    let builder = workshop.digest_of("builder:1");
+    let pins = [("builder:1", builder.as_str())];
+
+    // Hummingbird's flow: what cosign verified in, the image ID out.
+    let statement = workshop.v0_2(&digest, &parameters, &pins);
+    let (key, other) = (workshop.key_pair("release"), workshop.key_pair("other"));
+    let lines = workshop.attested("app", &digest, &statement, "release");
+    let output = workshop.rebuild(&lines, &["--key", key.to_str().unwrap()]);
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{words}");
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(
+        printed,
+        format!("{}\n", workshop.image_id("app:1")),
+        "{words}"
+    );
+    // Of another author nothing is rebuilt.
+    let output = workshop.rebuild(&lines, &["--key", other.to_str().unwrap()]);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
+
+    // Everything is collected, and is enough without the web server's repository and without the registry's base.
+    let materials = workshop.at("materials");
+    let folder = materials.to_str().unwrap();
+    let output = workshop.rebuild(&statement.to_string(), &["--fetch-only", folder]);
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    fs::rename(workshop.at("app.git"), workshop.at("gone.git")).unwrap();
+    let v1 = workshop.v1(&digest, &parameters, &pins);
+    let (code, report) = workshop.report(&v1, "app:1", &["--materials", folder]);
+    assert_eq!(
+        (code, &report["verdict"]),
+        (0, &json!("identical")),
+        "{report:#}"
+    );
+    assert_eq!(report["levels"].to_string(), EQUAL);
+    for uri in [
+        format!("git+{}", workshop.url),
+        workshop.reference("builder:1"),
+    ] {
+        let materials = report["materials"].as_array().unwrap();
+        let material = materials
+            .iter()
+            .find(|material| material["uri"] == json!(uri))
+            .unwrap();
+        assert_eq!(material["checked"], true, "{report:#}");
+    }
+    // The sources out of reach: nothing is proven, and the materials are told all the same.
+    let (code, report) = workshop.report(&statement, "app:1", &[]);
+    assert_eq!((code, &report["verdict"]), (3, &json!("incomplete")));
+    assert!(report["materials"].to_string().contains(&workshop.commit));
+    fs::rename(workshop.at("gone.git"), workshop.at("app.git")).unwrap();
+
+    // Annotations in another order are another image ID, and nothing else.
+    let moved = parameters.with("ANNOTATIONS", json!(["b=2", "a=1"]));
+    let (code, report) = workshop.report(&workshop.v0_2(&digest, &moved, &pins), "app:1", &[]);
+    assert_eq!((code, &report["verdict"]), (1, &json!("same-content")));
+    assert_eq!(report["levels"]["diff_ids"], "equal");
+    let said = evidence(&report, "history");
+    assert!(
+        said.contains("each annotation is the same, in another order: a, b"),
+        "{said}"
+    );
+
+    // Another builder, and no epoch but the one of labels: which it was is said by name.
+    let other = workshop.digest_of("other:1");
+    let copied = format!("docker://{}", workshop.reference("other:1"));
+    let target = format!("docker://{}", workshop.reference("builder:2"));
+    verbatim_testbed::skopeo([
+        "--insecure-policy",
+        "copy",
+        "-q",
+        "--src-tls-verify=false",
+        "--dest-tls-verify=false",
+        &copied,
+        &target,
+    ]);
+    let swapped = workshop.v0_2(&digest, &parameters, &[("builder:1", &other)]);
+    let (code, report) = workshop.report(&swapped, "app:1", &[]);
+    assert_eq!((code, &report["verdict"]), (1, &json!("different")));
+    let said = report["causes"].to_string();
+    let builder = format!(
+        "layer 1!made: copied from the stage build, which is made from {}",
+        workshop.reference("builder:1")
+    );
+    assert!(said.contains(&builder), "{report:#}");
+}
+
+/// A builder image with the root's own dnf5, rpm and sqlite3, and what these load.
+fn rpm_builder(folder: &Path) {
+    let root = folder.join("root");
+    let copy = |from: &Path| {
+        let to = root.join(from.strip_prefix("/").unwrap());
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(from, &to).unwrap();
+    };
+    for program in ["dnf5", "rpm", "sqlite3", "busybox"] {
+        let program = tool(program);
+        for word in output(Command::new("ldd").arg(&program))
+            .stdout
+            .split(|b| b.is_ascii_whitespace())
+        {
+            if word.starts_with(b"/") {
+                copy(Path::new(std::str::from_utf8(word).unwrap()));
+            }
+        }
+        copy(&program);
+    }
+    run(Command::new("cp")
+        .args(["-a", "/usr/lib/rpm"])
+        .arg(root.join("usr/lib/rpm")));
+    for (file, content) in [
+        ("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n"),
+        ("etc/group", "root:x:0:\n"),
+    ] {
+        fs::create_dir_all(root.join("etc")).unwrap();
+        fs::write(root.join(file), content).unwrap();
+    }
+    fs::create_dir_all(root.join("bin")).unwrap();
+    fs::create_dir_all(root.join("tmp")).unwrap();
+    for name in ["sh", "mkdir", "rm"] {
+        std::os::unix::fs::symlink(tool("busybox"), root.join("bin").join(name)).unwrap();
+    }
+    fs::write(folder.join("Containerfile"), "FROM scratch\nCOPY root /\n").unwrap();
+}
+
+/// A repository with one package.
+fn rpm_repository(folder: &Path) {
+    let spec = "Name: hello\nVersion: 1.0\nRelease: 1\nSummary: says hello\nLicense: MIT\nBuildArch: noarch\n%description\nhello\n\
+         %install\nmkdir -p %{buildroot}/usr/share/hello\necho hello > %{buildroot}/usr/share/hello/text\n%files\n/usr/share/hello\n";
+    fs::create_dir_all(folder).unwrap();
+    fs::write(folder.join("hello.spec"), spec).unwrap();
+    let top = format!("_topdir {}", folder.display());
+    run(Command::new(tool("rpmbuild"))
+        .args(["--quiet", "-bb", "--define", &top])
+        .arg(folder.join("hello.spec")));
+    run(Command::new(tool("createrepo_c"))
+        .arg("--quiet")
+        .arg(folder.join("RPMS")));
+}
+
+/// A first stage installs packages into a folder, a second one is that folder: five runs of five give the image ID that
+/// was published, and a package database that nobody parked is named.
+#[test]
+#[ignore = "takes a few minutes: cargo test -p verbatim --test real_rebuild -- --ignored, in the root"]
+fn packages_installed_by_dnf() {
+    let bases = tempfile::tempdir().unwrap();
+    let (builder, packages) = (bases.path().join("builder"), bases.path().join("packages"));
+    rpm_builder(&builder);
+    rpm_repository(&packages);
+    let install = "RUN mkdir -p /out && dnf5 -y --installroot=/out --use-host-config --setopt=reposdir=/none \
+         --setopt=cachedir=/tmp/c --setopt=logdir=/tmp/l --repofrompath=local,file:///repo --nogpgcheck install hello \
+         && rm -rf /out/var/log /out/var/cache /out/var/lib/dnf /out/usr/lib/sysimage/libdnf5";
+    let parked = " && sqlite3 /out/var/lib/rpm/rpmdb.sqlite 'PRAGMA journal_mode=DELETE' && rm -f /out/var/lib/rpm/.*.lock";
+    let containerfile = |parked: &str| {
+        format!(
+            "FROM REGISTRY/builder:1 AS builder\nCOPY repo /repo\nARG SOURCE_DATE_EPOCH\nENV SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH\n\
+             {install}{parked}\nFROM scratch\nCOPY --from=builder /out /\n"
+        )
+    };
+    let good = containerfile(parked);
+    let mut workshop = Workshop::open(&[("Containerfile", &good)], &[("builder:1", &builder)]);
+    workshop.folder_of_sources = Some(packages.join("RPMS"));
+    workshop.commit(&[("Containerfile", &good)]);
+    let builder = workshop.digest_of("builder:1");
+    let pins = [("builder:1", builder.as_str())];
+    let parameters = workshop.parameters();
+    let digest = workshop.run_task("app:1", &parameters);
+    let statement = workshop.v0_2(&digest, &parameters, &pins).to_string();
+    for _ in 0..5 {
+        let output = workshop.rebuild(&statement, &[]);
+        let words = String::from_utf8_lossy(&output.stderr);
+        let printed = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(
+            printed,
+            format!("{}\n", workshop.image_id("app:1")),
+            "{words}"
+        );
+    }
+
+    workshop.commit(&[("Containerfile", &containerfile(""))]);
+    let parameters = workshop.parameters();
+    let digest = workshop.run_task("app:2", &parameters);
+    let (code, report) = workshop.report(&workshop.v0_2(&digest, &parameters, &pins), "app:2", &[]);
+    assert_eq!((code, &report["verdict"]), (1, &json!("different")));
+    let said = evidence(&report, "package-database");
+    assert!(said.contains("rpmdb.sqlite"), "{report:#}");
+}
