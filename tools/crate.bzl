@@ -11,7 +11,7 @@ TEST_FLAGS = ["-Copt-level=1", "-Clto=off"]
 # a good third of the time, and half of it for the program itself. Measured, nothing gains by it but
 # the crates through whose loops bytes go, and these are as fast when they are one part from the start.
 # tools/Cargo.toml says the same to Cargo, MODULE.bazel to the crates that come from the registry.
-LOOPS = ["archive", "digest", "formats", "normalize", "reader", "scrub"]
+LOOPS = ["archive", "digest", "formats", "normalize", "reader"]
 LOOP_FLAGS = ["-Clto=off", "-Ccodegen-units=1"]
 PARTS_FLAGS = ["-Clto=off"]
 

@@ -286,7 +286,7 @@ impl Document {
     pub fn subject(&self) -> Option<&Descriptor> {
         match self {
             Self::Manifest(manifest) => manifest.subject.as_ref(),
-            Self::Index(index) => index.subject.as_ref(),
+            Self::Index(index) => index.subject.as_deref(),
         }
     }
 

@@ -61,7 +61,7 @@ pub struct Index {
     pub manifests: Vec<Descriptor>,
     /// What this index is about, if it is attached to something.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub subject: Option<Descriptor>,
+    pub subject: Option<Box<Descriptor>>,
     /// Remarks.
     #[serde(
         default,

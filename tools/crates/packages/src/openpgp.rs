@@ -62,12 +62,8 @@ impl KeyRing {
         } else {
             SignedPublicKey::from_bytes_many(Cursor::new(data)).map_err(|e| wrong(e.to_string()))?
         };
-        for key in keys {
-            // A ring may hold keys of kinds that are not known here, beside those that are needed.
-            if let Ok(key) = key {
-                self.keys.push(key);
-            }
-        }
+        // A ring may hold keys of kinds that are not known here, beside those that are needed.
+        self.keys.extend(keys.flatten());
         if self.keys.len() == before {
             return Err(wrong("none could be read".to_owned()));
         }

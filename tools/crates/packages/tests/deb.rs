@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::{entries, sign, Repository, DATE};
+use support::{sign, Repository, DATE};
 use verbatim_packages::{ErrorKind, Lock};
 
 /// Three packages of which one needs another.
@@ -336,4 +336,30 @@ fn files_that_are_replaced_leave_the_list() {
     assert_eq!(files["usr/x"], "new");
     assert_eq!(files["var/lib/dpkg/info/b.list"], "/usr\n/usr/x\n");
     assert_eq!(files["var/lib/dpkg/info/a.list"], "/usr\n");
+}
+
+/// The entries of a layer: path, and content or link.
+fn entries(layer: &[u8]) -> std::collections::BTreeMap<String, String> {
+    let mut archive = tar::Archive::new(layer);
+    archive
+        .entries()
+        .unwrap()
+        .map(|entry| {
+            let mut entry = entry.unwrap();
+            let path = entry
+                .path()
+                .unwrap()
+                .to_string_lossy()
+                .trim_end_matches('/')
+                .to_owned();
+            let mut content = String::new();
+            match entry.link_name().unwrap() {
+                Some(target) => content = format!("-> {}", target.display()),
+                None => {
+                    std::io::Read::read_to_string(&mut entry, &mut content).unwrap();
+                }
+            }
+            (path, content)
+        })
+        .collect()
 }

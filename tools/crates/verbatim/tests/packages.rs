@@ -61,9 +61,9 @@ fn publish(folder: &Path, version: &str) {
         ("control.tar", tar("./control", control.as_bytes())),
         ("data.tar", tar("./usr/bin/hello", b"#!/bin/sh\n")),
     ] {
-        write!(
+        writeln!(
             deb,
-            "{name:16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n",
+            "{name:16}{:<12}{:<6}{:<6}{:<8}{:<10}`",
             0,
             0,
             0,

@@ -21,9 +21,12 @@ pub struct Catalog {
     group_of: Vec<Group>,
     /// All packages of a name, groups of other architectures included, the best first.
     named: HashMap<Box<str>, Vec<Package>>,
-    /// Who provides a name, and in which version.
-    provided: HashMap<Box<str>, Vec<(Package, Option<Box<str>>)>>,
+    /// Who provides a name.
+    provided: HashMap<Box<str>, Vec<Provider>>,
 }
+
+/// Who provides a name, and in which version, if it says one.
+type Provider = (Package, Option<Box<str>>);
 
 /// A [`Catalog`] that is being filled.
 #[derive(Debug, Default)]

@@ -83,9 +83,9 @@ pub fn deb(control: &str, scripts: &[File<'_>], files: &[File<'_>]) -> Vec<u8> {
         ("control.tar", tar(&controls)),
         ("data.tar", tar(files)),
     ] {
-        write!(
+        writeln!(
             out,
-            "{name:16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n",
+            "{name:16}{:<12}{:<6}{:<6}{:<8}{:<10}`",
             0,
             0,
             0,
@@ -240,30 +240,4 @@ pub fn sign(text: &str, signer: &str) -> String {
         .unwrap()
         .to_armored_string(ArmorOptions::default())
         .unwrap()
-}
-
-/// The entries of a layer: path, and content or link.
-pub fn entries(layer: &[u8]) -> std::collections::BTreeMap<String, String> {
-    let mut archive = tar::Archive::new(layer);
-    archive
-        .entries()
-        .unwrap()
-        .map(|entry| {
-            let mut entry = entry.unwrap();
-            let path = entry
-                .path()
-                .unwrap()
-                .to_string_lossy()
-                .trim_end_matches('/')
-                .to_owned();
-            let mut content = String::new();
-            match entry.link_name().unwrap() {
-                Some(target) => content = format!("-> {}", target.display()),
-                None => {
-                    std::io::Read::read_to_string(&mut entry, &mut content).unwrap();
-                }
-            }
-            (path, content)
-        })
-        .collect()
 }

@@ -94,7 +94,7 @@ impl Rebuild<'_> {
 }
 
 /// Put what moved in the history under its cause, before the long lines.
-fn say_what_moved(causes: &mut Vec<CauseReport>, changes: Vec<String>) {
+fn say_what_moved(causes: &mut [CauseReport], changes: Vec<String>) {
     if changes.is_empty() {
         return;
     }
