@@ -1,6 +1,6 @@
 //! Packages of rpm-rs become layers: the samples are real ones, built and signed by rpm.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use verbatim_archive::{Builder, Compression, Defaults, Encoding};
 use verbatim_digest::Digest;
@@ -12,6 +12,9 @@ use verbatim_packages::places::Places;
 use verbatim_packages::ErrorKind;
 use verbatim_reader::{Archive, Kind};
 
+#[path = "support/samples.rs"]
+mod samples;
+
 /// Names, versions and architectures of samples.
 const SAMPLES: [(&str, &str, &str, &str); 6] = [
     ("rpm-file-attrs", "1.0-1", "noarch", ""),
@@ -21,10 +24,6 @@ const SAMPLES: [(&str, &str, &str, &str); 6] = [
     ("rpm-basic", "1:2.3.4-5.el9", "noarch", "v4-"),
     ("rpm-empty", "0-0", "x86_64", "v4-"),
 ];
-
-fn samples() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/rpm")
-}
 
 fn file_of((name, version, architecture, prefix): (&str, &str, &str, &str)) -> String {
     let version = version.split_once(':').map_or(version, |(_, rest)| rest);
@@ -86,9 +85,10 @@ fn layer(
 #[test]
 fn the_order_of_packages_is_none() {
     let mut packages = SAMPLES.to_vec();
-    let first = layer(&samples(), &packages).unwrap();
+    let folder = samples::folder();
+    let first = layer(folder.path(), &packages).unwrap();
     packages.reverse();
-    let second = layer(&samples(), &packages).unwrap();
+    let second = layer(folder.path(), &packages).unwrap();
     assert_eq!(Digest::of(&first), Digest::of(&second));
     let mut archive = Archive::open(&first[..]);
     let mut paths = Vec::new();
@@ -111,7 +111,7 @@ fn changed(
 ) -> Result<Vec<u8>, verbatim_packages::Error> {
     let folder = tempfile::tempdir().unwrap();
     let file = file_of(sample);
-    let mut bytes = std::fs::read(samples().join(&file)).unwrap();
+    let mut bytes = samples::bytes(&file).to_vec();
     change(&mut bytes);
     std::fs::write(folder.path().join(&file), bytes).unwrap();
     layer(folder.path(), &[sample])
@@ -122,7 +122,7 @@ fn a_flipped_bit_is_found_wherever_it_is() {
     let sample = SAMPLES[4];
     let name = file_of(sample);
     let whole = changed(sample, |_| {}).unwrap();
-    let size = std::fs::metadata(samples().join(&name)).unwrap().len() as usize;
+    let size = samples::bytes(&name).len();
     // The lock vouches for the changed bytes here: what is left are the package's own digests. Not
     // in the lead, which means nothing, and not everywhere, to be done in time.
     for at in (96..size).step_by(193) {
@@ -141,9 +141,7 @@ fn a_flipped_bit_is_found_wherever_it_is() {
 #[test]
 fn what_is_cut_short_is_refused() {
     let sample = SAMPLES[2];
-    let size = std::fs::metadata(samples().join(file_of(sample)))
-        .unwrap()
-        .len() as usize;
+    let size = samples::bytes(&file_of(sample)).len();
     for end in (0..size).step_by(307) {
         let error = changed(sample, |bytes| bytes.truncate(end)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Refused, "{end}: {error}");
@@ -154,11 +152,8 @@ fn what_is_cut_short_is_refused() {
 fn another_package_than_the_locked_one_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let wanted = ("rpm-basic", "1:2.3.4-6.el9", "noarch", "v4-");
-    std::fs::copy(
-        samples().join(file_of(SAMPLES[4])),
-        folder.path().join(file_of(wanted)),
-    )
-    .unwrap();
+    let content = samples::bytes(&file_of(SAMPLES[4]));
+    std::fs::write(folder.path().join(file_of(wanted)), content).unwrap();
     let error = layer(folder.path(), &[wanted]).unwrap_err().to_string();
     assert!(error.contains("was expected"), "{error}");
 }

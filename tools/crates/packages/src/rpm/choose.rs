@@ -328,19 +328,19 @@ pub fn scripts_not_done(lock: &Lock, places: &Places, fetcher: &Fetcher) -> Resu
 }
 
 #[cfg(test)]
+#[path = "../../tests/support/samples.rs"]
+mod samples;
+
+#[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::PathBuf;
-
-    fn folder() -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/rpm")
-    }
 
     /// Whether a sample is taken where these keys may sign.
     fn checked(file: &str, keys: &[&str]) -> Result<()> {
+        let folder = samples::folder();
         let mut ring = KeyRing::default();
         for key in keys {
-            ring.add_file(&folder().join(format!("rpm-testkey-{key}.asc")))?;
+            ring.add_file(&folder.path().join(format!("rpm-testkey-{key}.asc")))?;
         }
         let source = Source {
             name: "samples".to_owned(),
@@ -353,12 +353,12 @@ mod tests {
         };
         let repository = Repository {
             source: &source,
-            place: Place::Folder(folder()),
+            place: Place::Folder(folder.path().to_owned()),
             ring,
             at: Moment::from_seconds(1_780_000_000),
             indexes: Vec::new(),
         };
-        let (sha256, size) = verbatim_digest::of_file(folder().join(file)).unwrap();
+        let content = samples::bytes(file);
         let locked = LockedPackage {
             name: "rpm-basic".to_owned(),
             version: "1:2.3.4-5.el9".to_owned(),
@@ -366,11 +366,11 @@ mod tests {
             targets: Vec::new(),
             source: "samples".to_owned(),
             path: file.parse()?,
-            size,
-            sha256,
+            size: content.len() as u64,
+            sha256: verbatim_digest::Digest::of(content),
             needed_by: Vec::new(),
         };
-        check_package(&locked, &repository, &folder())
+        check_package(&locked, &repository, folder.path())
     }
 
     #[test]
