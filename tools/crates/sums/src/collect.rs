@@ -170,6 +170,9 @@ pub fn of_layout(reference: Reference, layout: &Layout, kind: Option<Kind>) -> R
 fn describe(layout: &Layout, candidate: &Candidate) -> Result<PlatformImage> {
     let manifest_name = layout.blob_name(&candidate.descriptor.digest);
     let manifest = Manifest::parse(&candidate.manifest, &manifest_name)?;
+    for layer in &manifest.layers {
+        layout.look_at(layer)?;
+    }
     let config_name = layout.blob_name(&manifest.config.digest);
     let config = Named::new(&candidate.config, &config_name);
     let manifest = Named::new(&candidate.manifest, &manifest_name);

@@ -47,6 +47,9 @@ pub(crate) fn compare(
                 (r.bytes.clone(), r.document.clone()),
                 Depth::TOP,
             )?;
+        } else {
+            left.look()?;
+            right.look()?;
         }
         return Ok(out);
     }
@@ -199,6 +202,8 @@ impl Walk<'_, '_> {
                 node.children.push(descriptor);
             }
             if l.digest == r.digest {
+                self.left.look_at_document(l)?;
+                self.right.look_at_document(r)?;
                 continue;
             }
             if !self.left.has(l) || !self.right.has(r) {
@@ -279,7 +284,11 @@ impl Walk<'_, '_> {
     ) -> Result<()> {
         for pair in pair(left, right) {
             let child = match pair {
-                Pair::Same(i, j) if left[i].same_blob(&right[j]) => continue,
+                Pair::Same(i, j) if left[i].same_blob(&right[j]) => {
+                    left[i].look(self.left)?;
+                    right[j].look(self.right)?;
+                    continue;
+                }
                 Pair::Same(i, j) => {
                     let own = inside(path, &format!("layer {}", i + 1));
                     let mut child = Difference::new(Level::Layer, own, Kind::Changed);
@@ -312,7 +321,10 @@ impl Walk<'_, '_> {
                         (i + 1).to_string(),
                         (j + 1).to_string(),
                     );
-                    if !left[i].same_blob(&right[j]) {
+                    if left[i].same_blob(&right[j]) {
+                        left[i].look(self.left)?;
+                        right[j].look(self.right)?;
+                    } else {
                         self.same_archive(&mut child, &left[i], &right[j])?;
                     }
                     child

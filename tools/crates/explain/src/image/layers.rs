@@ -32,6 +32,14 @@ impl Layer {
         }
     }
 
+    /// It is not read, because the other side has the same: it must be a file of its size.
+    pub(crate) fn look(&self, image: &Image) -> Result<()> {
+        match &self.descriptor {
+            Some(descriptor) => image.look_at(descriptor),
+            None => Ok(()),
+        }
+    }
+
     pub(crate) fn open(&self, image: &Image) -> Result<Blob> {
         match (&self.saved, &self.descriptor) {
             (Some(blob), _) => Ok(blob.clone()),

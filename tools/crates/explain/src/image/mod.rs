@@ -7,12 +7,14 @@ mod docker;
 mod layers;
 mod parts;
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Seek;
 use std::path::Path;
 use std::sync::Arc;
 
 use verbatim_digest::Digest;
+use verbatim_oci::graph::Depth;
 use verbatim_oci::layout::{Layout, Published};
 use verbatim_oci::{Descriptor, Document, Index, Platform};
 use verbatim_registry::{Client, Repository, Target};
@@ -168,6 +170,62 @@ impl Image {
             Source::Remote(_) => true,
             Source::Docker(_) => false,
         }
+    }
+
+    /// Look at the blobs of an image whose other side has the same digest, so that none is read:
+    /// what a layout has of them must be files of their sizes, for a pipe or half a file is no
+    /// blob, whatever its name.
+    pub(crate) fn look(&self) -> Result<()> {
+        match &self.root {
+            Some(root) => self.look_below(&root.document, Depth::TOP, &mut BTreeSet::new()),
+            None => Ok(()),
+        }
+    }
+
+    /// As [`Image::look`], of what another document names.
+    pub(crate) fn look_at_document(&self, descriptor: &Descriptor) -> Result<()> {
+        if !matches!(self.source, Source::Layout(_)) || !self.has(descriptor) {
+            return Ok(());
+        }
+        let document = parse(&self.document(descriptor)?, &self.name)?;
+        self.look_below(&document, Depth::TOP, &mut BTreeSet::new())
+    }
+
+    fn look_below(
+        &self,
+        document: &Document,
+        depth: Depth,
+        seen: &mut BTreeSet<Digest>,
+    ) -> Result<()> {
+        if !matches!(self.source, Source::Layout(_)) {
+            return Ok(());
+        }
+        match document {
+            Document::Manifest(manifest) => {
+                self.look_at(&manifest.config)?;
+                manifest.layers.iter().try_for_each(|one| self.look_at(one))
+            }
+            Document::Index(index) => {
+                let Some(depth) = depth.below() else {
+                    return Ok(());
+                };
+                for child in &index.manifests {
+                    if self.has(child) && seen.insert(child.digest) {
+                        let document = parse(&self.document(child)?, &self.name)?;
+                        self.look_below(&document, depth, seen)?;
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// As [`Image::look`], at one blob.
+    pub(crate) fn look_at(&self, descriptor: &Descriptor) -> Result<()> {
+        let Source::Layout(layout) = &self.source else {
+            return Ok(());
+        };
+        Ok(layout.look_at(descriptor)?)
     }
 
     /// The bytes of a layer. From a registry they are fetched, with their digest checked.

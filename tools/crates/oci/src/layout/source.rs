@@ -11,7 +11,7 @@ use verbatim_digest::Digest;
 use verbatim_document::file::open;
 use verbatim_reader::{Compression, Kind};
 
-use crate::graph::check_bytes;
+use crate::graph::{check_bytes, check_size};
 use crate::json::{self, MAX_DOCUMENT};
 use crate::{name, Descriptor, Error, ErrorKind, Index, Result};
 
@@ -171,6 +171,19 @@ impl Layout {
     /// A reader of a blob, and how many bytes it should give. Whoever reads it hashes it.
     pub fn blob(&self, digest: &Digest) -> Result<(io::Take<File>, u64)> {
         self.open_file(&blob_path(digest))
+    }
+
+    /// Look at a blob that need not be read: if it is there, it must be a file of its size, for a
+    /// pipe or half a file is no blob, whatever its name.
+    ///
+    /// # Errors
+    /// It is no regular file, cannot be opened, or has another size.
+    pub fn look_at(&self, descriptor: &Descriptor) -> Result<()> {
+        if !self.has_blob(&descriptor.digest) {
+            return Ok(());
+        }
+        let (_, size) = self.blob(&descriptor.digest)?;
+        check_size(&self.blob_name(&descriptor.digest), descriptor, size)
     }
 
     /// `index.json`: its bytes, and what they say.

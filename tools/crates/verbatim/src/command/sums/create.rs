@@ -23,9 +23,9 @@ const MIN_RECORDS: usize = 16;
 ///
 /// The sum of an image is the digest that a registry serves under its name: that of the
 /// manifest, or of the index of an image for several platforms. It is made from the bytes of
-/// these documents; layers are not read. A layout that names one thing stands for that
-/// thing, one that names several for its index.json; --kind=REFERENCE=image|index says
-/// otherwise.
+/// these documents; layers are not read, but a layer that is there must be a file of its size. A
+/// layout that names one thing stands for that thing, one that names several for its
+/// index.json; --kind=REFERENCE=image|index says otherwise.
 ///
 /// Beside the text stands a JSON document that says of each image how its digest comes
 /// about: `x.json` beside `x.sha256`.
