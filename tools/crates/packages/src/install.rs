@@ -33,9 +33,7 @@ pub fn placed<'a>(
     let (architecture, packages) = lock.packages_for(architecture)?;
     let mut placed = Vec::with_capacity(packages.len());
     for package in packages {
-        let source = lock
-            .source(&package.source)
-            .ok_or_else(|| Error::wrong(format!("there is no source `{}`", package.source)))?;
+        let source = lock.source_of(package)?;
         placed.push((package, places.of(&source.name, &source.url)?));
     }
     Ok((architecture, placed))

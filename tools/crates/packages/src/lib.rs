@@ -8,6 +8,7 @@
 //!
 //! What is the same for all distributions stands here; each has a folder of its own for the rest.
 
+mod choice;
 pub mod deb;
 mod error;
 pub mod fetch;
@@ -20,6 +21,7 @@ pub mod places;
 pub mod rpm;
 pub mod solve;
 pub mod source;
+mod sysusers;
 mod vendor;
 
 pub use error::{Error, ErrorKind, Result};

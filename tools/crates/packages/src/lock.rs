@@ -208,6 +208,12 @@ impl Lock {
         self.sources.iter().find(|source| source.name == name)
     }
 
+    /// The source of a package.
+    pub fn source_of(&self, package: &LockedPackage) -> Result<&LockedSource> {
+        self.source(&package.source)
+            .ok_or_else(|| Error::wrong(format!("there is no source `{}`", package.source)))
+    }
+
     /// The packages of an image of this architecture; without one, of the only architecture.
     pub fn packages_for(&self, architecture: Option<&str>) -> Result<(&str, Vec<&LockedPackage>)> {
         let known = self.architectures.join(", ");

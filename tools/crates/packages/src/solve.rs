@@ -6,8 +6,10 @@
 //! architectures and rich dependencies are one thing here.
 
 use std::cell::RefCell;
+use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt::Display;
+use std::hash::Hash;
 
 use resolvo::{
     Candidates, Condition, ConditionId, ConditionalRequirement, DenseIndex, Dependencies,
@@ -26,16 +28,69 @@ pub type Group = u32;
 /// An explanation has at most so many lines.
 const LONGEST_EXPLANATION: usize = 40;
 
+/// Packages by group.
+#[derive(Debug, Clone, Default)]
+pub struct Groups {
+    /// Of each group its packages, the best one first.
+    members: Vec<Vec<Package>>,
+    of: Vec<Group>,
+}
+
+impl Groups {
+    /// Packages `0..count`, of which those with equal keys are a group, the one with the
+    /// lowest number first.
+    pub fn by_key<K: Eq + Hash>(count: usize, key: impl Fn(Package) -> K) -> Self {
+        let mut groups = Self::default();
+        let mut known: HashMap<K, Group> = HashMap::new();
+        for package in 0..count as Package {
+            let next = groups.members.len() as Group;
+            let group = *known.entry(key(package)).or_insert(next);
+            if group == next {
+                groups.members.push(Vec::new());
+            }
+            groups.members[group as usize].push(package);
+            groups.of.push(group);
+        }
+        groups
+    }
+
+    /// Put the packages of each group into an order.
+    pub fn sort(&mut self, mut order: impl FnMut(&Package, &Package) -> Ordering) {
+        for members in &mut self.members {
+            members.sort_by(&mut order);
+        }
+    }
+
+    /// How many packages there are.
+    pub fn packages(&self) -> usize {
+        self.of.len()
+    }
+
+    /// How many groups there are.
+    pub fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// The group of a package.
+    pub fn of(&self, package: Package) -> Group {
+        self.of[package as usize]
+    }
+
+    /// The packages of a group, the best one first.
+    pub fn members(&self, group: Group) -> &[Package] {
+        &self.members[group as usize]
+    }
+}
+
 /// All packages that there are.
 pub trait Catalog {
-    /// How many packages there are.
-    fn len(&self) -> usize;
-    /// How many groups there are.
-    fn groups(&self) -> usize;
-    /// The group of a package.
-    fn group(&self, package: Package) -> Group;
-    /// The packages of a group, the best one first.
-    fn members(&self, group: Group) -> &[Package];
+    /// Which packages there are.
+    fn groups(&self) -> &Groups;
     /// What a package needs, and what it cannot be with. A package whose relations make no sense
     /// is never chosen.
     fn relations(&self, package: Package) -> Result<Relations>;
@@ -43,10 +98,6 @@ pub trait Catalog {
     fn show(&self, package: Package) -> String;
     /// A group in words.
     fn show_group(&self, group: Group) -> String;
-    /// Whether there are no packages.
-    fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
 }
 
 /// What must be there, and what must not.
@@ -101,7 +152,7 @@ pub fn solve(catalog: &impl Catalog, wanted: &Relations) -> Result<Solution> {
     let mut chosen: Vec<Package> = chosen
         .into_iter()
         .map(|solvable| solvable.to_index() as Package)
-        .filter(|package| (*package as usize) < catalog.len())
+        .filter(|package| (*package as usize) < catalog.groups().packages())
         .collect();
     chosen.sort_unstable();
     needed_by(catalog, chosen)
@@ -186,13 +237,15 @@ impl<C: Catalog> Provider<'_, C> {
         }
         let mut refused: HashMap<Group, Vec<Package>> = HashMap::new();
         for &package in &relations.conflicts {
-            let list = refused.entry(self.catalog.group(package)).or_default();
+            let list = refused
+                .entry(self.catalog.groups().of(package))
+                .or_default();
             list.push(package);
         }
         let mut refused: Vec<_> = refused.into_iter().collect();
         refused.sort_unstable();
         for (group, refused) in refused {
-            let members = self.catalog.members(group).iter().copied();
+            let members = self.catalog.groups().members(group).iter().copied();
             let allowed = members.filter(|one| !refused.contains(one)).collect();
             let words = format!("not {}", self.shown(&refused));
             known.constrains.push(self.set(group, allowed, words));
@@ -246,7 +299,7 @@ impl<C: Catalog> Provider<'_, C> {
         let mut groups: Vec<(Group, Vec<Package>)> = Vec::new();
         let mut at: HashMap<Group, usize> = HashMap::new();
         for &package in packages {
-            let group = self.catalog.group(package);
+            let group = self.catalog.groups().of(package);
             let place = *at.entry(group).or_insert_with(|| {
                 groups.push((group, Vec::new()));
                 groups.len() - 1
@@ -276,8 +329,12 @@ impl<C: Catalog> Provider<'_, C> {
             list.push(more);
             list.len() - 1
         };
-        let group = (self.catalog.groups() + number) as Group;
-        self.set(group, vec![(self.catalog.len() + number) as Package], words)
+        let group = (self.catalog.groups().len() + number) as Group;
+        self.set(
+            group,
+            vec![(self.catalog.groups().packages() + number) as Package],
+            words,
+        )
     }
 
     fn condition(&self, condition: Condition) -> ConditionId {
@@ -299,7 +356,7 @@ impl<C: Catalog> Interner for Provider<'_, C> {
 
     fn display_solvable(&self, solvable: SolvableId) -> impl Display + '_ {
         let package = solvable.to_index();
-        if package < self.catalog.len() {
+        if package < self.catalog.groups().packages() {
             self.catalog.show(package as Package)
         } else {
             "nothing".to_owned()
@@ -318,7 +375,7 @@ impl<C: Catalog> Interner for Provider<'_, C> {
 
     fn display_name(&self, name: NameId) -> impl Display + '_ {
         let group = name.to_index();
-        match group.checked_sub(self.catalog.groups()) {
+        match group.checked_sub(self.catalog.groups().len()) {
             None => self.catalog.show_group(group as Group),
             Some(number) => match &self.state.borrow().more[number] {
                 More::Missing(words) => words.clone(),
@@ -341,10 +398,12 @@ impl<C: Catalog> Interner for Provider<'_, C> {
 
     fn solvable_name(&self, solvable: SolvableId) -> NameId {
         let package = solvable.to_index();
-        NameId::from_index(match package.checked_sub(self.catalog.len()) {
-            None => self.catalog.group(package as Package) as usize,
-            Some(number) => self.catalog.groups() + number,
-        })
+        NameId::from_index(
+            match package.checked_sub(self.catalog.groups().packages()) {
+                None => self.catalog.groups().of(package as Package) as usize,
+                Some(number) => self.catalog.groups().len() + number,
+            },
+        )
     }
 
     fn version_sets_in_union(
@@ -377,11 +436,11 @@ impl<C: Catalog> DependencyProvider for Provider<'_, C> {
 
     async fn get_candidates(&self, name: NameId) -> Option<Candidates> {
         let group = name.to_index();
-        let packages = match group.checked_sub(self.catalog.groups()) {
-            None => self.catalog.members(group as Group).to_vec(),
+        let packages = match group.checked_sub(self.catalog.groups().len()) {
+            None => self.catalog.groups().members(group as Group).to_vec(),
             Some(number) => match self.state.borrow().more[number] {
                 More::Missing(_) => return None,
-                More::Nothing => vec![(self.catalog.len() + number) as Package],
+                More::Nothing => vec![(self.catalog.groups().packages() + number) as Package],
             },
         };
         Some(Candidates {
@@ -400,17 +459,20 @@ impl<C: Catalog> DependencyProvider for Provider<'_, C> {
             return;
         };
         let package = first.to_index();
-        if package >= self.catalog.len() {
+        if package >= self.catalog.groups().packages() {
             return;
         }
-        let members = self.catalog.members(self.catalog.group(package as Package));
+        let members = self
+            .catalog
+            .groups()
+            .members(self.catalog.groups().of(package as Package));
         let rank: HashMap<_, _> = members.iter().zip(0..).collect();
         solvables.sort_by_key(|one| rank.get(&(one.to_index() as Package)).copied());
     }
 
     async fn get_dependencies(&self, solvable: SolvableId) -> Dependencies {
         let package = solvable.to_index();
-        if package >= self.catalog.len() {
+        if package >= self.catalog.groups().packages() {
             return Dependencies::Known(KnownDependencies::default());
         }
         match self.catalog.relations(package as Package) {
@@ -425,21 +487,11 @@ mod tests {
     use super::*;
 
     /// Names with a version each, by number: needs and conflicts by number as well.
-    struct Toy(Vec<(&'static str, Relations)>, Vec<Vec<Package>>);
+    struct Toy(Vec<(&'static str, Relations)>, Groups);
 
     impl Toy {
         fn new(packages: Vec<(&'static str, Relations)>) -> Self {
-            let mut groups: Vec<Vec<Package>> = Vec::new();
-            let mut names: Vec<&str> = Vec::new();
-            for (number, (name, _)) in packages.iter().enumerate() {
-                match names.iter().position(|one| one == name) {
-                    Some(at) => groups[at].push(number as Package),
-                    None => {
-                        names.push(name);
-                        groups.push(vec![number as Package]);
-                    }
-                }
-            }
+            let groups = Groups::by_key(packages.len(), |one| packages[one as usize].0);
             Self(packages, groups)
         }
 
@@ -453,18 +505,8 @@ mod tests {
     }
 
     impl Catalog for Toy {
-        fn len(&self) -> usize {
-            self.0.len()
-        }
-        fn groups(&self) -> usize {
-            self.1.len()
-        }
-        fn group(&self, package: Package) -> Group {
-            let at = self.1.iter().position(|list| list.contains(&package));
-            at.unwrap() as Group
-        }
-        fn members(&self, group: Group) -> &[Package] {
-            &self.1[group as usize]
+        fn groups(&self) -> &Groups {
+            &self.1
         }
         fn relations(&self, package: Package) -> Result<Relations> {
             Ok(self.0[package as usize].1.clone())
@@ -473,7 +515,7 @@ mod tests {
             format!("{}-{package}", self.0[package as usize].0)
         }
         fn show_group(&self, group: Group) -> String {
-            self.0[self.1[group as usize][0] as usize].0.to_owned()
+            self.0[self.1.members(group)[0] as usize].0.to_owned()
         }
     }
 

@@ -7,12 +7,13 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use verbatim_archive::{Builder, Compression, Defaults, Encoding};
-use verbatim_packages::fetch::Fetcher;
-use verbatim_packages::install::{install, Wanted};
 use verbatim_packages::places::Places;
 use verbatim_packages::{choose, ErrorKind, Lock, Manifest, Moment};
 use verbatim_testbed::{output, run, tool};
+
+#[path = "support/layers.rs"]
+mod layers;
+use layers::fetcher;
 
 /// Packages by name, version and what else their part of the spec file says. All have a file of
 /// their own.
@@ -315,11 +316,6 @@ fn now() -> Moment {
     Moment::from_seconds(now.unwrap().as_secs() as i64)
 }
 
-fn fetcher() -> Fetcher {
-    let client = verbatim_net::Client::new(verbatim_net::Options::default()).unwrap();
-    Fetcher::new(client).unwrap()
-}
-
 fn names(lock: &Lock) -> BTreeSet<String> {
     let name = |p: &verbatim_packages::lock::LockedPackage| {
         format!("{}-{}.{}", p.name, p.version, p.architecture)
@@ -397,24 +393,8 @@ fn as_dnf_does_it() {
     let lock = repository.lock(&requests).unwrap();
     let ours = repository.folder.path().join("ours");
     fs::create_dir(&ours).unwrap();
-    let wanted = Wanted {
-        architecture: None,
-        cache: repository.folder.path(),
-        threads: 1,
-        status_d: false,
-    };
-    let builder = Builder::new(Defaults::default(), std::env::temp_dir());
-    let layer = install(&lock, &repository.places(), &fetcher(), &wanted, builder).unwrap();
     let archive = repository.folder.path().join("ours.tar");
-    let mut blob = Vec::new();
-    layer
-        .write(
-            Encoding::new(Compression::None, None).unwrap(),
-            1,
-            &mut blob,
-            &|_| {},
-        )
-        .unwrap();
+    let blob = layers::layer(&lock, &repository.places()).unwrap();
     fs::write(&archive, blob).unwrap();
     run(Command::new(tool("tar"))
         .args(["--numeric-owner", "--xattrs", "--xattrs-include=*", "-xpf"])

@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use verbatim_archive::{Builder, Compression, Defaults, Encoding};
-use verbatim_packages::fetch::Fetcher;
-use verbatim_packages::install::{install, Wanted};
-use verbatim_packages::lock::{Lock, LockedPackage, LockedSource};
+use verbatim_packages::lock::LockedPackage;
 use verbatim_packages::manifest::Format;
 use verbatim_packages::places::Places;
 use verbatim_testbed::{output, run, tool};
+
+#[path = "support/layers.rs"]
+mod layers;
+#[path = "support/locks.rs"]
+mod locks;
 
 fn rpm(root: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(tool("rpm"));
@@ -46,48 +48,18 @@ fn locked(file: &Path) -> LockedPackage {
         .args(["-qp", "--nosignature", "--qf", tags])
         .arg(file));
     let words: Vec<&str> = said.lines().collect();
-    let (sha256, size) = verbatim_digest::of_file(file).unwrap();
-    LockedPackage {
-        name: words[0].to_owned(),
-        version: words[1].strip_prefix("0:").unwrap_or(words[1]).to_owned(),
-        architecture: words[2].to_owned(),
-        targets: Vec::new(),
-        source: "samples".to_owned(),
-        path: file.file_name().unwrap().to_str().unwrap().parse().unwrap(),
-        size,
-        sha256,
-        needed_by: Vec::new(),
-    }
+    let version = words[1].strip_prefix("0:").unwrap_or(words[1]);
+    let name = file.file_name().unwrap().to_str().unwrap();
+    let content = std::fs::read(file).unwrap();
+    locks::locked([words[0], version, words[2]], name, &content)
 }
 
 /// Make a layer of packages, and unpack it into a folder.
 fn unpacked(packages: &[PathBuf], folder: &Path) {
-    let source = LockedSource {
-        name: "samples".to_owned(),
-        url: packages[0].parent().unwrap().to_string_lossy().into_owned(),
-        indexes: Vec::new(),
-    };
-    let lock = Lock::new(
-        Format::Rpm,
-        vec!["x86_64".to_owned()],
-        Vec::new(),
-        vec![source],
-        packages.iter().map(|file| locked(file)).collect(),
-    );
-    let client = verbatim_net::Client::new(verbatim_net::Options::default()).unwrap();
-    let fetcher = Fetcher::new(client).unwrap();
-    let wanted = Wanted {
-        architecture: None,
-        cache: folder,
-        threads: 1,
-        status_d: false,
-    };
-    let builder = Builder::new(Defaults::default(), std::env::temp_dir());
-    let layer = install(&lock, &Places::default(), &fetcher, &wanted, builder).unwrap();
+    let locked = packages.iter().map(|file| locked(file)).collect();
+    let lock = locks::lock(Format::Rpm, packages[0].parent().unwrap(), locked);
     let archive = folder.with_extension("tar");
-    let mut blob = Vec::new();
-    let encoding = Encoding::new(Compression::None, None).unwrap();
-    layer.write(encoding, 1, &mut blob, &|_| {}).unwrap();
+    let blob = layers::layer(&lock, &Places::default()).unwrap();
     std::fs::write(&archive, blob).unwrap();
     std::fs::create_dir(folder).unwrap();
     run(Command::new(tool("tar"))

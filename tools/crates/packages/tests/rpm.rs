@@ -2,16 +2,16 @@
 
 use std::path::Path;
 
-use verbatim_archive::{Builder, Compression, Defaults, Encoding};
 use verbatim_digest::Digest;
-use verbatim_packages::fetch::Fetcher;
-use verbatim_packages::install::{install, Wanted};
-use verbatim_packages::lock::{Lock, LockedPackage, LockedSource};
 use verbatim_packages::manifest::Format;
 use verbatim_packages::places::Places;
-use verbatim_packages::ErrorKind;
+use verbatim_packages::{ErrorKind, Result};
 use verbatim_reader::{Archive, Kind};
 
+#[path = "support/layers.rs"]
+mod layers;
+#[path = "support/locks.rs"]
+mod locks;
 #[path = "support/samples.rs"]
 mod samples;
 
@@ -30,56 +30,16 @@ fn file_of((name, version, architecture, prefix): (&str, &str, &str, &str)) -> S
     format!("{prefix}{name}-{version}.{architecture}.rpm")
 }
 
-fn locked(folder: &Path, sample: (&str, &str, &str, &str)) -> LockedPackage {
-    let file = file_of(sample);
-    let (sha256, size) = verbatim_digest::of_file(folder.join(&file)).unwrap();
-    LockedPackage {
-        name: sample.0.to_owned(),
-        version: sample.1.to_owned(),
-        architecture: sample.2.to_owned(),
-        targets: Vec::new(),
-        source: "samples".to_owned(),
-        path: file.parse().unwrap(),
-        size,
-        sha256,
-        needed_by: Vec::new(),
-    }
-}
-
 /// The layer of samples that lie in this folder.
-fn layer(
-    folder: &Path,
-    packages: &[(&str, &str, &str, &str)],
-) -> Result<Vec<u8>, verbatim_packages::Error> {
-    let source = LockedSource {
-        name: "samples".to_owned(),
-        url: folder.to_string_lossy().into_owned(),
-        indexes: Vec::new(),
+fn layer(folder: &Path, packages: &[(&str, &str, &str, &str)]) -> Result<Vec<u8>> {
+    let locked = |&(name, version, architecture, prefix)| {
+        let file = file_of((name, version, architecture, prefix));
+        let content = std::fs::read(folder.join(&file)).unwrap();
+        locks::locked([name, version, architecture], &file, &content)
     };
-    let lock = Lock::new(
-        Format::Rpm,
-        vec!["x86_64".to_owned()],
-        Vec::new(),
-        vec![source],
-        packages
-            .iter()
-            .map(|&sample| locked(folder, sample))
-            .collect(),
-    );
-    let client = verbatim_net::Client::new(verbatim_net::Options::default()).unwrap();
-    let fetcher = Fetcher::new(client).unwrap();
-    let wanted = Wanted {
-        architecture: None,
-        cache: folder,
-        threads: 1,
-        status_d: false,
-    };
-    let builder = Builder::new(Defaults::default(), std::env::temp_dir());
-    let layer = install(&lock, &Places::default(), &fetcher, &wanted, builder)?;
-    let mut blob = Vec::new();
-    let encoding = Encoding::new(Compression::None, None).unwrap();
-    layer.write(encoding, 1, &mut blob, &|_| {}).unwrap();
-    Ok(blob)
+    let locked = packages.iter().map(locked).collect();
+    let lock = locks::lock(Format::Rpm, folder, locked);
+    layers::layer(&lock, &Places::default())
 }
 
 #[test]
@@ -105,10 +65,7 @@ fn the_order_of_packages_is_none() {
 }
 
 /// The layer of a sample of which some bytes were changed.
-fn changed(
-    sample: (&str, &str, &str, &str),
-    change: impl FnOnce(&mut Vec<u8>),
-) -> Result<Vec<u8>, verbatim_packages::Error> {
+fn changed(sample: (&str, &str, &str, &str), change: impl FnOnce(&mut Vec<u8>)) -> Result<Vec<u8>> {
     let folder = tempfile::tempdir().unwrap();
     let file = file_of(sample);
     let mut bytes = samples::bytes(&file).to_vec();

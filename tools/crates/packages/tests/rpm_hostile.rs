@@ -1,15 +1,13 @@
 //! Packages that were made to do harm: each is refused with its name and the reason.
 
-use std::io::Write as _;
-use std::path::Path;
-
-use verbatim_archive::{Builder, Defaults};
 use verbatim_digest::Digest;
-use verbatim_packages::fetch::Fetcher;
-use verbatim_packages::install::{install, Wanted};
-use verbatim_packages::lock::{Lock, LockedPackage, LockedSource};
 use verbatim_packages::manifest::Format;
 use verbatim_packages::places::Places;
+
+#[path = "support/layers.rs"]
+mod layers;
+#[path = "support/locks.rs"]
+mod locks;
 
 /// A file of a package: folder, name, mode, and what the payload says of its name and content.
 struct File {
@@ -152,50 +150,13 @@ fn refused(packages: &[(&str, Vec<u8>)]) -> String {
     let folder = tempfile::tempdir().unwrap();
     let mut locked = Vec::new();
     for (name, bytes) in packages {
-        let path = format!("{name}.rpm");
-        std::fs::File::create(folder.path().join(&path))
-            .unwrap()
-            .write_all(bytes)
-            .unwrap();
-        locked.push(LockedPackage {
-            name: (*name).to_owned(),
-            version: "1-1".to_owned(),
-            architecture: "noarch".to_owned(),
-            targets: Vec::new(),
-            source: "s".to_owned(),
-            path: path.parse().unwrap(),
-            size: bytes.len() as u64,
-            sha256: Digest::of(bytes),
-            needed_by: Vec::new(),
-        });
+        let file = format!("{name}.rpm");
+        std::fs::write(folder.path().join(&file), bytes).unwrap();
+        locked.push(locks::locked([name, "1-1", "noarch"], &file, bytes));
     }
-    let source = LockedSource {
-        name: "s".to_owned(),
-        url: folder.path().to_string_lossy().into_owned(),
-        indexes: Vec::new(),
-    };
-    let lock = Lock::new(
-        Format::Rpm,
-        vec!["x86_64".to_owned()],
-        Vec::new(),
-        vec![source],
-        locked,
-    );
-    let client = verbatim_net::Client::new(verbatim_net::Options::default()).unwrap();
-    let fetcher = Fetcher::new(client).unwrap();
-    let wanted = Wanted {
-        architecture: None,
-        cache: Path::new(""),
-        threads: 1,
-        status_d: false,
-    };
-    let builder = Builder::new(Defaults::default(), std::env::temp_dir());
-    let result = install(&lock, &Places::default(), &fetcher, &wanted, builder);
-    result
-        .map(|_| ())
-        .map_err(|e| e.to_string())
-        .err()
-        .unwrap_or_default()
+    let lock = locks::lock(Format::Rpm, folder.path(), locked);
+    let result = layers::layer(&lock, &Places::default());
+    result.err().map_or(String::new(), |e| e.to_string())
 }
 
 fn one(files: &[File]) -> String {

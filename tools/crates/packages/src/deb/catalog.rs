@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use super::index::{Listed, MultiArch};
 use super::relation::{self, Atom};
 use super::version;
-use crate::solve::{self, Group, Need, Package, Relations};
+use crate::solve::{self, Group, Groups, Need, Package, Relations};
 use crate::{Error, Result};
 
 /// Packages of an architecture and of those that are foreign to it, from all sources.
@@ -17,8 +17,7 @@ pub struct Catalog {
     exclude: HashSet<String>,
     recommends: bool,
     packages: Vec<(Listed, u32)>,
-    groups: Vec<Vec<Package>>,
-    group_of: Vec<Group>,
+    groups: Groups,
     /// All packages of a name, groups of other architectures included, the best first.
     named: HashMap<Box<str>, Vec<Package>>,
     /// Who provides a name.
@@ -75,28 +74,20 @@ impl Collector {
             native: native.to_owned(),
             exclude: exclude.iter().cloned().collect(),
             recommends,
-            groups: Vec::new(),
-            group_of: vec![0; packages.len()],
+            groups: Groups::by_key(packages.len(), |one| key(&packages[one as usize].0)),
             named: HashMap::new(),
             provided: HashMap::new(),
             packages,
         };
-        catalog.arrange(key)?;
+        catalog.arrange()?;
         Ok(catalog)
     }
 }
 
 impl Catalog {
-    fn arrange(&mut self, key: impl Fn(&Listed) -> (Box<str>, Box<str>)) -> Result<()> {
-        let mut groups: HashMap<(Box<str>, Box<str>), Group> = HashMap::new();
+    fn arrange(&mut self) -> Result<()> {
         for number in 0..self.packages.len() as u32 {
             let listed = &self.packages[number as usize].0;
-            let group = *groups.entry(key(listed)).or_insert_with(|| {
-                self.groups.push(Vec::new());
-                self.groups.len() as u32 - 1
-            });
-            self.groups[group as usize].push(number);
-            self.group_of[number as usize] = group;
             self.named
                 .entry(listed.name.clone())
                 .or_default()
@@ -122,9 +113,7 @@ impl Catalog {
             let (one, two) = (&packages[*a as usize], &packages[*b as usize]);
             version::compare(&two.0.version, &one.0.version).then_with(|| one.1.cmp(&two.1))
         };
-        for group in &mut self.groups {
-            group.sort_by(newer);
-        }
+        self.groups.sort(newer);
         for list in self.named.values_mut() {
             let native = |one: &Package| {
                 let architecture = &*packages[*one as usize].0.architecture;
@@ -229,10 +218,10 @@ impl Catalog {
 
     /// The packages that an atom of `Conflicts` or `Breaks` is against.
     fn against(&self, atom: &Atom<'_>, of: Package, found: &mut Vec<Package>) {
-        let group = self.group_of[of as usize];
+        let group = self.groups.of(of);
         let mut push = |package: Package| {
             // Of its own name only one can be there anyhow, and what it provides itself it may.
-            if self.group_of[package as usize] != group {
+            if self.groups.of(package) != group {
                 found.push(package);
             }
         };
@@ -264,13 +253,13 @@ impl Catalog {
     /// The same package of another architecture goes along only where both say so, in one version.
     fn against_itself(&self, package: Package, found: &mut Vec<Package>) {
         let listed = &self.packages[package as usize].0;
-        let group = self.group_of[package as usize];
+        let group = self.groups.of(package);
         for &other in self.named.get(&listed.name).into_iter().flatten() {
             let there = &self.packages[other as usize].0;
             let together = listed.multi_arch == MultiArch::Same
                 && there.multi_arch == MultiArch::Same
                 && there.version == listed.version;
-            if self.group_of[other as usize] != group && !together {
+            if self.groups.of(other) != group && !together {
                 found.push(other);
             }
         }
@@ -323,20 +312,8 @@ fn requested(text: &str) -> Result<Atom<'_>> {
 }
 
 impl solve::Catalog for Catalog {
-    fn len(&self) -> usize {
-        self.packages.len()
-    }
-
-    fn groups(&self) -> usize {
-        self.groups.len()
-    }
-
-    fn group(&self, package: Package) -> Group {
-        self.group_of[package as usize]
-    }
-
-    fn members(&self, group: Group) -> &[Package] {
-        &self.groups[group as usize]
+    fn groups(&self) -> &Groups {
+        &self.groups
     }
 
     fn relations(&self, package: Package) -> Result<Relations> {
@@ -367,7 +344,7 @@ impl solve::Catalog for Catalog {
     }
 
     fn show_group(&self, group: Group) -> String {
-        let first = self.groups[group as usize][0];
+        let first = self.groups.members(group)[0];
         let listed = &self.packages[first as usize].0;
         match &*listed.architecture {
             own if own == self.native || own == "all" => listed.name.to_string(),

@@ -1,18 +1,15 @@
 //! From a manifest to a lock, for Debian.
 
-use std::collections::BTreeMap;
-
 use super::catalog::Collector;
 use super::package::About;
 use super::relation;
 use super::repository::Repository;
 use super::scripts::{self, Script};
+use crate::choice::{self, Chosen, Terms};
 use crate::fetch::Fetcher;
 use crate::lock::{Lock, LockedPackage, LockedSource};
 use crate::manifest::Manifest;
-use crate::openpgp::KeyRing;
 use crate::places::Places;
-use crate::solve::{self, Catalog as _};
 use crate::{Moment, Result};
 
 /// Choose packages. `now` is the moment for sources that stand for none; `old` is the lock that is
@@ -26,19 +23,12 @@ pub fn choose(
 ) -> Result<Lock> {
     let mut repositories = Vec::new();
     for source in &manifest.sources {
-        let mut ring = KeyRing::default();
-        for key in &source.keys {
-            ring.add_file(&manifest.file(key))?;
-        }
-        let before = old
-            .and_then(|old| old.source(&source.name))
-            .and_then(|source| source.indexes.first()?.date);
-        let at = source.snapshot.unwrap_or(now);
-        let place = places.of(&source.name, &source.url)?;
+        let ring = choice::ring(manifest, source)?;
+        let Terms { place, at, before } = Terms::of(source, places, now, old)?;
         let repository = Repository::open(source, place, &ring, fetcher, at, before)?;
         repositories.push(repository);
     }
-    let mut chosen: BTreeMap<(String, String, String), LockedPackage> = BTreeMap::new();
+    let mut chosen = Chosen::default();
     for architecture in &manifest.architectures {
         let mut collector = Collector::default();
         for (number, repository) in (0..).zip(&mut repositories) {
@@ -57,16 +47,10 @@ pub fn choose(
         }
         let catalog = collector.finish(architecture, &manifest.exclude, manifest.recommends)?;
         let wanted = catalog.wanted(&manifest.packages)?;
-        let solution = solve::solve(&catalog, &wanted)
-            .map_err(|e| e.of(format!("there is no set of packages for {architecture}")))?;
-        for (package, needed_by) in solution {
+        let solution = choice::solve(architecture, &catalog, &wanted)?;
+        chosen.add(architecture, &catalog, solution, |package| {
             let (listed, source) = catalog.package(package);
-            let key = (
-                listed.architecture.to_string(),
-                listed.name.to_string(),
-                listed.version.to_string(),
-            );
-            let locked = chosen.entry(key).or_insert_with(|| LockedPackage {
+            let locked = LockedPackage {
                 name: listed.name.to_string(),
                 version: listed.version.to_string(),
                 architecture: listed.architecture.to_string(),
@@ -76,16 +60,9 @@ pub fn choose(
                 size: listed.size,
                 sha256: listed.sha256,
                 needed_by: Vec::new(),
-            });
-            locked.targets.push(architecture.clone());
-            for package in needed_by {
-                let name = catalog.show_group(catalog.group(package));
-                if !locked.needed_by.contains(&name) {
-                    locked.needed_by.push(name);
-                }
-            }
-            locked.needed_by.sort();
-        }
+            };
+            Ok((locked, source))
+        })?;
     }
     let sources = repositories
         .into_iter()
@@ -96,34 +73,21 @@ pub fn choose(
             indexes: repository.indexes,
         })
         .collect();
-    Ok(Lock::new(
-        manifest.format,
-        manifest.architectures.clone(),
-        manifest.packages.clone(),
-        sources,
-        chosen.into_values().collect(),
-    ))
+    Ok(chosen.into_lock(manifest, sources))
 }
 
 /// What is read of each package to see its scripts: its control archive stands in front.
 const PREFIX: u64 = 1 << 20;
 
 /// The scripts of the locked packages that do something which is not done here, in the order of the
-/// packages. What cannot be read is passed over: it is read and checked when it is installed.
+/// packages.
 pub fn scripts_not_done(lock: &Lock, places: &Places, fetcher: &Fetcher) -> Result<Vec<Script>> {
-    let mut wanted = Vec::new();
-    for package in &lock.packages {
-        if let Some(source) = lock.source(&package.source) {
-            wanted.push((places.of(&source.name, &source.url)?, &package.path));
-        }
-    }
-    let prefixes = fetcher.prefixes(&wanted, PREFIX);
     let mut found = Vec::new();
-    for (package, prefix) in lock.packages.iter().zip(prefixes) {
-        if let Some(about) = prefix.and_then(|data| About::of_prefix(&data)) {
-            found.extend(scripts::not_done(&package.name, &about));
+    choice::beginnings(lock, places, fetcher, PREFIX, |locked, data| {
+        if let Some(about) = About::of_prefix(data) {
+            found.extend(scripts::not_done(&locked.name, &about));
         }
-    }
+    })?;
     Ok(found)
 }
 

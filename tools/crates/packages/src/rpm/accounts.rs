@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 
+use crate::sysusers::Declared;
+
 /// The highest number for users of the system that have no number of their own.
 const HIGHEST: u32 = 999;
 
@@ -32,23 +34,6 @@ pub(super) struct Accounts {
     declared: Vec<Declared>,
 }
 
-/// A line of sysusers.d(5).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Declared {
-    /// Before users, whose group they may be.
-    Group(String, Option<u32>),
-    User {
-        name: String,
-        /// A number, and a group by number or name, where they are given.
-        number: Option<u32>,
-        group: Option<String>,
-        comment: String,
-        home: String,
-        shell: String,
-    },
-    Member(String, String),
-}
-
 impl Accounts {
     /// The users and groups of a root file system, of which some files are given by their paths.
     pub(super) fn new(files: &BTreeMap<Vec<u8>, Vec<u8>>) -> Self {
@@ -65,7 +50,7 @@ impl Accounts {
     pub(super) fn declare(&mut self, line: &[u8]) {
         let text = base64::engine::general_purpose::STANDARD.decode(line).ok();
         let line = text.and_then(|text| String::from_utf8(text).ok());
-        if let Some(declared) = line.as_deref().and_then(declared) {
+        if let Some(declared) = line.as_deref().and_then(Declared::parse) {
             self.declared.push(declared);
         }
     }
@@ -114,7 +99,7 @@ impl Accounts {
                         group,
                         comment,
                         home,
-                        shell,
+                        shell: shell.unwrap_or_else(|| "/sbin/nologin".to_owned()),
                     };
                     self.new_users.insert(name, user);
                 }
@@ -212,68 +197,6 @@ fn numbered(text: &[u8]) -> BTreeMap<String, u32> {
         }
     }
     found
-}
-
-/// Read a line of sysusers.d(5): `u NAME ID "COMMENT" HOME SHELL`, `g NAME ID` or `m USER GROUP`.
-fn declared(line: &str) -> Option<Declared> {
-    let words = words(line)?;
-    let word = |at: usize| words.get(at).map_or("", String::as_str);
-    let given = |text: &str| {
-        Some(text)
-            .filter(|t| !t.is_empty() && *t != "-")
-            .map(str::to_owned)
-    };
-    let name = given(word(1)).filter(|name| is_name(name))?;
-    Some(match word(0) {
-        "u" | "u!" => {
-            let (number, group) = match word(2).split_once(':') {
-                Some((number, group)) => (number.parse().ok(), given(group)),
-                None => (word(2).parse().ok(), None),
-            };
-            if group
-                .as_deref()
-                .is_some_and(|g| !is_name(g) && g.parse::<u32>().is_err())
-            {
-                return None;
-            }
-            let plain = |at: usize, default: &str| {
-                let text = given(word(at)).unwrap_or_else(|| default.to_owned());
-                Some(text).filter(|t| !t.contains([':', '\n']))
-            };
-            Declared::User {
-                name,
-                number,
-                group,
-                comment: plain(3, "")?,
-                home: plain(4, "/")?,
-                shell: plain(5, "/sbin/nologin")?,
-            }
-        }
-        "g" => Declared::Group(name, word(2).parse().ok()),
-        "m" => Declared::Member(name, given(word(2)).filter(|group| is_name(group))?),
-        _ => return None,
-    })
-}
-
-/// Names that can stand in a line of `etc/passwd` without becoming another line.
-fn is_name(name: &str) -> bool {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'$');
-    name.bytes().all(plain) && !name.starts_with(['-', '.']) && name.parse::<u64>().is_err()
-}
-
-/// The words of a line, of which some are in quotation marks; `None` if one does not end.
-fn words(line: &str) -> Option<Vec<String>> {
-    let mut words = Vec::new();
-    let mut rest = line.trim_matches(['\0', ' ', '\t', '\n']);
-    while !rest.is_empty() {
-        let (word, after) = match rest.strip_prefix('"') {
-            Some(quoted) => quoted.split_once('"')?,
-            None => rest.split_once([' ', '\t']).unwrap_or((rest, "")),
-        };
-        words.push(word.to_owned());
-        rest = after.trim_start();
-    }
-    Some(words)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use super::evr::Dependency;
 use super::repository::{Candidate, Need as Text};
 use super::rich::Rich;
-use crate::solve::{self, Group, Need, Package, Relations};
+use crate::solve::{self, Group, Groups, Need, Package, Relations};
 use crate::{Error, Result};
 
 /// A dependency with operators becomes at most so many needs; real ones become one or two.
@@ -17,8 +17,7 @@ const MOST_CLAUSES: usize = 64;
 pub(super) struct Catalog<'a> {
     packages: Vec<(&'a Candidate, u32)>,
     recommends: bool,
-    groups: Vec<Vec<Package>>,
-    group_of: Vec<Group>,
+    groups: Groups,
     /// The packages of a name, the best first.
     named: HashMap<&'a str, Vec<Package>>,
     /// Who provides a name, and how.
@@ -72,8 +71,7 @@ impl<'a> Collector<'a> {
             a.name == b.name && a.architecture == b.architecture && a.evr == b.evr
         });
         let mut catalog = Catalog {
-            groups: Vec::new(),
-            group_of: Vec::with_capacity(packages.len()),
+            groups: Groups::by_key(packages.len(), |one| &packages[one as usize].0.name[..]),
             named: HashMap::new(),
             provided: HashMap::new(),
             files: HashMap::new(),
@@ -89,14 +87,7 @@ impl<'a> Collector<'a> {
 impl<'a> Catalog<'a> {
     fn arrange(&mut self) {
         for (number, &(candidate, _)) in (0..).zip(&self.packages) {
-            let named = self.named.entry(&candidate.name).or_default();
-            if named.is_empty() {
-                self.groups.push(Vec::new());
-            }
-            named.push(number);
-            let group = self.groups.len() - 1;
-            self.groups[group].push(number);
-            self.group_of.push(group as Group);
+            self.named.entry(&candidate.name).or_default().push(number);
             for provided in &candidate.provides {
                 let list = self.provided.entry(&provided.name).or_default();
                 list.push((number, provided));
@@ -111,7 +102,7 @@ impl<'a> Catalog<'a> {
                 continue;
             }
             for old in self.obsoleted_by(candidate) {
-                if self.group_of[old as usize] != self.group_of[number as usize] {
+                if self.groups.of(old) != self.groups.of(number) {
                     self.obsoleted.entry(old).or_default().push(number);
                 }
             }
@@ -422,20 +413,8 @@ impl Clause {
 }
 
 impl solve::Catalog for Catalog<'_> {
-    fn len(&self) -> usize {
-        self.packages.len()
-    }
-
-    fn groups(&self) -> usize {
-        self.groups.len()
-    }
-
-    fn group(&self, package: Package) -> Group {
-        self.group_of[package as usize]
-    }
-
-    fn members(&self, group: Group) -> &[Package] {
-        &self.groups[group as usize]
+    fn groups(&self) -> &Groups {
+        &self.groups
     }
 
     fn relations(&self, package: Package) -> Result<Relations> {
@@ -473,7 +452,7 @@ impl solve::Catalog for Catalog<'_> {
     }
 
     fn show_group(&self, group: Group) -> String {
-        let first = self.groups[group as usize].first();
+        let first = self.groups.members(group).first();
         first.map_or(String::new(), |&one| {
             self.packages[one as usize].0.name.clone()
         })

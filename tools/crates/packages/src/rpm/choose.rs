@@ -1,6 +1,5 @@
 //! From a manifest to a lock, for RPM: indexes and packages are checked on the way.
 
-use std::collections::BTreeMap;
 use std::io::BufReader;
 use std::path::Path;
 
@@ -14,25 +13,21 @@ use super::package::Package;
 use super::repository::{self, Candidate, LARGEST_INDEX, LARGEST_REPOMD};
 use super::scripts;
 use super::tags::signature;
+use crate::choice::{self, Chosen, Terms};
 use crate::deb::Script;
 use crate::fetch::{location, open_checked, Cache, Fetcher};
 use crate::lock::{Lock, LockedIndex, LockedPackage, LockedSource};
 use crate::manifest::{Manifest, Source};
 use crate::openpgp::KeyRing;
 use crate::places::Places;
-use crate::solve::{self, Catalog as _};
-use crate::source::{Place, SafePath};
+use crate::source::SafePath;
 use crate::{Error, Moment, Result};
-
-/// Clocks of repositories may be ahead by so many seconds.
-const AHEAD: i64 = 24 * 60 * 60;
 
 /// A repository whose indexes were checked.
 struct Repository<'a> {
     source: &'a Source,
-    place: Place,
+    terms: Terms,
     ring: KeyRing,
-    at: Moment,
     indexes: Vec<LockedIndex>,
 }
 
@@ -48,32 +43,24 @@ pub fn choose(
     let mut repositories = Vec::new();
     let mut listed: Vec<(Candidate, u32)> = Vec::new();
     for (number, source) in (0..).zip(&manifest.sources) {
-        let mut ring = KeyRing::default();
-        for key in &source.keys {
-            ring.add_file(&manifest.file(key))?;
-        }
-        let before = old
-            .and_then(|old| old.source(&source.name))
-            .and_then(|source| source.indexes.first()?.date);
         let mut repository = Repository {
             source,
-            place: places.of(&source.name, &source.url)?,
-            ring,
-            at: source.snapshot.unwrap_or(now),
+            terms: Terms::of(source, places, now, old)?,
+            ring: choice::ring(manifest, source)?,
             indexes: Vec::new(),
         };
         let wanted = |candidate: &Candidate| {
             let architecture = &candidate.architecture;
             architecture == "noarch" || manifest.architectures.contains(architecture)
         };
-        repository.read(fetcher, before, |candidate| {
+        repository.read(fetcher, |candidate| {
             if wanted(&candidate) {
                 listed.push((candidate, number));
             }
         })?;
         repositories.push(repository);
     }
-    let mut chosen: BTreeMap<(String, String, String), (LockedPackage, u32)> = BTreeMap::new();
+    let mut chosen = Chosen::default();
     for architecture in &manifest.architectures {
         let mut collector = Collector::new(architecture, &manifest.exclude);
         for (candidate, number) in &listed {
@@ -81,44 +68,23 @@ pub fn choose(
         }
         let catalog = collector.finish(manifest.recommends);
         let wanted = catalog.wanted(&manifest.packages)?;
-        let solution = solve::solve(&catalog, &wanted)
-            .map_err(|e| e.of(format!("there is no set of packages for {architecture}")))?;
-        for (package, needed_by) in solution {
+        let solution = choice::solve(architecture, &catalog, &wanted)?;
+        chosen.add(architecture, &catalog, solution, |package| {
             let (candidate, source) = catalog.package(package);
-            let version = candidate.evr.to_string();
-            let key = (
-                candidate.architecture.clone(),
-                candidate.name.clone(),
-                version.clone(),
-            );
-            let (locked, _) = match chosen.entry(key) {
-                std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
-                std::collections::btree_map::Entry::Vacant(entry) => {
-                    let locked = LockedPackage {
-                        name: candidate.name.clone(),
-                        version,
-                        architecture: candidate.architecture.clone(),
-                        targets: Vec::new(),
-                        source: manifest.sources[source as usize].name.clone(),
-                        path: candidate.path.parse()?,
-                        size: candidate.size,
-                        sha256: candidate.digest,
-                        needed_by: Vec::new(),
-                    };
-                    entry.insert((locked, source))
-                }
+            let locked = LockedPackage {
+                name: candidate.name.clone(),
+                version: candidate.evr.to_string(),
+                architecture: candidate.architecture.clone(),
+                targets: Vec::new(),
+                source: manifest.sources[source as usize].name.clone(),
+                path: candidate.path.parse()?,
+                size: candidate.size,
+                sha256: candidate.digest,
+                needed_by: Vec::new(),
             };
-            locked.targets.push(architecture.clone());
-            for package in needed_by {
-                let name = catalog.show_group(catalog.group(package));
-                if !locked.needed_by.contains(&name) {
-                    locked.needed_by.push(name);
-                }
-            }
-            locked.needed_by.sort();
-        }
+            Ok((locked, source))
+        })?;
     }
-    let chosen: Vec<(LockedPackage, u32)> = chosen.into_values().collect();
     check_packages(&chosen, &repositories, fetcher)?;
     let sources = repositories
         .into_iter()
@@ -128,26 +94,15 @@ pub fn choose(
             indexes: repository.indexes,
         })
         .collect();
-    Ok(Lock::new(
-        manifest.format,
-        manifest.architectures.clone(),
-        manifest.packages.clone(),
-        sources,
-        chosen.into_iter().map(|(locked, _)| locked).collect(),
-    ))
+    Ok(chosen.into_lock(manifest, sources))
 }
 
 impl Repository<'_> {
     /// Read the indexes, and give each package to `each`.
-    fn read(
-        &mut self,
-        fetcher: &Fetcher,
-        before: Option<Moment>,
-        each: impl FnMut(Candidate),
-    ) -> Result<()> {
+    fn read(&mut self, fetcher: &Fetcher, each: impl FnMut(Candidate)) -> Result<()> {
         let path: SafePath = "repodata/repomd.xml".parse()?;
-        let name = self.place.shown(&path);
-        let Some(document) = fetcher.document(&self.place, &path, LARGEST_REPOMD)? else {
+        let name = self.terms.place.shown(&path);
+        let Some(document) = fetcher.document(&self.terms.place, &path, LARGEST_REPOMD)? else {
             return Err(Error::wrong(format!(
                 "the source `{}` has no {name}; correct its `url`",
                 self.source.name
@@ -157,14 +112,14 @@ impl Repository<'_> {
         let signed = match self.source.unsigned {
             true => None,
             false => {
-                let signature = fetcher.document(&self.place, &beside, LARGEST_REPOMD)?;
+                let signature = fetcher.document(&self.terms.place, &beside, LARGEST_REPOMD)?;
                 let signature = signature.ok_or_else(|| {
                     Error::refused(format!(
                         "{name} is not signed: there is no repomd.xml.asc beside it; sign it, or say `unsigned = true`"
                     ))
                 })?;
                 self.ring
-                    .check_detached(&document, &signature, self.at)
+                    .check_detached(&document, &signature, self.terms.at)
                     .map_err(|e| e.of(&name))?;
                 Some(signature)
             }
@@ -173,7 +128,7 @@ impl Repository<'_> {
         let date = indexes.iter().filter_map(|index| index.time).max();
         let date = date.map(|seconds| Moment::from_seconds(seconds.min(i64::MAX as u64) as i64));
         if let Some(date) = date {
-            self.check_date(date, before).map_err(|e| e.of(&name))?;
+            self.terms.check_date(date).map_err(|e| e.of(&name))?;
         }
         self.note(&path, &document, date);
         if let Some(signature) = signed {
@@ -184,8 +139,8 @@ impl Repository<'_> {
             Error::refused(format!("{name}: it has no index of packages (`primary`)"))
         })?;
         let path: SafePath = primary.path.parse().map_err(|e: Error| e.of(&name))?;
-        let name = self.place.shown(&path);
-        let Some(data) = fetcher.document(&self.place, &path, LARGEST_INDEX)? else {
+        let name = self.terms.place.shown(&path);
+        let Some(data) = fetcher.document(&self.terms.place, &path, LARGEST_INDEX)? else {
             return Err(Error::unreachable(format!(
                 "{name} is not there; if the source is just being updated, try again"
             )));
@@ -202,21 +157,6 @@ impl Repository<'_> {
         repository::primary(BufReader::new(decompress(&data[..])), &name, each)
     }
 
-    fn check_date(&self, date: Moment, before: Option<Moment>) -> Result<()> {
-        if date.seconds() > self.at.seconds().saturating_add(AHEAD) {
-            return Err(Error::refused(format!(
-                "it is from the future: it says {date}, and {} is what the source stands for",
-                self.at
-            )));
-        }
-        match before {
-            Some(before) if date < before => Err(Error::refused(format!(
-                "it is of {date}, older than the one of {before} that the lock was made with; remove the lock to go back"
-            ))),
-            _ => Ok(()),
-        }
-    }
-
     fn note(&mut self, path: &SafePath, data: &[u8], date: Option<Moment>) {
         self.indexes.push(LockedIndex {
             path: path.clone(),
@@ -230,26 +170,25 @@ impl Repository<'_> {
 /// Look at each package that was chosen: it must be the one of the index, and who signed it one of
 /// those who may. One that nobody signed is vouched for by the index alone.
 fn check_packages(
-    chosen: &[(LockedPackage, u32)],
+    chosen: &Chosen,
     repositories: &[Repository<'_>],
     fetcher: &Fetcher,
 ) -> Result<()> {
     let cache = Cache::open(None, &std::env::temp_dir())?;
-    let of = |number: &u32| &repositories[*number as usize];
     let wanted: Vec<_> = chosen
-        .iter()
-        .map(|(locked, number)| (locked, &of(number).place))
+        .packages()
+        .map(|(locked, source)| (locked, &repositories[source].terms.place))
         .collect();
     fetcher.packages(&wanted, cache.path(), &|_| {})?;
-    for (locked, number) in chosen {
-        check_package(locked, of(number), cache.path())?;
+    for (locked, source) in chosen.packages() {
+        check_package(locked, &repositories[source], cache.path())?;
     }
     Ok(())
 }
 
 fn check_package(locked: &LockedPackage, repository: &Repository<'_>, cache: &Path) -> Result<()> {
     let name = locked.path.as_str();
-    let file = open_checked(locked, &location(locked, &repository.place, cache))?;
+    let file = open_checked(locked, &location(locked, &repository.terms.place, cache))?;
     let package = Package::read(&mut BufReader::new(file), name)?;
     is_the_one(locked, &package)?;
     if repository.source.unsigned {
@@ -275,7 +214,7 @@ fn check_package(locked: &LockedPackage, repository: &Repository<'_>, cache: &Pa
     for signature in &signatures {
         match repository
             .ring
-            .check_detached(&signed, signature, repository.at)
+            .check_detached(&signed, signature, repository.terms.at)
         {
             Ok(_) => return vouches_for_all(&package, name),
             Err(e) => doubt = doubt.or(Some(e)),
@@ -307,23 +246,14 @@ fn vouches_for_all(package: &Package, name: &str) -> Result<()> {
 const PREFIX: u64 = 8 << 20;
 
 /// The scripts of the locked packages that do something which is not done here, in the order of the
-/// packages. What cannot be read is passed over: it is read and checked when it is installed.
+/// packages.
 pub fn scripts_not_done(lock: &Lock, places: &Places, fetcher: &Fetcher) -> Result<Vec<Script>> {
     let mut found = Vec::new();
-    // One after the other: the headers of all at once would be a lot.
-    for locked in &lock.packages {
-        let Some(source) = lock.source(&locked.source) else {
-            continue;
-        };
-        let place = places.of(&source.name, &source.url)?;
-        let prefix = fetcher.prefixes(&[(place, &locked.path)], PREFIX).pop();
-        let Some(data) = prefix.flatten() else {
-            continue;
-        };
-        if let Ok(package) = Package::read(&mut &data[..], locked.path.as_str()) {
+    choice::beginnings(lock, places, fetcher, PREFIX, |locked, mut data| {
+        if let Ok(package) = Package::read(&mut data, locked.path.as_str()) {
             found.extend(scripts::not_done(&package));
         }
-    }
+    })?;
     Ok(found)
 }
 
@@ -334,6 +264,7 @@ mod samples;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::Place;
 
     /// Whether a sample is taken where these keys may sign.
     fn checked(file: &str, keys: &[&str]) -> Result<()> {
@@ -353,9 +284,12 @@ mod tests {
         };
         let repository = Repository {
             source: &source,
-            place: Place::Folder(folder.path().to_owned()),
+            terms: Terms {
+                place: Place::Folder(folder.path().to_owned()),
+                at: Moment::from_seconds(1_780_000_000),
+                before: None,
+            },
             ring,
-            at: Moment::from_seconds(1_780_000_000),
             indexes: Vec::new(),
         };
         let content = samples::bytes(file);

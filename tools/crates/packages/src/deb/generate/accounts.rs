@@ -3,6 +3,7 @@
 use super::super::root::Content;
 use super::words::commands;
 use super::Context;
+use crate::sysusers::Declared;
 
 /// Numbers of system users that no list gives: from the top down, as sysusers.d(5) says.
 const DYNAMIC: std::ops::RangeInclusive<u32> = 101..=999;
@@ -171,47 +172,24 @@ impl Accounts {
 
     /// A line of sysusers.d(5).
     fn sysuser(&mut self, line: &str) {
-        let words = commands(line).into_iter().next().unwrap_or_default();
-        let word = |at: usize| {
-            words
-                .get(at)
-                .map(String::as_str)
-                .filter(|word| *word != "-")
-        };
-        let (Some(kind), Some(name)) = (word(0), word(1)) else {
-            return;
-        };
-        if !crate::manifest::is_word(name) {
-            return;
-        }
-        let number = |text: &str| text.parse::<u32>().ok();
-        match kind.trim_end_matches('!') {
-            "g" => {
-                self.group(name, word(2).and_then(number));
+        match Declared::parse(line) {
+            Some(Declared::Group(name, number)) => {
+                self.group(&name, number);
             }
-            "u" => {
-                let (uid, gid) = match word(2).map(|id| id.split_once(':').unwrap_or((id, ""))) {
-                    Some((uid, group)) => {
-                        let gid = number(group).or_else(|| self.gid(group));
-                        (number(uid), gid)
-                    }
-                    None => (None, None),
-                };
-                let (text, home) = (word(3).unwrap_or(""), word(4).unwrap_or("/"));
-                let shell = word(5).unwrap_or("/usr/sbin/nologin");
-                if [text, home, shell]
-                    .iter()
-                    .all(|text| !text.contains([':', '\n']))
-                {
-                    self.user(name, uid, gid, text, home, shell);
-                }
+            Some(Declared::User {
+                name,
+                number,
+                group,
+                comment,
+                home,
+                shell,
+            }) => {
+                let gid = group.and_then(|group| group.parse().ok().or_else(|| self.gid(&group)));
+                let shell = shell.as_deref().unwrap_or("/usr/sbin/nologin");
+                self.user(&name, number, gid, &comment, &home, shell);
             }
-            "m" => {
-                if let Some(group) = word(2).filter(|group| crate::manifest::is_word(group)) {
-                    self.member(name, group);
-                }
-            }
-            _ => {}
+            Some(Declared::Member(user, group)) => self.member(&user, &group),
+            None => {}
         }
     }
 
