@@ -12,6 +12,7 @@
 //! done, and may be wrong after it: reading it never panics, and is bounded by the size of the document.
 
 pub mod artifact;
+pub mod attach;
 pub mod attached;
 mod judge;
 mod known;

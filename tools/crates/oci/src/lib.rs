@@ -13,7 +13,6 @@
 //! the like) are the opposite: an unknown member is an error.
 
 pub mod attached;
-pub mod attestations;
 mod built_index;
 mod descriptor;
 mod document;

@@ -4,9 +4,12 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
+use verbatim_oci::attached::CosignTag;
+use verbatim_oci::gather::{Attachments, By};
 use verbatim_oci::layout::{check, images, import, Inputs, Layout, Link, Plan};
 use verbatim_oci::{
-    build, Base, ErrorKind, Family, LayerMetadata, MediaType, Named, Settings, DEFAULT_CREATED,
+    build, Base, Document, ErrorKind, Family, LayerMetadata, MediaType, Named, Settings,
+    DEFAULT_CREATED,
 };
 use verbatim_reader::{Archive, Kind};
 
@@ -103,6 +106,27 @@ fn the_image_is_found_among_the_attestations() {
             error.contains("no image for linux/arm64; there are linux/amd64"),
             "{error}"
         );
+    }
+}
+
+#[test]
+fn what_cosign_saved_beside_it_is_attached_to_the_index() {
+    let dir = tempfile::tempdir().unwrap();
+    for layout in layouts(dir.path()) {
+        let index = INDEX.parse().unwrap();
+        let attached = layout.attached(&index, &CosignTag::ALL).unwrap();
+        assert_eq!(attached.len(), 1);
+        assert_eq!(attached[0].by, By::Tag(CosignTag::Attestations));
+        let bytes = layout.document(&attached[0].descriptor).unwrap();
+        let Document::Manifest(manifest) = Document::parse(&bytes, "m").unwrap() else {
+            panic!("no manifest");
+        };
+        assert_eq!(manifest.layers.len(), 1);
+        assert!(manifest.layers[0].media_type.is_attestation());
+        let (mut blob, _) = layout.blob(&manifest.layers[0].digest).unwrap();
+        let mut envelope = Vec::new();
+        blob.read_to_end(&mut envelope).unwrap();
+        assert!(envelope.starts_with(b"{\"payloadType\""));
     }
 }
 

@@ -15,6 +15,16 @@ pub struct Bundle {
     pub signed: Signed,
     /// The bundle as it was found, for [`crate::sigstore`].
     pub(crate) text: String,
+    material: Material,
+}
+
+/// What a bundle holds beside the signature. Only whether there is something is asked here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Material {
+    /// Nothing, or the hint which key it is.
+    Hint,
+    /// A certificate, entries of a log, times.
+    More,
 }
 
 /// What a bundle is about.
@@ -50,6 +60,8 @@ const MEDIA_TYPES: [&str; 4] = [
 #[serde(rename_all = "camelCase")]
 struct Wire {
     media_type: String,
+    #[serde(default)]
+    verification_material: Value,
     dsse_envelope: Option<Value>,
     message_signature: Option<WireMessage>,
 }
@@ -80,6 +92,7 @@ impl Bundle {
                 ),
             ));
         }
+        let material = Material::of(&wire.verification_material);
         let signed = match (wire.dsse_envelope, wire.message_signature) {
             (Some(envelope), None) => Signed::Envelope(Envelope::from_json(envelope, file)?),
             (None, Some(message)) => Signed::Message(message.read(file)?),
@@ -93,19 +106,54 @@ impl Bundle {
         Ok(Self {
             signed,
             text: text.to_owned(),
+            material,
         })
+    }
+
+    /// The bundle as it was found.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether the envelope alone says less: a certificate, an entry of a log or a time is beside it.
+    pub fn is_more_than_its_envelope(&self) -> bool {
+        self.material == Material::More
     }
 
     /// A bundle of version 0.3 about an envelope that this key signed, as cosign writes it where
     /// no log is asked: the key is named by a hint and not in it.
     pub fn of_key(envelope: &Envelope, key: &PublicKey) -> Value {
+        Self::with_hint(envelope, &base64::encode(key.key_id().as_bytes()))
+    }
+
+    /// The same where the key is not at hand: the hint is the one that the envelope has.
+    pub fn of_envelope(envelope: &Envelope) -> Value {
+        let hint = envelope.signatures.first();
+        Self::with_hint(envelope, hint.map_or("", |signature| &signature.key_id))
+    }
+
+    fn with_hint(envelope: &Envelope, hint: &str) -> Value {
         json!({
             "mediaType": V0_3,
-            "verificationMaterial": {
-                "publicKey": { "hint": base64::encode(key.key_id().as_bytes()) },
-            },
+            "verificationMaterial": { "publicKey": { "hint": hint } },
             "dsseEnvelope": envelope.to_json(),
         })
+    }
+}
+
+impl Material {
+    fn of(material: &Value) -> Self {
+        let is_empty = |value: &Value| match value {
+            Value::Null => true,
+            Value::Array(list) => list.is_empty(),
+            Value::Object(members) => members.is_empty(),
+            _ => false,
+        };
+        let mut members = material.as_object().into_iter().flatten();
+        match members.all(|(name, value)| name == "publicKey" || is_empty(value)) {
+            true => Self::Hint,
+            false => Self::More,
+        }
     }
 }
 

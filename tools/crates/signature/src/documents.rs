@@ -56,6 +56,21 @@ impl Document {
         }
     }
 
+    /// The envelope, where this is an attestation that somebody may have signed.
+    ///
+    /// # Errors
+    ///
+    /// Does not hold: there is none.
+    pub fn attestation(&self) -> Result<&Envelope, Error> {
+        self.envelope().ok_or_else(|| {
+            let why = match self.content {
+                Content::Statement(_) => "it is a statement that nobody signed",
+                _ => "it is the signature of a file, and no attestation",
+            };
+            Error::does_not_hold(&self.name, why)
+        })
+    }
+
     /// The payload of the envelope or the bare statement, by whomever it may be: for those who
     /// were told to believe anybody. [`Document::verify`] gives what is signed.
     pub fn unverified(&self) -> Option<&[u8]> {

@@ -39,15 +39,7 @@ impl Document {
     /// a bundle that a trusted root is to vouch for, and that cannot be read.
     pub fn verify<'a>(&'a self, trust: &'a Trust) -> Result<Verified<'a>, Error> {
         let name = self.name.as_str();
-        let envelope = self.envelope().ok_or_else(|| {
-            Error::does_not_hold(
-                name,
-                match self.content {
-                    Content::Statement(_) => "it is a statement that nobody signed",
-                    _ => "it is the signature of a file, and no attestation",
-                },
-            )
-        })?;
+        let envelope = self.attestation()?;
         let key = match (trust, &self.content) {
             (Trust::Keys(keys), _) => Some(envelope.verify(keys, name)?),
             (Trust::Root(root, signer), Content::Bundle(bundle)) => {

@@ -11,6 +11,7 @@ mod handed;
 mod image_files;
 mod layer_output;
 mod layout_output;
+mod opened;
 mod outcome;
 mod place;
 mod printing;

@@ -425,6 +425,91 @@ fn usage_is_checked() {
     }
 }
 
+/// The file that the bundles of the conformance suite are about (sigstore/sigstore-conformance, Apache-2.0).
+const KEYLESS: &str = "DO NOT MODIFY ME!\n\nthis is \"d.txt\", a sample input for sigstore-conformance's test suite.\n\nDO NOT MODIFY ME!\n";
+const IDENTITY: &str = "https://github.com/sigstore-conformance/extremely-dangerous-public-oidc-beacon/.github/workflows/extremely-dangerous-oidc-beacon.yml@refs/heads/main";
+const ISSUER: &str = "https://token.actions.githubusercontent.com";
+
+#[test]
+fn a_trusted_root_vouches_for_one_signer() {
+    macro_rules! bundle {
+        ($name:literal) => {
+            include_bytes!(concat!("../../signature/testdata/bundles/", $name, ".json")).as_slice()
+        };
+    }
+    let place = Place::new();
+    place.write("d.txt", KEYLESS);
+    place.write(
+        "root.json",
+        include_bytes!("../../signature/testdata/custom_root.json"),
+    );
+    place.write("good.json", bundle!("intoto-with-custom-trust-root"));
+    place.write("expired.json", bundle!("intoto-expired-certificate_fail"));
+    place.write("mismatch.json", bundle!("intoto-log-entry-mismatch_fail"));
+    // The same under a root that is not its own.
+    place.write("elsewhere.json", bundle!("happy-path-intoto-in-dsse-v3"));
+    let verify = |subject: &str, bundle: &str, identity: &str, issuer: &str| {
+        let output = place.run(&[
+            subject,
+            &format!("--attestation={bundle}"),
+            "--trusted-root=root.json",
+            &format!("--identity={identity}"),
+            &format!("--issuer={issuer}"),
+        ]);
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (
+            output.status.code(),
+            text(output.stdout),
+            text(output.stderr),
+        )
+    };
+    let (code, out, err) = verify("d.txt", "good.json", IDENTITY, ISSUER);
+    assert_eq!(code, Some(0), "{err}");
+    let statement: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(statement["predicateType"], "https://slsa.dev/provenance/v1");
+    assert_eq!(statement["subject"][0]["name"], "d.txt");
+    let longer = format!("{IDENTITY}s");
+    for (subject, bundle, identity, issuer, word) in [
+        ("d.txt", "good.json", &longer[..], ISSUER, "identity"),
+        ("d.txt", "good.json", &IDENTITY[1..], ISSUER, "identity"),
+        (
+            "d.txt",
+            "good.json",
+            IDENTITY,
+            "https://example.com",
+            "issuer",
+        ),
+        ("app", "good.json", IDENTITY, ISSUER, "it is about `d.txt`"),
+        ("d.txt", "expired.json", IDENTITY, ISSUER, "certificate"),
+        ("d.txt", "mismatch.json", IDENTITY, ISSUER, "log entry"),
+        (
+            "d.txt",
+            "elsewhere.json",
+            IDENTITY,
+            ISSUER,
+            "elsewhere.json",
+        ),
+    ] {
+        let (code, out, err) = verify(subject, bundle, identity, issuer);
+        assert_eq!(
+            (code, &out[..]),
+            (Some(1), ""),
+            "{bundle} {identity} {issuer}: {err}"
+        );
+        assert!(err.contains(word), "{bundle} {identity} {issuer}: {err}");
+    }
+    // A key proves nothing of it, and the other way round.
+    let output = place.run(&["d.txt", "--attestation=good.json", "--key=builder.pub"]);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
+    let about = json!({
+        "_type": "https://in-toto.io/Statement/v1", "predicateType": "p",
+        "subject": [subject(KEYLESS.as_bytes())],
+    });
+    place.write("keyed.json", signed(&about).to_string());
+    let (code, out, err) = verify("d.txt", "keyed.json", IDENTITY, ISSUER);
+    assert_eq!((code, &out[..]), (Some(1), ""), "{err}");
+}
+
 #[test]
 fn a_release_is_attested_whole_or_not() {
     let place = Place::new();

@@ -1,4 +1,5 @@
-//! What cosign attaches is copied with the image, and verified by cosign where it arrives.
+//! What cosign attaches is copied with the image, and verified by cosign where it arrives. What is attached here is
+//! found by cosign, beside what others attached.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -165,5 +166,86 @@ fn what_cosign_attached_comes_along() {
             "{kind:?}"
         );
         assert_eq!(digest_of(&out), digest_of(&image));
+        attached_here(&signer, &inside, kind);
     }
+}
+
+/// What is attached by this program is verified by cosign, in both forms and beside its own.
+fn attached_here(signer: &Signer, registry: &Registry, kind: Kind) {
+    let folder = tempfile::tempdir().unwrap();
+    let layout_of_image = folder.path().join("image");
+    layout(&layout_of_image, &[Content::Text("attached")]);
+    let local = layout_of_image.to_str().unwrap();
+    let digest = digest_of(&layout_of_image);
+    let image = registry.reference("acme/attached:v1");
+    done(&["push", local, &image]);
+    let key = signer.path("cosign.key");
+    let public = format!("--key={}", signer.path("cosign.pub").display());
+    let sign = |name: &str, color: &str, digest: &str, form: &[&str]| {
+        let statement = serde_json::json!({
+            "_type": "https://in-toto.io/Statement/v1", "predicateType": "https://example.com/color",
+            "subject": [{"name": "app", "digest": {"sha256": digest.trim_start_matches("sha256:")}}],
+            "predicate": {"color": color},
+        });
+        let (from, to) = (folder.path().join("statement"), folder.path().join(name));
+        std::fs::write(&from, statement.to_string()).unwrap();
+        let mut sign = Command::new(env!("CARGO_BIN_EXE_verbatim"));
+        sign.env("COSIGN_PASSWORD", "")
+            .args(["attest", "sign"])
+            .arg(&from);
+        run(sign.arg("--key").arg(&key).arg("-o").arg(&to).args(form));
+        to.to_str().unwrap().to_owned()
+    };
+    let green = sign("green", "green", &digest, &[]);
+    let yellow = sign("yellow", "yellow", &digest, &["--bundle"]);
+    let attach = |image: &str, arguments: &[&str]| {
+        let said = done(&[&["attest", "attach", "--format=json", image], arguments].concat());
+        let said: Value = serde_json::from_str(&said).unwrap();
+        assert_eq!(said["digest"], digest.as_str(), "{said}");
+        said["verdict"].as_str().unwrap().to_owned()
+    };
+    for round in [0, 1] {
+        let verdict = ["attached", "unchanged"][round];
+        assert_eq!(attach(&image, &[&green, &yellow]), verdict, "{kind:?}");
+        assert_eq!(attach(&image, &["--form=att", &green]), verdict, "{kind:?}");
+    }
+    assert_eq!(signer.colors(&image, NEW), ["green", "yellow"], "{kind:?}");
+    assert_eq!(signer.colors(&image, OLD), ["green"], "{kind:?}");
+    // Others come and go.
+    signer.attest(&image, "red", NEW);
+    signer.attest(&image, "blue", OLD);
+    assert_eq!(attach(&image, &["--form=att", &yellow]), "attached");
+    assert_eq!(attach(&image, &[&green, &yellow]), "unchanged");
+    assert_eq!(signer.colors(&image, NEW), ["green", "red", "yellow"]);
+    assert_eq!(signer.colors(&image, OLD), ["blue", "green", "yellow"]);
+    let verified = done(&["attest", "verify", &image, &public]);
+    assert_eq!(verified.lines().count(), 4, "{verified}");
+    // In a layout, where cosign looks without a registry.
+    assert_eq!(attach(local, &[&green, &yellow]), "attached");
+    assert_eq!(attach(local, &["--form=att", &green]), "attached");
+    assert_eq!(attach(local, &[&yellow, &green]), "unchanged");
+    assert_eq!(
+        signer.colors(local, &["--local-image"]),
+        ["green", "yellow"]
+    );
+    // cosign looks for the older form only where there is no bundle.
+    let older = folder.path().join("older");
+    layout(&older, &[Content::Text("attached")]);
+    let older = older.to_str().unwrap();
+    assert_eq!(attach(older, &["--form=att", &green]), "attached");
+    assert_eq!(signer.colors(older, &["--local-image"]), ["green"]);
+    done(&["attest", "verify", local, &public]);
+    // What is about something else changes nothing.
+    let other = format!("sha256:{}", "0".repeat(64));
+    let stranger = sign("stranger", "black", &other, &[]);
+    for image in [&image[..], local] {
+        let refused = verbatim(&["attest", "attach", image, &green, &stranger]);
+        assert_eq!(refused.status.code(), Some(1), "{}", text(&refused));
+        assert!(
+            text(&refused).contains("stranger: it is about `app`"),
+            "{}",
+            text(&refused)
+        );
+    }
+    assert_eq!(signer.colors(&image, NEW), ["green", "red", "yellow"]);
 }

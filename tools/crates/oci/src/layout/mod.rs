@@ -5,6 +5,7 @@
 //! out only after its size and digest were recomputed, and the path of a blob is made from a
 //! parsed digest alone, so nothing outside the layout can be named.
 
+mod additions;
 mod check;
 mod import;
 mod listed;
@@ -16,6 +17,7 @@ mod whole;
 mod write;
 
 pub use crate::graph::{Blobs, Content};
+pub use additions::Additions;
 pub(crate) use check::in_parallel;
 pub use check::{
     check, check_platform, check_roots, Checked, CheckedImage, Problem, Progress, Remark, Report,
@@ -28,5 +30,5 @@ pub use listed::{Listed, Tie};
 pub use plan::{Inputs, LayerInput, Plan};
 pub use published::{Kind, Published};
 pub use source::Layout;
-pub use whole::{Additions, Moved, Whole};
+pub use whole::{Moved, Whole};
 pub use write::{write_root, Link};

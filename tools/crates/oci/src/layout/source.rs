@@ -137,8 +137,23 @@ impl Layout {
         self.has(&blob_path(digest))
     }
 
+    /// The files of an archive, and their sizes.
+    pub(super) fn archived(&self) -> Option<BTreeMap<String, u64>> {
+        match &self.source {
+            Source::Folder => None,
+            Source::Archive(files) => {
+                let sizes = files.iter();
+                Some(
+                    sizes
+                        .map(|(name, (_, size))| (name.clone(), *size))
+                        .collect(),
+                )
+            }
+        }
+    }
+
     /// Open a file of the layout; links are followed, for that is how layouts share layers.
-    fn open_file(&self, file: &str) -> Result<(io::Take<File>, u64)> {
+    pub(super) fn open_file(&self, file: &str) -> Result<(io::Take<File>, u64)> {
         let failed = |e: io::Error| {
             let e = if e.kind() == io::ErrorKind::NotFound {
                 io::Error::new(io::ErrorKind::NotFound, "there is no such file")

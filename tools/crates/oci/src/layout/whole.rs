@@ -12,15 +12,16 @@ use std::path::Path;
 use verbatim_digest::{Digest, Hasher};
 use verbatim_output::{OutputDir, OutputFile};
 
+use super::additions::{bare, has, index_json, tag_entry, Additions};
 use super::check::{in_parallel, Progress};
 use super::listed::REF_NAME;
 use super::source::{blob_path, Layout};
 use super::tar;
 use super::write::{output_error, MARKER};
-use crate::attached::{image_kind, with_layers, CosignTag, DigestTag, KIND};
+use crate::attached::{image_kind, KIND};
 use crate::gather::{By, Gathered, Stored, Tree};
 use crate::graph::{check_digest, check_size, Blobs};
-use crate::{json, name, Descriptor, Document, Error, ErrorKind, Index, MediaType, Result};
+use crate::{name, Descriptor, Document, Error, ErrorKind, Result};
 
 /// How much was written, and how much was there already.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -280,153 +281,6 @@ impl Whole<'_> {
     }
 }
 
-/// Of what somebody says of a document no more than is needed: remarks of others could be names.
-fn bare(descriptor: &Descriptor) -> Descriptor {
-    Descriptor::new(
-        descriptor.media_type.clone(),
-        descriptor.digest,
-        descriptor.size,
-    )
-}
-
-fn tag_entry(entry: &mut Descriptor, tag: CosignTag, subject: &Digest, image: Option<Digest>) {
-    entry.annotations.insert(REF_NAME.into(), tag.tag(subject));
-    // cosign takes the first of a kind for the image's own.
-    if let Some(kind) = tag.kind().filter(|_| image == Some(*subject)) {
-        entry.annotations.insert(KIND.into(), kind.into());
-    }
-}
-
-/// What is to be added to a layout that is there.
-#[derive(Debug, Default)]
-pub struct Additions {
-    blobs: BTreeMap<Digest, Vec<u8>>,
-    /// Entries of `index.json`. What has one of cosign's tags is merged with what has that tag
-    /// already; everything else stays.
-    pub entries: Vec<Descriptor>,
-}
-
-impl Additions {
-    /// Add a blob or a document.
-    pub fn add_blob(&mut self, bytes: Vec<u8>) {
-        self.blobs.insert(Digest::of(&bytes), bytes);
-    }
-
-    /// Add a manifest that says itself what it is about.
-    pub fn add_referrer(&mut self, manifest: Vec<u8>) -> Result<()> {
-        let document = Document::parse(&manifest, "the manifest")?;
-        let mut entry = bare(&Descriptor::of(document.media_type(), &manifest));
-        entry.artifact_type = document.as_referrer(&manifest).artifact_type;
-        self.entries.push(entry);
-        self.add_blob(manifest);
-        Ok(())
-    }
-
-    /// Add something that one of cosign's tags stands for; `manifest` is among the blobs or in
-    /// the layout.
-    pub fn add_tagged(&mut self, mut manifest: Descriptor, tag: CosignTag, subject: &Digest) {
-        tag_entry(&mut manifest, tag, subject, Some(*subject));
-        self.entries.push(manifest);
-    }
-
-    /// Write it all: blobs, and then `index.json`. Whether there was anything to write.
-    pub fn write(mut self, layout: &Layout) -> Result<bool> {
-        let (before, index) = layout.index()?;
-        let mut entries = index.manifests.clone();
-        for entry in std::mem::take(&mut self.entries) {
-            self.merge(layout, &mut entries, entry)?;
-        }
-        let after = index_json(entries, index.annotations.into_iter().collect())?;
-        let mut written = false;
-        for (digest, bytes) in &self.blobs {
-            if !has(layout, digest, bytes.len() as u64) {
-                let path = layout.path().join(blob_path(digest));
-                replace(&path, bytes)?;
-                written = true;
-            }
-        }
-        let same = Index::parse(&before, "")?.manifests == Index::parse(&after, "")?.manifests;
-        if !same {
-            replace(&layout.path().join("index.json"), &after)?;
-        }
-        Ok(written || !same)
-    }
-
-    /// Put an entry to the others.
-    fn merge(
-        &mut self,
-        layout: &Layout,
-        entries: &mut Vec<Descriptor>,
-        new: Descriptor,
-    ) -> Result<()> {
-        let tag = new.annotations.get(REF_NAME).cloned();
-        let is_tag = tag.as_deref().and_then(DigestTag::of).is_some();
-        let there = entries.iter_mut().find(|entry| match is_tag {
-            true => entry.annotations.get(REF_NAME) == tag.as_ref(),
-            false => entry.digest == new.digest,
-        });
-        let Some(there) = there else {
-            entries.push(new);
-            return Ok(());
-        };
-        if let Some(kind) = new.annotations.get(KIND) {
-            there
-                .annotations
-                .entry(KIND.into())
-                .or_insert_with(|| kind.clone());
-        }
-        if !is_tag || there.digest == new.digest {
-            return Ok(());
-        }
-        let (old, file) = (layout.document(there)?, layout.blob_name(&there.digest));
-        let bytes = match self.blobs.get(&new.digest) {
-            Some(bytes) => bytes.clone(),
-            None => layout.document(&new)?,
-        };
-        let Document::Manifest(more) = Document::parse(&bytes, &layout.blob_name(&new.digest))?
-        else {
-            return Ok(());
-        };
-        if let Some(merged) = with_layers(Some((&old, &file)), &more.layers)? {
-            let annotations = std::mem::take(&mut there.annotations);
-            *there = Descriptor {
-                annotations,
-                ..Descriptor::of(MediaType::OCI_MANIFEST, &merged.manifest)
-            };
-            self.add_blob(merged.manifest);
-            self.add_blob(merged.config);
-        }
-        Ok(())
-    }
-}
-
-/// Whether a blob is there, of the right size and the right bytes.
-fn has(layout: &Layout, digest: &Digest, size: u64) -> bool {
-    let right = || -> Option<bool> {
-        let (reader, there) = layout.blob(digest).ok()?;
-        let (actual, _) = (there == size)
-            .then(|| verbatim_digest::of_reader(reader))?
-            .ok()?;
-        Some(actual == *digest)
-    };
-    right().unwrap_or(false)
-}
-
-fn replace(path: &Path, data: &[u8]) -> Result<()> {
-    if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent).map_err(|e| unwritable(parent, e))?;
-    }
-    verbatim_output::write(path, data).map_err(|e| output_error(path, &e))
-}
-
-fn index_json(entries: Vec<Descriptor>, annotations: Vec<(String, String)>) -> Result<Vec<u8>> {
-    json::to_canonical(&Index::new(
-        MediaType::OCI_INDEX,
-        entries,
-        annotations.into_iter().collect(),
-    ))
-}
-
-fn unwritable(path: &Path, error: io::Error) -> Error {
+pub(super) fn unwritable(path: &Path, error: io::Error) -> Error {
     Error::io(name(path), "cannot be written", error)
 }

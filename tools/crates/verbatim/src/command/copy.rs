@@ -9,15 +9,14 @@ use serde::Serialize;
 use tokio::runtime::Runtime;
 use verbatim_digest::Digest;
 use verbatim_foreign::{counted, printable};
-use verbatim_oci::gather::{gather, Attachments, By, Gathered};
-use verbatim_oci::layout::{Layout, Moved, Published, Whole};
-use verbatim_oci::{Descriptor, Document, MediaType};
-use verbatim_registry::{
-    runtime, Client, Count, Image, Inputs, PushOptions, Remote, Tagged, Target,
-};
+use verbatim_oci::gather::{gather, By, Gathered};
+use verbatim_oci::layout::{Moved, Whole};
+use verbatim_oci::Document;
+use verbatim_registry::{runtime, Client, Count, Image, Inputs, PushOptions, Tagged, Target};
 
 use crate::colours::colours;
 use crate::layout_output::{layout_form, Form};
+use crate::opened::{From, Opened};
 use crate::outcome::{unchecked, Outcome, Unchecked};
 use crate::place::Place;
 use crate::printing::{print, print_json};
@@ -84,29 +83,6 @@ struct Copier<'a> {
     bar: Arc<Bar>,
 }
 
-/// Where an image comes from.
-struct Source {
-    from: From,
-    root: Descriptor,
-    bytes: Vec<u8>,
-    /// The name that it has there.
-    tag: Option<String>,
-}
-
-enum From {
-    Registry(Target, Remote),
-    Layout(Arc<Layout>),
-}
-
-impl From {
-    fn attachments(&self) -> &dyn Attachments {
-        match self {
-            Self::Registry(_, remote) => remote,
-            Self::Layout(layout) => &**layout,
-        }
-    }
-}
-
 /// How many blobs and bytes went which way.
 #[derive(Debug, Default, Serialize)]
 struct Counts {
@@ -135,7 +111,7 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
         options: &options,
     };
     let destination = Place::of(&options.destination)?;
-    let source = copier.open(Place::of(&options.source)?)?;
+    let source = Opened::open(Place::of(&options.source)?, &copier.client, &copier.runtime)?;
     let gathered = gather(
         source.from.attachments(),
         source.root.clone(),
@@ -170,41 +146,7 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
 }
 
 impl Copier<'_> {
-    fn open(&self, place: Place) -> anyhow::Result<Source> {
-        match place {
-            Place::Registry(target) => {
-                let repository = target.repository();
-                let which = target.which();
-                let manifest = self
-                    .runtime
-                    .block_on(self.client.manifest(&repository, &which))
-                    .map_err(failed)?;
-                let media_type = MediaType::new(manifest.media_type);
-                let handle = self.runtime.handle().clone();
-                Ok(Source {
-                    root: Descriptor::of(media_type, &manifest.bytes),
-                    bytes: manifest.bytes,
-                    tag: target.reference.tag().map(str::to_owned),
-                    from: From::Registry(
-                        target,
-                        Remote::new(self.client.clone(), repository, handle),
-                    ),
-                })
-            }
-            Place::Layout(path) => {
-                let layout = Layout::open(&path).map_err(unchecked)?;
-                let published = Published::of(&layout, None).map_err(unchecked)?;
-                Ok(Source {
-                    tag: published.name().map(str::to_owned),
-                    root: published.descriptor,
-                    bytes: published.bytes,
-                    from: From::Layout(Arc::new(layout)),
-                })
-            }
-        }
-    }
-
-    fn push(&self, source: &Source, gathered: &Gathered, target: Target) -> anyhow::Result<Ways> {
+    fn push(&self, source: &Opened, gathered: &Gathered, target: Target) -> anyhow::Result<Ways> {
         let mut inputs = Inputs::default();
         match &source.from {
             From::Registry(from, _) => inputs.add_anywhere(from.repository()),
@@ -275,7 +217,7 @@ impl Copier<'_> {
         Ok(ways)
     }
 
-    fn write(&self, source: &Source, gathered: &Gathered, path: PathBuf) -> anyhow::Result<Ways> {
+    fn write(&self, source: &Opened, gathered: &Gathered, path: PathBuf) -> anyhow::Result<Ways> {
         let whole = Whole {
             gathered,
             blobs: source.from.attachments(),
@@ -338,7 +280,7 @@ struct LeftOut<'a> {
 
 fn report<'a>(
     options: &'a Options,
-    source: &'a Source,
+    source: &'a Opened,
     gathered: &'a Gathered,
     ways: Ways,
 ) -> Report<'a> {
@@ -391,7 +333,7 @@ fn referrers(gathered: &Gathered) -> Vec<Referrer> {
     all
 }
 
-fn text_report(options: &Options, source: &Source, gathered: &Gathered, ways: &Ways) -> String {
+fn text_report(options: &Options, source: &Opened, gathered: &Gathered, ways: &Ways) -> String {
     let (good, bad) = colours();
     let (colour, word) = match ways.wrong.is_empty() {
         true => (good, "copied"),
