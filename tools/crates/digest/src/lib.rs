@@ -16,6 +16,6 @@ mod stream;
 
 pub use digest::{Digest, ParseError};
 pub use stream::{
-    copy, of_file, of_reader, of_reader_in, CopyError, FileError, Hasher, HashingReader,
+    copy, of_file, of_file_in, of_reader, CopyError, FileError, Hasher, HashingReader,
     HashingWriter,
 };

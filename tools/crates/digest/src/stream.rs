@@ -154,21 +154,33 @@ pub fn of_file(path: impl AsRef<Path>) -> Result<(Digest, u64), FileError> {
 }
 
 /// The digest of all that can be read, and how many bytes that were.
-pub fn of_reader(reader: impl Read) -> io::Result<(Digest, u64)> {
-    of_reader_in(reader, &mut vec![0; BUFFER])
-}
-
-/// The same in a buffer of the caller's, for many small files: fresh memory for each would cost
-/// more than hashing it.
-pub fn of_reader_in(mut reader: impl Read, buffer: &mut [u8]) -> io::Result<(Digest, u64)> {
+pub fn of_reader(mut reader: impl Read) -> io::Result<(Digest, u64)> {
     let (mut hasher, mut bytes) = (Hasher::new(), 0);
+    let mut buffer = vec![0; BUFFER];
     loop {
-        match read_some(&mut reader, buffer)? {
+        match read_some(&mut reader, &mut buffer)? {
             0 => return Ok((hasher.finish(), bytes)),
             n => {
                 hasher.update(&buffer[..n]);
                 bytes += n as u64;
             }
+        }
+    }
+}
+
+/// The digest of a regular file of which it is known how many bytes it should have, and how many
+/// bytes that were. In a buffer of the caller's, for many small files: fresh memory for each would
+/// cost more than hashing it, and so would asking a file for more than it has.
+pub fn of_file_in(mut file: &File, size: u64, buffer: &mut [u8]) -> io::Result<(Digest, u64)> {
+    let (mut hasher, mut bytes) = (Hasher::new(), 0);
+    loop {
+        let n = read_some(&mut file, buffer)?;
+        hasher.update(&buffer[..n]);
+        bytes += n as u64;
+        // A file gives less than was asked for only at its end (POSIX, read). If that is not where
+        // it should be, ask once more.
+        if n == 0 || n < buffer.len() && bytes == size {
+            return Ok((hasher.finish(), bytes));
         }
     }
 }
@@ -208,6 +220,8 @@ fn read_some(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Seek, SeekFrom};
+
     use super::*;
 
     /// Gives one byte at a time and is interrupted in between.
@@ -293,5 +307,19 @@ mod tests {
         assert_eq!(error.io().kind(), io::ErrorKind::NotFound);
         std::fs::write(&path, "abc").unwrap();
         assert_eq!(of_file(&path).unwrap(), (Digest::of(b"abc"), 3));
+    }
+
+    #[test]
+    fn a_file_is_read_to_its_end_whatever_its_size_was_said_to_be() {
+        let mut file = tempfile::tempfile().unwrap();
+        let data: Vec<u8> = (0..1000u32).flat_map(u32::to_le_bytes).collect();
+        file.write_all(&data).unwrap();
+        for buffer in [1, 999, 1000, 3999, 4000, 4001, 9000] {
+            for said in [0, 1, 999, 3999, 4000, 4001, u64::MAX] {
+                file.seek(SeekFrom::Start(0)).unwrap();
+                let found = of_file_in(&file, said, &mut vec![0; buffer]).unwrap();
+                assert_eq!(found, (Digest::of(&data), 4000), "{buffer} {said}");
+            }
+        }
     }
 }

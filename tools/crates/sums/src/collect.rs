@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 
 use verbatim_digest::Digest;
-use verbatim_document::file::open;
+use verbatim_document::file::{open, open_listed};
 use verbatim_oci::layout::{images_and_names, Candidate, Kind, Layout, Published};
 use verbatim_oci::{
     json, Descriptor, Document, Error, ErrorKind, ImageMetadata, Manifest, Named, Result, Runtime,
@@ -210,13 +210,22 @@ pub enum Place {
     At(PathBuf),
     /// Below this folder, under its name.
     Below(Arc<Path>),
+    /// As [`Place::Below`], and a listing has just called it a regular file.
+    Listed(Arc<Path>),
 }
 
 impl Wanted {
     fn path(&self) -> Cow<'_, Path> {
         match &self.place {
             Place::At(path) => Cow::Borrowed(path),
-            Place::Below(root) => Cow::Owned(root.join(self.name.as_str())),
+            Place::Below(root) | Place::Listed(root) => Cow::Owned(root.join(self.name.as_str())),
+        }
+    }
+
+    fn open(&self) -> io::Result<(std::fs::File, u64)> {
+        match &self.place {
+            Place::Listed(_) => open_listed(&self.path()),
+            Place::At(_) | Place::Below(_) => open(&self.path()),
         }
     }
 }
@@ -306,7 +315,11 @@ fn list(root: &Arc<Path>, folder: &Path, exclude: &[PathBuf]) -> Result<Listed> 
         if !is_output {
             files.push(Wanted {
                 name: name_of(&relative, &full)?,
-                place: Place::Below(Arc::clone(root)),
+                place: if kind.is_file() {
+                    Place::Listed(Arc::clone(root))
+                } else {
+                    Place::Below(Arc::clone(root))
+                },
             });
         }
     }
@@ -410,7 +423,7 @@ pub fn hash_files(files: Vec<Wanted>, threads: usize) -> Result<Vec<File>> {
             }
             for at in first..files.len().min(first + BATCH) {
                 let wanted = &files[at];
-                match hash_file(&wanted.path(), &mut buffer) {
+                match hash_file(wanted, &mut buffer) {
                     Ok((digest, size)) => {
                         let _ = done[at].set(File {
                             digest,
@@ -441,10 +454,10 @@ pub fn hash_files(files: Vec<Wanted>, threads: usize) -> Result<Vec<File>> {
     Ok(done.into_iter().filter_map(OnceLock::into_inner).collect())
 }
 
-fn hash_file(path: &Path, buffer: &mut [u8]) -> Result<(Digest, u64)> {
-    let unreadable = |e| Error::io(path.display(), "cannot be read", e);
-    let (file, _) = open(path).map_err(unreadable)?;
-    verbatim_digest::of_reader_in(file, buffer).map_err(unreadable)
+fn hash_file(wanted: &Wanted, buffer: &mut [u8]) -> Result<(Digest, u64)> {
+    let failed = |e| unreadable(&wanted.path(), e);
+    let (file, size) = wanted.open().map_err(failed)?;
+    verbatim_digest::of_file_in(&file, size, buffer).map_err(failed)
 }
 
 #[cfg(test)]
