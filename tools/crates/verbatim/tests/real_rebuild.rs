@@ -499,6 +499,35 @@ fn an_image_comes_out_again_or_it_is_said_why_not() {
         format!("{}\n", workshop.image_id("app:1")),
         "{words}"
     );
+    // The same from the image alone, whatever else is attached to it.
+    let image = format!("{}@{digest}", workshop.reference("app"));
+    let own = [
+        "--image",
+        &image,
+        "--key",
+        key.to_str().unwrap(),
+        "--against",
+        &image,
+    ];
+    let output = workshop.rebuild("", &[&own[..], &["--format=json"]].concat());
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{words}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["levels"].to_string(), EQUAL, "{report:#}");
+    let builder_image = workshop.reference("builder:1");
+    for (image, key, word) in [
+        (&image, &other, "none of 1 signature"),
+        (&builder_image, &key, "no provenance that holds"),
+    ] {
+        let output = workshop.rebuild("", &["--image", image, "--key", key.to_str().unwrap()]);
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(
+            (output.status.code(), output.stdout.len()),
+            (Some(1), 0),
+            "{words}"
+        );
+        assert!(words.contains(word), "{words}");
+    }
     // Of another author nothing is rebuilt.
     let output = workshop.rebuild(&lines, &["--key", other.to_str().unwrap()]);
     assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));

@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{anyhow, bail};
+use anyhow::{anyhow, bail, Context};
 use serde_json::Value;
-use verbatim_attest::Statement;
-use verbatim_foreign::{counted, printable, printable_path};
+use verbatim_attest::{attached, Known, Statement};
+use verbatim_foreign::{counted, printable};
 use verbatim_rebuild::konflux::{self, Given, Parameter, TaskVersion};
 use verbatim_rebuild::{rebuild, Attestation, Error, ErrorKind, Pin, Report, Request, Verdict};
 use verbatim_signature::{documents, Document, PublicKey, Trust};
@@ -14,7 +14,9 @@ use verbatim_verify::Verdict as Judged;
 
 use crate::colours::colours;
 use crate::handed::handed;
-use crate::outcome::{Outcome, Unchecked};
+use crate::opened::Opened;
+use crate::outcome::{unchecked, Outcome, Unchecked};
+use crate::place::Place;
 use crate::printing::{print, print_json};
 use crate::registry_options::{tell_retries, RegistryOptions};
 use crate::report_form::Format;
@@ -25,7 +27,8 @@ const MAX_KEY: u64 = 1 << 20;
 /// Build an image once more from its sources, as its provenance says, and compare.
 ///
 /// ATTESTATION is provenance of Konflux or Tekton Chains (SLSA v0.2 or v1): an envelope (DSSE), lines of them, a
-/// Sigstore bundle, or a statement alone; by default it is read from standard input. The sources are fetched by the
+/// Sigstore bundle, or a statement alone; by default it is read from standard input. With --image it is what is
+/// attached to that image, as referrers or under cosign's tag, and is about it. The sources are fetched by the
 /// commit that it names, base images by digest, and the real `buildah` builds them in a storage of its
 /// own. What the attestation does not tell is listed as missing, and can be given with --parameter and --base.
 ///
@@ -46,6 +49,9 @@ const MAX_KEY: u64 = 1 << 20;
   Is it the published image? If not, why not?
     verbatim rebuild attestation.json --key cosign.pub --against registry.example.com/acme/app@sha256:…
 
+  All that is needed is with the image: does it come from its sources?
+    verbatim rebuild --image registry.example.com/acme/app:v1 --key cosign.pub --against registry.example.com/acme/app:v1
+
   From a clone that is there already, with an SBOM that names the base images:
     verbatim rebuild attestation.json --source ~/src/app --sbom sbom.json --against app
 
@@ -56,6 +62,10 @@ pub struct Options {
     /// The attestation; `-` or nothing is standard input.
     #[arg(value_name = "ATTESTATION")]
     attestation: Option<PathBuf>,
+    /// Take the attestations that are attached to this image: REGISTRY/NAME:TAG, REGISTRY/NAME@DIGEST, or an OCI
+    /// layout. Of these, the provenance that is about the image counts.
+    #[arg(long, value_name = "IMAGE", conflicts_with = "attestation")]
+    image: Option<String>,
     /// The public key (PEM) that must have signed; of several, one of them.
     #[arg(long, value_name = "FILE")]
     key: Vec<PathBuf>,
@@ -94,7 +104,9 @@ pub struct Options {
 
 /// Run it.
 pub fn run(options: Options) -> anyhow::Result<Outcome> {
-    let Some(attestations) = provenance(&options)? else {
+    let documents = Documents::read(&options)?;
+    let file = documents.file.clone();
+    let Some(attestations) = documents.provenance(&options.key)? else {
         return Ok(Outcome::Different);
     };
     let given = Given {
@@ -109,7 +121,7 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
     };
     let request = Request {
         attestations,
-        file: &file_name(&options),
+        file: &file,
         against: options.against.as_deref(),
         source: options.source.as_deref(),
         sbom: options.sbom.as_deref(),
@@ -136,67 +148,110 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
     }
 }
 
-/// Provenance, as far as its author is believed; with --key nobody else is.
-///
-/// What does not hold is told, and is the outcome if nothing is left.
-fn provenance(options: &Options) -> anyhow::Result<Option<Vec<Attestation>>> {
-    let path = options.attestation.as_deref().unwrap_or(Path::new("-"));
-    let (data, file) = handed(path, documents::MAX_DOCUMENT)?;
-    let documents = documents::read(&data, &file)?;
-    let mut keys = Vec::new();
-    for path in &options.key {
-        let (data, name) = handed(path, MAX_KEY)?;
-        keys.push(PublicKey::from_pem(&data, &name)?);
-    }
-    if keys.is_empty() {
-        eprintln!("verbatim: nothing was verified: without --key, anybody may have written this attestation");
-    }
-    let trust = Trust::Keys(keys);
-    let open = |document: Document| {
-        let bytes = match &trust {
-            Trust::Keys(keys) if keys.is_empty() => document.unverified().unwrap_or_default(),
-            trust => document.verify(trust)?.payload,
-        };
-        Statement::parse(bytes.to_vec(), &document.name).map(attestation)
-    };
-    let (mut statements, mut refused) = (Vec::new(), Vec::new());
-    for document in documents {
-        match document.and_then(open) {
-            Ok(statement) => statements.push(statement),
-            Err(error) => refused.push(error),
-        }
-    }
-    let others = statements.len();
-    statements
-        .retain(|statement| konflux::PREDICATE_TYPES.contains(&statement.predicate_type.as_str()));
-    if !statements.is_empty() {
-        for error in refused {
-            eprintln!("verbatim: {error}");
-        }
-        return Ok(Some(statements));
-    }
-    match refused.pop() {
-        Some(error @ verbatim_signature::Error::Malformed(_)) if others == 0 => Err(error.into()),
-        Some(error) if others == 0 => {
-            eprintln!("verbatim: {error}");
-            Ok(None)
-        }
-        _ => bail!(
-            "{file}: none of its {} is provenance, which says how an image was built; give SLSA provenance v0.2 or v1",
-            counted(others as u64, "statement")
-        ),
-    }
+/// What was handed over or is attached to an image, taken apart; nothing of it is believed.
+struct Documents {
+    all: Vec<Result<Document, verbatim_signature::Error>>,
+    /// Where they are from, for messages.
+    file: String,
+    /// What each must be about.
+    about: Option<Known>,
 }
 
-fn file_name(options: &Options) -> String {
-    let path = options
-        .attestation
-        .as_deref()
-        .filter(|path| *path != Path::new("-"));
-    path.map_or_else(
-        || "standard input".into(),
-        |path| printable_path(path).into_owned(),
-    )
+impl Documents {
+    fn read(options: &Options) -> anyhow::Result<Self> {
+        match &options.image {
+            Some(image) => Self::attached(image, options),
+            None => {
+                let path = options.attestation.as_deref().unwrap_or(Path::new("-"));
+                let (data, file) = handed(path, documents::MAX_DOCUMENT)?;
+                Ok(Self {
+                    all: documents::read(&data, &file)?,
+                    file,
+                    about: None,
+                })
+            }
+        }
+    }
+
+    fn attached(image: &str, options: &Options) -> anyhow::Result<Self> {
+        let client = options.registry.client(Some(tell_retries()))?;
+        let runtime = verbatim_registry::runtime()
+            .context("no threads can be started")
+            .context(Unchecked)?;
+        let opened = Opened::open(Place::of(image)?, &client, &runtime)?;
+        let all = attached::documents(opened.from.attachments(), &opened.root.digest);
+        Ok(Self {
+            all: all.map_err(unchecked)?,
+            file: printable(image).into_owned(),
+            about: Some(Known::of(&opened.bytes)),
+        })
+    }
+
+    /// Provenance, as far as its author is believed; with --key nobody else is.
+    ///
+    /// What does not hold is told, and is the outcome if nothing is left.
+    fn provenance(self, keys: &[PathBuf]) -> anyhow::Result<Option<Vec<Attestation>>> {
+        let Self { all, file, about } = self;
+        let mut trusted = Vec::new();
+        for path in keys {
+            let (data, name) = handed(path, MAX_KEY)?;
+            trusted.push(PublicKey::from_pem(&data, &name)?);
+        }
+        if trusted.is_empty() {
+            eprintln!("verbatim: nothing was verified: without --key, anybody may have written this attestation");
+        }
+        let trust = Trust::Keys(trusted);
+        let open = |document: Document| {
+            let bytes = match &trust {
+                Trust::Keys(keys) if keys.is_empty() => document.unverified().unwrap_or_default(),
+                trust => document.verify(trust)?.payload,
+            };
+            let statement = Statement::parse(bytes.to_vec(), &document.name)?;
+            if let Some(image) = &about {
+                statement.is_about(image).map_err(|why| {
+                    let file = document.name.clone();
+                    verbatim_signature::Error::DoesNotHold { file, why }
+                })?;
+            }
+            Ok(attestation(statement))
+        };
+        let (mut statements, mut refused) = (Vec::new(), Vec::new());
+        for document in all {
+            match document.and_then(open) {
+                Ok(statement) => statements.push(statement),
+                Err(error) => refused.push(error),
+            }
+        }
+        let others = statements.len();
+        statements.retain(|statement| {
+            konflux::PREDICATE_TYPES.contains(&statement.predicate_type.as_str())
+        });
+        if !statements.is_empty() || about.is_some() {
+            for error in &refused {
+                eprintln!("verbatim: {error}");
+            }
+        }
+        if !statements.is_empty() {
+            return Ok(Some(statements));
+        }
+        if about.is_some() {
+            eprintln!("verbatim: {file}: no provenance that holds is attached to it; give what you have as ATTESTATION");
+            return Ok(None);
+        }
+        match refused.pop() {
+            Some(error @ verbatim_signature::Error::Malformed(_)) if others == 0 => {
+                Err(error.into())
+            }
+            Some(error) if others == 0 => {
+                eprintln!("verbatim: {error}");
+                Ok(None)
+            }
+            _ => bail!(
+                "{file}: none of its {} is provenance, which says how an image was built; give SLSA provenance v0.2 or v1",
+                counted(others as u64, "statement")
+            ),
+        }
+    }
 }
 
 fn attestation(statement: Statement) -> Attestation {
