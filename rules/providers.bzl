@@ -1,5 +1,6 @@
 """Providers of rules_verbatim. They carry Files, never contents or paths."""
 
+load("//rules/private/providers:locked_packages_info.bzl", _LockedPackagesInfo = "LockedPackagesInfo")
 load("//rules/private/providers:oci_image_info.bzl", _OciImageInfo = "OciImageInfo")
 load("//rules/private/providers:oci_index_info.bzl", _OciIndexInfo = "OciIndexInfo")
 load("//rules/private/providers:oci_layer_info.bzl", _OciLayerInfo = "OciLayerInfo")
@@ -8,6 +9,7 @@ load("//rules/private/providers:release_file_info.bzl", _ReleaseFileInfo = "Rele
 load("//rules/private/providers:sums_info.bzl", _SumsInfo = "SumsInfo")
 load("//rules/private/providers:verbatim_toolchain_info.bzl", _VerbatimToolchainInfo = "VerbatimToolchainInfo")
 
+LockedPackagesInfo = _LockedPackagesInfo
 OciImageInfo = _OciImageInfo
 OciIndexInfo = _OciIndexInfo
 OciLayerInfo = _OciLayerInfo

@@ -343,7 +343,7 @@ images = module_extension(
 images = use_extension("@rules_verbatim//rules:extensions.bzl", "images")
 images.pull(
     name = "base",
-    digest = "sha256:…",
+    digest = "sha256:<64 hexadecimal digits>",
     image = "registry.example.com/acme/base",
     tag = "v1",
 )

@@ -78,8 +78,8 @@ def make_layer(ctx, *, command, args, entries = None, operands = None, inputs, m
     """Declare the one action that makes a layer, and the rule's providers.
 
     Args:
-        ctx: the context of a rule with `OUTPUT_ATTRS`.
-        command: the subcommand, `layer` or `normalize`.
+        ctx: the context of a rule with `OUTPUT_ATTRS`, of which `mtime` may be missing.
+        command: the subcommand: `layer`, `normalize`, or a list of words such as `packages install`.
         args: an Args object that says what comes into the layer.
         entries: an Args object of `entry_list`.
         operands: Files that stand at the end of the command line.
@@ -103,11 +103,14 @@ def make_layer(ctx, *, command, args, entries = None, operands = None, inputs, m
                 lowest,
                 highest,
             ))
-    if ctx.attr.mtime < 0:
-        fail_at(ctx.label, "mtime", "%d lies before 1970; write seconds since then." % ctx.attr.mtime)
+
+    # Without the attribute times are what the subcommand makes them.
+    mtime = getattr(ctx.attr, "mtime", None)
+    if mtime != None and mtime < 0:
+        fail_at(ctx.label, "mtime", "%d lies before 1970; write seconds since then." % mtime)
     clamp = getattr(ctx.attr, "clamp_mtime", -1)
     if clamp >= 0:
-        check_exclusive(ctx.label, {"clamp_mtime": True, "mtime": ctx.attr.mtime != 0})
+        check_exclusive(ctx.label, {"clamp_mtime": True, "mtime": mtime != 0})
 
     blob = ctx.actions.declare_file(ctx.label.name + compression.extension)
     metadata = ctx.actions.declare_file(ctx.label.name + ".layer.json")
@@ -117,8 +120,8 @@ def make_layer(ctx, *, command, args, entries = None, operands = None, inputs, m
         args.add("--level=%d" % ctx.attr.level)
     if clamp >= 0:
         args.add("--clamp-mtime=%d" % clamp)
-    else:
-        args.add("--mtime=%d" % ctx.attr.mtime)
+    elif mtime != None:
+        args.add("--mtime=%d" % mtime)
     args.add(metadata, format = "--metadata=%s")
     args.add(blob, format = "--output=%s")
     if operands:
@@ -126,7 +129,7 @@ def make_layer(ctx, *, command, args, entries = None, operands = None, inputs, m
 
     run_verbatim(
         ctx,
-        command = [command],
+        command = [command] if type(command) == "string" else command,
         args = [args, entries] if entries else [args],
         inputs = inputs,
         outputs = [blob, metadata],

@@ -4,6 +4,7 @@ load("@bazel_skylib//lib:unittest.bzl", "asserts", "unittest")
 load("//rules/private:checks.bzl", "show")
 load("//rules/private:entries.bzl", "in_runfiles", "relative_to")
 load("//rules/private:images.bzl", "is_digest", "is_word", "pull_problem")
+load("//rules/private:packages.bzl", "escaped_path", "lock_problem", "packages_for")
 load("//rules/private:prebuilt.bzl", "prebuilt_problem")
 load("//rules/private:registry_download.bzl", "authorization", "canonical_repository", "docker_config", "find_credential", "is_loopback", "split_repository", "token_server")
 load("//rules/private:run.bzl", "operand")
@@ -106,6 +107,54 @@ def _pull_test_impl(ctx):
     return unittest.end(env)
 
 pull_test = unittest.make(_pull_test_impl)
+
+def _lock(**changes):
+    return {
+        "architectures": ["amd64", "i386"],
+        "packages": [
+            {"architecture": "all", "path": "pool/a_1_all.deb", "sha256": _SHA256, "source": "debian"},
+            {"architecture": "i386", "path": "pool/b_1_i386.deb", "sha256": _SHA256, "source": "debian"},
+            {"architecture": "i386", "path": "pool/c_1_i386.deb", "sha256": _SHA256, "source": "debian", "targets": ["amd64"]},
+        ],
+        "schema": "verbatim.packages/1",
+        "sources": [{"name": "debian", "url": "https://deb.example.com/debian"}],
+    } | changes
+
+def _package(**changes):
+    return _lock(packages = [_lock()["packages"][0] | changes])
+
+def _packages_test_impl(ctx):
+    env = unittest.begin(ctx)
+    asserts.equals(env, None, lock_problem(_lock()))
+    for lock, part in [
+        (None, "is no lock of packages"),
+        ([], "is no lock of packages"),
+        (_lock(schema = "verbatim.packages/2"), "is no lock of packages"),
+        (_lock(packages = None), "has no list `packages`"),
+        (_lock(architectures = ["../x"]), "/architectures: \"../x\" is no architecture"),
+        (_lock(sources = [{"name": "debian"}]), "/sources: an entry has no `name` or no `url`"),
+        (_package(source = "other"), "/packages/0/source: is none of /sources"),
+        (_package(sha256 = _SHA256.upper()), "/packages/0/sha256"),
+        (_package(sha256 = "../" + _SHA256[3:]), "/packages/0/sha256"),
+        (_package(path = "../a.deb"), "/packages/0/path"),
+        (_package(path = "/a.deb"), "/packages/0/path"),
+        (_package(path = "a\nb.deb"), "/packages/0/path"),
+        (_package(architecture = None), "/packages/0/architecture"),
+    ]:
+        problem = lock_problem(lock) or "nothing"
+        asserts.true(env, part in problem, "{}: {}".format(lock, problem))
+    for architecture, expected in {"amd64": ["a_1_all", "c_1_i386"], "i386": ["a_1_all", "b_1_i386"]}.items():
+        found = [package["path"].removeprefix("pool/").removesuffix(".deb") for package in packages_for(_lock(), architecture)]
+        asserts.equals(env, expected, found)
+
+    # As the server has it, whatever is in the name.
+    asserts.equals(env, "pool/g/g++_4%253a1~2.deb", escaped_path("pool/g/g++_4%3a1~2.deb"))
+    asserts.equals(env, "a%20b/c%23d%3F", escaped_path("a b/c#d?"))
+    for path in ["", "/a", "a//b", "a/./b", "a/..", "é"]:
+        asserts.equals(env, None, escaped_path(path), path)
+    return unittest.end(env)
+
+packages_test = unittest.make(_packages_test_impl)
 
 def _keys_test_impl(ctx):
     env = unittest.begin(ctx)

@@ -158,7 +158,7 @@ impl Fetcher {
             for (package, place) in wanted {
                 let Place::Web(base) = place else { continue };
                 let target = cached(cache, package.sha256);
-                if std::fs::metadata(&target).is_ok_and(|m| m.len() == package.size) {
+                if is_there(package, &target) {
                     continue;
                 }
                 let url = address(base, &package.path)?;
@@ -183,12 +183,19 @@ impl Fetcher {
     }
 }
 
-/// Where a package is, once [`Fetcher::packages`] has brought it.
+/// Where a package is, once [`Fetcher::packages`] has brought it. What is in the cache is not
+/// looked for elsewhere.
 pub fn location(package: &LockedPackage, place: &Place, cache: &Path) -> PathBuf {
+    let cached = cached(cache, package.sha256);
     match place {
-        Place::Folder(folder) => folder.join(package.path.as_str()),
-        Place::Web(_) => cached(cache, package.sha256),
+        Place::Folder(folder) if !is_there(package, &cached) => folder.join(package.path.as_str()),
+        Place::Folder(_) | Place::Web(_) => cached,
     }
+}
+
+/// Whether there is a file of the package's size; its digest is checked by whoever opens it.
+fn is_there(package: &LockedPackage, path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|m| m.len() == package.size)
 }
 
 fn cached(cache: &Path, sha256: Digest) -> PathBuf {

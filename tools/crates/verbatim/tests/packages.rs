@@ -190,3 +190,53 @@ fn what_is_wrong_with_a_request() {
         assert!(!at.join("lock.json").exists());
     }
 }
+
+/// What the rules rest on: a lock that is still empty is made from `bazel run`, and packages that a
+/// build fetched are found by their digests.
+#[test]
+fn in_a_build() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    publish(&at.join("images"), "1.0");
+    std::fs::write(at.join("images/image.toml"), MANIFEST).unwrap();
+    std::fs::write(at.join("images/image.lock.json"), "").unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let lock = |workspace: Option<&Path>, manifest: &str| {
+        let mut command = Command::new(program());
+        command.current_dir(elsewhere.path());
+        command.args(["packages", "lock", "--workspace", manifest]);
+        command.arg("--output=images/image.lock.json");
+        match workspace {
+            Some(path) => command.env("BUILD_WORKSPACE_DIRECTORY", path),
+            None => command.env_remove("BUILD_WORKSPACE_DIRECTORY"),
+        };
+        command.output().unwrap()
+    };
+    let error = told(lock(None, "images/image.toml"), 2);
+    assert!(error.contains("bazel run"), "{error}");
+    told(lock(Some(at), "../images/image.toml"), 2);
+    told(lock(Some(at), "images/image.toml"), 0);
+
+    let install = |out: &str| {
+        let arguments = ["install", "images/image.lock.json", "--cache=cache", "-o"];
+        run(at, &[&arguments[..], &[out]].concat())
+    };
+    told(install("one.tar"), 0);
+    let package = at.join("images/repo/hello.deb");
+    let content = std::fs::read(&package).unwrap();
+    let digest: String = Sha256::digest(&content)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    std::fs::create_dir_all(at.join("cache")).unwrap();
+    std::fs::rename(&package, at.join("cache").join(&digest)).unwrap();
+    told(install("two.tar"), 0);
+    let read = |name: &str| std::fs::read(at.join(name)).unwrap();
+    assert_eq!(read("one.tar"), read("two.tar"));
+    // It is the digest that counts, wherever a package lies.
+    let mut changed = content;
+    changed[100] ^= 1;
+    std::fs::write(at.join("cache").join(&digest), changed).unwrap();
+    told(install("three.tar"), 1);
+    assert!(!at.join("three.tar").exists());
+}

@@ -15,6 +15,7 @@ use crate::files::write_files;
 use crate::outcome::Outcome;
 use crate::printing::{print, print_json};
 use crate::report_form;
+use crate::workspace::workspace_file;
 
 /// Choose packages for a manifest, and write them down in a lock file.
 ///
@@ -50,6 +51,9 @@ pub struct Options {
     /// The lock to write; by default the manifest's name with .lock.json, beside it.
     #[arg(short, long, value_name = "LOCK")]
     output: Option<PathBuf>,
+    /// For `bazel run`: MANIFEST and LOCK are paths in the workspace, relative to its top.
+    #[arg(long)]
+    workspace: bool,
     #[command(flatten)]
     sources: SourceOptions,
     /// The form of the report.
@@ -75,7 +79,11 @@ struct NotDone<'a> {
     words: &'a [String],
 }
 
-pub(super) fn run(options: Options) -> anyhow::Result<Outcome> {
+pub(super) fn run(mut options: Options) -> anyhow::Result<Outcome> {
+    if options.workspace {
+        options.manifest = workspace_file(&options.manifest)?;
+        options.output = options.output.as_deref().map(workspace_file).transpose()?;
+    }
     let manifest = Manifest::read(&options.manifest)?;
     let output = match &options.output {
         Some(path) => path.clone(),
@@ -100,10 +108,13 @@ pub(super) fn run(options: Options) -> anyhow::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// The lock that is replaced, if there is one.
+/// The lock that is replaced, if there is one. An empty file is none yet: a label in MODULE.bazel
+/// needs a file before there is a lock.
 fn existing(path: &Path) -> anyhow::Result<Option<Lock>> {
-    if !path.exists() {
-        return Ok(None);
+    match std::fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() && metadata.len() == 0 => return Ok(None),
+        Ok(_) => {}
+        Err(_) => return Ok(None),
     }
     Lock::read(path).map(Some).with_context(|| {
         format!(
