@@ -48,7 +48,7 @@ def keys_problem(text, flags):
 
     Args:
         text: a text in which `{KEY}` stands for a value.
-        flags: dict whose keys have values of their own.
+        flags: dict whose keys have values of their own; None where the rule has no such attribute.
 
     Returns:
         A sentence, or None.
@@ -57,11 +57,13 @@ def keys_problem(text, flags):
         key, brace, _ = piece.partition("}")
         if not brace:
             return "{} opens a brace and does not close it.".format(repr(text))
-        if key in flags or key in _STABLE or key.startswith("STABLE_"):
+        if key in (flags or {}) or key in _STABLE or key.startswith("STABLE_"):
             continue
-        return ("{text} asks for {{{key}}}, which is neither a key of `flags` nor a stable key of the workspace status: when another one changes, Bazel " +
+        neither = "no" if flags == None else "neither a key of `flags` nor a"
+        return ("{text} asks for {{{key}}}, which is {neither} stable key of the workspace status: when another one changes, Bazel " +
                 "runs no action again, so that an old value would stay; let --workspace_status_command print it as STABLE_{key}.").format(
             text = repr(text),
             key = key,
+            neither = neither,
         )
     return None

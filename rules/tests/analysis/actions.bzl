@@ -120,6 +120,39 @@ copied_layout_test = analysistest.make(
     config_settings = {str(Label("//rules/settings:layout_links")): "copy"},
 )
 
+def _provenance_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    target = analysistest.target_under_test(env)
+    actions = _verbatim_actions(analysistest.target_actions(env), "VerbatimProvenance")
+    asserts.equals(env, 1, len(actions), "all statements of a release take one process")
+    action = actions[0]
+    _check_tool(env, action)
+    inputs = action.inputs.to_list()
+    names = [file.basename for file in inputs]
+    asserts.equals(env, [], _blobs(inputs), "a statement must not get the bytes of layers")
+    asserts.equals(env, ctx.attr.stamped, "stable-status.txt" in names, "inputs: {}".format(names))
+    asserts.false(env, "volatile-status.txt" in names, "inputs: {}".format(names))
+    for name in ctx.attr.inputs:
+        asserts.true(env, name in names, "{} is not among {}".format(name, names))
+    asserts.equals(env, ctx.attr.outputs, [file.basename for file in target[DefaultInfo].files.to_list()])
+    asserts.equals(env, ctx.attr.outputs[:1], [file.basename for file in target[OutputGroupInfo].statement.to_list()])
+    asserts.equals(env, ctx.attr.outputs[1:], [file.basename for file in target[OutputGroupInfo].platforms.to_list()])
+    for argument in ctx.attr.arguments:
+        asserts.true(env, argument in action.argv, "{} is not among {}".format(argument, action.argv))
+    tools = [argument for argument in action.argv if argument.startswith("--tool=verbatim=")]
+    asserts.equals(env, ["--tool=verbatim=" + action.argv[0]], tools, "the program names itself")
+    return analysistest.end(env)
+
+provenance_test = analysistest.make(
+    _provenance_test_impl,
+    attrs = {
+        "arguments": attr.string_list(doc = "What must be among the arguments."),
+        "inputs": attr.string_list(doc = "Names of files that must be among the inputs."),
+        "outputs": attr.string_list(doc = "The names of the statements, that of the whole release first."),
+        "stamped": attr.bool(doc = "Whether the workspace status must be among the inputs."),
+    },
+)
+
 def _sums_inputs_test_impl(ctx):
     env = analysistest.begin(ctx)
     target = analysistest.target_under_test(env)

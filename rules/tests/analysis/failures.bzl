@@ -1,6 +1,7 @@
 """Wrong attributes and the sentences that they get."""
 
 load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
+load("//rules:attest.bzl", "provenance")
 load("//rules:binary.bzl", "release_binary")
 load("//rules:image.bzl", "oci_image", "oci_import", "oci_index")
 load("//rules:layer.bzl", "binary_layer", "oci_layer", "tar_layer")
@@ -22,6 +23,9 @@ _failure_test = analysistest.make(
 )
 
 _FILE = {"data.txt": "/etc/data.txt"}
+
+# What a statement needs.
+_BUILT = {"bazel_version": "7.7.1", "builder": "https://example.com/ci", "source": "https://example.com/app.git", "sums": [":sums"]}
 
 # From a test's name to the rule, its attributes, the attribute that the message
 # must name, and a part of the message.
@@ -102,6 +106,14 @@ _FAILURES = {
     "layer_strip_prefix_of_nothing": (oci_layer, {"files": _FILE, "strip_prefix": "x"}, "strip_prefix", "is about the paths of `srcs`"),
     "layer_symlinks": (oci_layer, {"symlinks": {"/a": ""}}, "symlinks", "points nowhere"),
     "layer_xattrs": (oci_layer, {"files": _FILE, "xattrs": {"/etc/*": ["user.a"]}}, "xattrs", "\"user.a\" is not NAME=VALUE"),
+    "provenance_commit": (provenance, _BUILT | {"commit": ""}, "commit", "is empty; write a stable key of the workspace status, such as \"{STABLE_GIT_COMMIT}\""),
+    "provenance_flag": (provenance, _BUILT | {"bazel_flags": ["//:a"]}, "bazel_flags", "\"//:a\" is not an option"),
+    "provenance_line_feed": (provenance, _BUILT | {"targets": ["//:a\nb"]}, "targets", "holds a line feed"),
+    "provenance_platform": (provenance, _BUILT | {"platforms": ["amd64"]}, "platforms", "\"amd64\" is not a platform"),
+    "provenance_platform_path": (provenance, _BUILT | {"platforms": ["linux/a b"]}, "platforms", "\"linux/a b\" is not a platform"),
+    "provenance_platform_twice": (provenance, _BUILT | {"platforms": ["linux/amd64", "linux/amd64"]}, "platforms", "\"linux/amd64\" stands there twice"),
+    "provenance_slsa": (provenance, _BUILT | {"slsa": "1"}, "slsa", "\"1\" is not known; write one of \"v0.2\", \"v1\""),
+    "provenance_volatile_key": (provenance, _BUILT | {"invocation_id": "{BUILD_TIMESTAMP}"}, "invocation_id", "asks for {BUILD_TIMESTAMP}, which is no stable key of the workspace status"),
     "push_key_twice": (push_program, {"sums": ":sums_of_two_versions"}, "sums", "the key \"VERSION\" stands for \"v2\" and for \"v1\"; push these sums one by one"),
     "push_no_image": (push_program, {"sums": ":released_files"}, "sums", "names no image; name a `container_sums` with `images`"),
     "push_no_layout": (push_program, {"sums": ":sums_without_layout"}, "images", "has no OCI layout to push from"),

@@ -171,6 +171,11 @@ def _keys_test_impl(ctx):
     }.items():
         problem = keys_problem(text, flags) or "nothing"
         asserts.true(env, part in problem, "{}: {}".format(text, problem))
+
+    # A rule without the attribute does not tell of it.
+    asserts.equals(env, None, keys_problem("{STABLE_TAG}", None))
+    problem = keys_problem("{VERSION}", None) or "nothing"
+    asserts.true(env, "asks for {VERSION}, which is no stable key" in problem, problem)
     return unittest.end(env)
 
 keys_test = unittest.make(_keys_test_impl)

@@ -10,10 +10,13 @@
 //!
 //! [`Requirements::judge`] is that order. What was written by others is hostile until the first step is
 //! done, and may be wrong after it: reading it never panics, and is bounded by the size of the document.
+//!
+//! [`bazel`] is the other direction: what is said of builds by Bazel.
 
 pub mod artifact;
 pub mod attach;
 pub mod attached;
+pub mod bazel;
 mod judge;
 mod known;
 mod policy;

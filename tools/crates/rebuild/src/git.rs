@@ -310,6 +310,77 @@ impl<'a> Git<'a> {
     }
 }
 
+/// What stands in a folder of a clone, in which nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckedOut {
+    /// The commit, by its whole hash.
+    pub commit: String,
+    /// Its tree.
+    pub tree: String,
+    /// The folder's path in the checkout; none for the checkout itself.
+    pub directory: Option<String>,
+    /// Where the clone is from, as it says itself.
+    pub origin: Option<String>,
+}
+
+/// Ask a clone what is checked out.
+///
+/// # Errors
+/// It is no clone, has no commit, or holds files that the commit does not: these are wrong. Without git it
+/// is unchecked.
+pub fn checked_out(folder: &Path) -> Result<CheckedOut> {
+    let name = printable_path(folder);
+    let own = tempfile::tempdir().map_err(|e| Error::io("a folder for git's settings", &e))?;
+    let git = Git::new(own.path(), &|_| {})?;
+    let ask = |arguments: &[&str]| Git::ask(git.command(folder, "none").args(arguments));
+    let revision = |revision: &str| {
+        ask(&[
+            "rev-parse",
+            "--verify",
+            "--quiet",
+            "--end-of-options",
+            revision,
+        ])?
+        .map_err(|words| {
+            Error::wrong(format!(
+                "{name} is no clone with a commit checked out: git: {}",
+                if words.is_empty() {
+                    "no revision"
+                } else {
+                    words.as_str()
+                }
+            ))
+        })
+    };
+    let commit = revision("HEAD^{commit}")?;
+    let tree = revision("HEAD^{tree}")?;
+    let must = |answer: std::result::Result<String, String>| {
+        answer.map_err(|words| Error::wrong(format!("{name}: git: {words}")))
+    };
+    let status = [
+        "status",
+        "--porcelain",
+        "--untracked-files=normal",
+        "--ignore-submodules=none",
+    ];
+    let changed = must(ask(&status)?)?;
+    if let Some(first) = changed.lines().next() {
+        return Err(Error::wrong(format!(
+            "{name} holds what the commit does not, first `{}`; commit it or take it away, so that the commit is what was built",
+            excerpt(first.trim(), 200)
+        )));
+    }
+    let prefix = must(ask(&["rev-parse", "--show-prefix"])?)?;
+    let directory = prefix.trim_end_matches('/');
+    let origin = ask(&["config", "--get", "remote.origin.url"])?.ok();
+    Ok(CheckedOut {
+        commit,
+        tree,
+        directory: (!directory.is_empty()).then(|| directory.to_owned()),
+        origin: origin.filter(|origin| !origin.is_empty()),
+    })
+}
+
 /// What a person gave: a folder by its whole path, or an address, but no option.
 fn given(text: &str) -> Result<String> {
     let path = Path::new(text);

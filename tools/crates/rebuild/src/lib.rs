@@ -28,6 +28,7 @@ pub mod sbom;
 
 pub use base::Pin;
 pub use error::{Error, ErrorKind, Result};
+pub use git::{checked_out, CheckedOut};
 pub use published::{Level, Levels};
 pub use rebuild::{rebuild, Attestation, Request};
 pub use report::{Material, Report, Verdict};

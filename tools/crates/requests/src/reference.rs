@@ -68,8 +68,11 @@ impl Values {
         self.known.insert(key.to_owned(), value.to_owned());
     }
 
-    /// The text with every `{KEY}` replaced.
-    fn expand(&self, text: &str, origin: &str) -> Result<String> {
+    /// The text with every `{KEY}` replaced; `origin` is whose it is, in messages.
+    ///
+    /// # Errors
+    /// A key without a value, or an open brace.
+    pub fn expand(&self, text: &str, origin: &str) -> Result<String> {
         let wrong = |what: String| Error::new(ErrorKind::Malformed, origin, what);
         let mut out = String::new();
         let mut rest = text;

@@ -1,12 +1,13 @@
-//! `verbatim attest`: statements about artifacts, signed, attached and verified.
+//! `verbatim attest`: statements about artifacts, written, signed, attached and verified.
 
 mod attach;
+mod provenance;
 mod sign;
 mod verify;
 
 use crate::outcome::Outcome;
 
-/// Statements about artifacts: sign them, attach them, verify them.
+/// Statements about artifacts: write them, sign them, attach them, verify them.
 ///
 /// A statement (in-toto) says something about files or images by their digests: how they were
 /// built, what is in them, whether they were rebuilt. It is believed for its signature, which is
@@ -25,6 +26,7 @@ pub struct Options {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    Provenance(Box<provenance::Options>),
     Sign(sign::Options),
     Attach(Box<attach::Options>),
     Verify(Box<verify::Options>),
@@ -32,6 +34,7 @@ enum Command {
 
 pub fn run(options: Options) -> anyhow::Result<Outcome> {
     match options.command {
+        Command::Provenance(options) => provenance::run(*options),
         Command::Sign(options) => sign::run(options),
         Command::Attach(options) => attach::run(*options),
         Command::Verify(options) => verify::run(*options),

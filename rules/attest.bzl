@@ -1,0 +1,5 @@
+"""Statements about a release, to be signed."""
+
+load("//rules/private:provenance.bzl", _provenance = "provenance")
+
+provenance = _provenance

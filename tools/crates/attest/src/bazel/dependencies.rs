@@ -1,0 +1,145 @@
+//! What a build used beside its source, each thing with its digests.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use verbatim_digest::Digest;
+use verbatim_foreign::excerpt;
+
+use super::words::is_uri;
+
+/// The names of what is not a dependency like any other.
+pub(super) const SOURCE: &str = "source";
+pub(super) const BAZEL: &str = "bazel";
+pub(super) const LOCK: &str = "MODULE.bazel.lock";
+pub(super) const TOOL: &str = "tool/";
+
+/// Whether an address is Bazel's own.
+pub(super) fn is_bazel(uri: &str) -> bool {
+    uri.starts_with("pkg:generic/bazel@")
+}
+
+/// What a build used.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Dependencies {
+    /// The program that is Bazel.
+    pub bazel: Option<Digest>,
+    /// The file MODULE.bazel.lock.
+    pub lock: Option<Digest>,
+    /// Programs that made the release, by name.
+    pub tools: BTreeMap<String, Digest>,
+    /// What was fetched.
+    fetched: BTreeSet<Dependency>,
+    /// Whether somebody said that nothing else was.
+    complete: bool,
+}
+
+/// One thing that was fetched.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dependency {
+    /// What it is called in the build; nothing follows from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Where it comes from.
+    pub uri: String,
+    /// Its digests by algorithm, in lower-case hexadecimal digits.
+    pub digest: BTreeMap<String, String>,
+}
+
+impl Dependency {
+    /// What of it is not as it must be, in one sentence.
+    pub(super) fn problem(&self) -> Option<String> {
+        let shown = excerpt(&self.uri, 200);
+        let reserved = |name: &str| [SOURCE, BAZEL, LOCK].contains(&name) || name.starts_with(TOOL);
+        if !is_uri(&self.uri) || self.uri.chars().any(char::is_control) {
+            return Some(format!("`{shown}` is no URI"));
+        }
+        // Whoever reads provenance takes each of them for a source, and a policy has a list of these.
+        if self
+            .uri
+            .get(..4)
+            .is_some_and(|start| start.eq_ignore_ascii_case("git+"))
+            && !self.digest.contains_key("gitCommit")
+        {
+            return Some(format!(
+                "`{shown}` is a git repository and has no `gitCommit` among its digests"
+            ));
+        }
+        if is_bazel(&self.uri) {
+            return Some(format!("`{shown}` is Bazel, which has a place of its own"));
+        }
+        if let Some(name) = self.name.as_deref().filter(|name| reserved(name)) {
+            let name = excerpt(name, 60);
+            return Some(format!(
+                "`{shown}` is called `{name}`, which stands for something else"
+            ));
+        }
+        if self.digest.is_empty() {
+            return Some(format!(
+                "`{shown}` has no digest, so that it could be anything"
+            ));
+        }
+        let wrong = self.digest.iter().find(|(algorithm, hex)| {
+            let length = match algorithm.as_str() {
+                "sha256" => Some(64),
+                "sha384" => Some(96),
+                "sha512" => Some(128),
+                _ => None,
+            };
+            let digit = |b| matches!(b, b'0'..=b'9' | b'a'..=b'f');
+            hex.is_empty()
+                || hex.len() > 1024
+                || !hex.bytes().all(digit)
+                || length.is_some_and(|length| hex.len() != length)
+        });
+        wrong.map(|(algorithm, _)| {
+            let algorithm = excerpt(algorithm, 60);
+            format!("the {algorithm} of `{shown}` is not one in lower-case hexadecimal digits")
+        })
+    }
+}
+
+impl Dependencies {
+    /// What was fetched, sorted.
+    pub fn fetched(&self) -> impl Iterator<Item = &Dependency> {
+        self.fetched.iter()
+    }
+
+    /// Whether somebody said that these are all.
+    pub fn complete(&self) -> bool {
+        self.complete
+    }
+
+    /// Add what was fetched.
+    ///
+    /// # Errors
+    /// One of them is not as it must be, or is there with another digest: one sentence.
+    pub fn fetch(&mut self, fetched: impl IntoIterator<Item = Dependency>) -> Result<(), String> {
+        for dependency in fetched {
+            if let Some(problem) = dependency.problem() {
+                return Err(problem);
+            }
+            self.fetched.insert(dependency);
+        }
+        let mut known: BTreeMap<(&str, &str), &str> = BTreeMap::new();
+        for one in &self.fetched {
+            for (algorithm, hex) in &one.digest {
+                let first = known.insert((&one.uri, algorithm), hex);
+                if let Some(first) = first.filter(|first| first != hex) {
+                    return Err(format!(
+                        "`{}` has the {} {first} and {hex}, and one build uses one of the two",
+                        excerpt(&one.uri, 200),
+                        excerpt(algorithm, 60)
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Note that somebody who knows says that nothing else was fetched.
+    pub fn are_complete(&mut self) {
+        self.complete = true;
+    }
+}
