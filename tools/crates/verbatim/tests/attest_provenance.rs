@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use serde_json::Value;
+use serde_json::{json, Value};
 use tempfile::TempDir;
 
 const KEY: &[u8] = include_bytes!("../../signature/testdata/p256.pem");
@@ -31,9 +31,10 @@ impl Folder {
     fn new() -> Self {
         let folder = Self(tempfile::tempdir().unwrap());
         folder.write("layer.txt", b"content");
+        folder.write("layer.tar", &[0; 1024]);
         folder.done(&[
             "layer",
-            "layer.txt",
+            "layer.tar",
             "--compression=gzip",
             "-o",
             "layer.tar.gz",
@@ -44,18 +45,30 @@ impl Folder {
                 "image",
                 "--layer={\"blob\":\"layer.tar.gz\",\"metadata\":\"layer.json\"}",
                 &format!("--platform=linux/{architecture}"),
+                &format!("--manifest={architecture}.manifest"),
+                &format!("--config={architecture}.config"),
+                &format!("--metadata={architecture}.json"),
                 &format!("--output={architecture}"),
             ]);
         }
-        folder.done(&["index", "-o", "both", "amd64", "arm64"]);
-        folder.write("tool-linux-amd64", b"program");
         folder.done(&[
-            "sums",
-            "create",
-            "--image=registry.example.com/acme/app:v1=both",
+            "index",
             "-o",
-            "container_sums.sha256",
+            "both",
+            "amd64",
+            "arm64",
+            "--index=both.index",
         ]);
+        folder.write("tool-linux-amd64", b"program");
+        // As a rule describes it: with what compressed the layers.
+        let documents = |of: &str| json!({"manifest": format!("{of}.manifest"), "config": format!("{of}.config"), "metadata": format!("{of}.json")});
+        let record = json!({
+            "reference": {"registry": "registry.example.com", "prefix": "acme", "name": "app", "tag": "v1"},
+            "origin": "//app:index", "kind": "index", "index": "both.index",
+            "images": [documents("amd64"), documents("arm64")],
+        });
+        let record = format!("--record={record}");
+        folder.done(&["sums", "create", &record, "-o", "container_sums.sha256"]);
         folder.done(&[
             "sums",
             "create",
@@ -136,8 +149,8 @@ fn a_release_has_a_statement_and_each_platform_one() {
             &[
                 "container_sums.sha256",
                 "file_sums.sha256",
-                "--platform=linux/amd64=amd64.json",
-                "--platform=linux/arm64=arm64.json",
+                "--platform=linux/amd64=of-amd64.json",
+                "--platform=linux/arm64=of-arm64.json",
                 "-o",
                 "provenance.json",
             ],
@@ -153,7 +166,7 @@ fn a_release_has_a_statement_and_each_platform_one() {
     );
     assert_eq!(digests(&all)[0], sums["images"][0]["digest"]);
     for (at, architecture) in ["amd64", "arm64"].into_iter().enumerate() {
-        let one = folder.json(&format!("{architecture}.json"));
+        let one = folder.json(&format!("of-{architecture}.json"));
         let platform = &sums["images"][0]["platforms"][at];
         assert_eq!(
             digests(&one),
@@ -162,7 +175,7 @@ fn a_release_has_a_statement_and_each_platform_one() {
         let internal = &one["predicate"]["buildDefinition"]["internalParameters"];
         assert_eq!(internal["platform"], format!("linux/{architecture}"));
         let encoder = &platform["layers"][0]["encoder"];
-        assert_eq!(encoder["name"], "gzip");
+        assert_eq!(encoder["name"], "libdeflate");
         assert_eq!(&internal["encoders"], &Value::from(vec![encoder.clone()]));
     }
 }
@@ -331,7 +344,7 @@ fn what_is_wrong_is_told_and_nothing_is_written() {
         (&["--lock=layer.txt", sums], 2, "layer.txt"),
         (&["--lock=absent", sums], 3, "absent"),
         (&["--tool=x=absent", sums], 3, "absent"),
-        (&["absent.sha256"], 3, "absent.sha256"),
+        (&["absent.sha256"], 2, "absent.sha256"),
         (&["empty.sha256"], 2, "empty"),
     ] {
         // What is given again takes the place of what stands before.
@@ -376,13 +389,16 @@ fn it_is_signed_and_a_policy_decides() {
                     "--ref=refs/tags/v1",
                     &option,
                 ],
-                &["--platform=linux/arm64=arm64.json", "-o", "all.json"],
+                &["--platform=linux/arm64=of-arm64.json", "-o", "all.json"],
             ]
             .concat(),
         );
         assert!(output.status.success(), "{output:?}");
         let sign = |statement: &str| folder.done(&["attest", "sign", statement, "--key=key.pem"]);
-        folder.write("lines", (sign("all.json") + &sign("arm64.json")).as_bytes());
+        folder.write(
+            "lines",
+            (sign("all.json") + &sign("of-arm64.json")).as_bytes(),
+        );
         let verify = |subject: &str, flags: &str| {
             folder.write(
                 "policy.toml",

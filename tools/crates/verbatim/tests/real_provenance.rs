@@ -1,0 +1,160 @@
+//! Provenance of a clone that git made, signed here, and read by cosign.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::{json, Value};
+use verbatim_testbed::{output, run, tool};
+
+fn git(folder: &Path, arguments: &[&str]) -> String {
+    let names = ["--author=A <a@example.com>"];
+    let mut command = Command::new(tool("git"));
+    command
+        .current_dir(folder)
+        .env("HOME", folder)
+        .args(["-c", "user.name=A", "-c", "user.email=a@example.com"])
+        .args(arguments);
+    if arguments.first() == Some(&"commit") {
+        command.args(names);
+    }
+    run(&mut command).trim().to_owned()
+}
+
+fn verbatim(folder: &Path, arguments: &[&str]) -> Output {
+    let program = env!("CARGO_BIN_EXE_verbatim");
+    output(Command::new(program).current_dir(folder).args(arguments))
+}
+
+fn done(folder: &Path, arguments: &[&str]) {
+    let output = verbatim(folder, arguments);
+    assert!(output.status.success(), "{arguments:?}: {output:?}");
+}
+
+/// A clone with a workspace in a folder of it, and beside it the sums of a file.
+fn clone(folder: &Path) {
+    let workspace = folder.join("clone/app");
+    std::fs::create_dir_all(&workspace).unwrap();
+    std::fs::write(workspace.join("MODULE.bazel"), "module()\n").unwrap();
+    std::fs::write(folder.join("clone/.gitignore"), "bazel-*\n").unwrap();
+    let clone = folder.join("clone");
+    git(&clone, &["init", "--quiet", "--initial-branch=main", "."]);
+    git(&clone, &["add", "."]);
+    git(&clone, &["commit", "--quiet", "--message=one"]);
+    std::fs::write(folder.join("tool"), "program").unwrap();
+    done(
+        folder,
+        &["sums", "create", "--files=tool", "-o", "sums.sha256"],
+    );
+}
+
+fn state(folder: &Path, more: &[&str]) -> Output {
+    let arguments = [
+        "attest",
+        "provenance",
+        "sums.sha256",
+        "--source=clone/app",
+        "--builder=https://example.com/ci",
+        "--target=//:sums",
+        "--bazel-version=7.7.1",
+        "--output=provenance.json",
+    ];
+    verbatim(folder, &[&arguments, more].concat())
+}
+
+fn refused(folder: &Path, more: &[&str], said: &str) {
+    let output = state(folder, more);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains(said), "{told}");
+    assert!(!folder.join("provenance.json").exists());
+}
+
+#[test]
+fn a_clone_is_named_as_it_stands() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    clone(folder);
+    let clone = folder.join("clone");
+    refused(folder, &[], "has no remote `origin`");
+    git(
+        &clone,
+        &["remote", "add", "origin", "git@example.com:acme/app.git"],
+    );
+    refused(folder, &[], "with --uri=URL");
+    let address = "https://example.com/acme/app.git";
+    git(&clone, &["remote", "set-url", "origin", address]);
+
+    std::fs::write(clone.join("added.txt"), "").unwrap();
+    refused(folder, &[], "`?? added.txt`");
+    std::fs::remove_file(clone.join("added.txt")).unwrap();
+    std::fs::write(clone.join("app/MODULE.bazel"), "module(name = \"x\")\n").unwrap();
+    refused(folder, &[], "app/MODULE.bazel`");
+    git(&clone, &["checkout", "--quiet", "."]);
+    // What git was told to pass over is no part of the sources.
+    std::fs::write(clone.join("bazel-bin"), "").unwrap();
+
+    let output = state(folder, &[]);
+    assert!(output.status.success(), "{output:?}");
+    let bytes = std::fs::read(folder.join("provenance.json")).unwrap();
+    let statement: Value = serde_json::from_slice(&bytes).unwrap();
+    let definition = &statement["predicate"]["buildDefinition"];
+    assert_eq!(
+        definition["externalParameters"],
+        json!({"source": format!("git+{address}"), "directory": "app", "targets": ["//:sums"], "flags": []})
+    );
+    assert_eq!(
+        definition["resolvedDependencies"][0]["digest"],
+        json!({
+            "gitCommit": git(&clone, &["rev-parse", "HEAD"]),
+            "gitTree": git(&clone, &["rev-parse", "HEAD^{tree}"]),
+        })
+    );
+    // A hook or a setting of the clone runs nothing here.
+    git(&clone, &["config", "core.fsmonitor", "touch ../ran; false"]);
+    assert!(state(folder, &[]).status.success());
+    assert!(!folder.join("ran").exists());
+    assert_eq!(
+        std::fs::read(folder.join("provenance.json")).unwrap(),
+        bytes
+    );
+}
+
+#[test]
+fn cosign_verifies_what_is_stated_and_signed_here() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    clone(folder);
+    let cosign = |arguments: &[&str]| {
+        let mut cosign = Command::new(tool("cosign"));
+        cosign.current_dir(folder).env("HOME", folder);
+        output(cosign.env("COSIGN_PASSWORD", "").args(arguments))
+    };
+    assert!(cosign(&["generate-key-pair"]).status.success());
+    for (slsa, kind) in [("v1", "slsaprovenance1"), ("v0.2", "slsaprovenance")] {
+        let slsa = format!("--slsa={slsa}");
+        let address = "--uri=https://example.com/acme/app.git";
+        assert!(state(folder, &[address, &slsa]).status.success());
+        let sign = Command::new(env!("CARGO_BIN_EXE_verbatim"))
+            .current_dir(folder)
+            .env("COSIGN_PASSWORD", "")
+            .args(["attest", "sign", "provenance.json", "--key=cosign.key"])
+            .args(["--bundle", "-o", "bundle.json"])
+            .status();
+        assert!(sign.unwrap().success());
+        let verify = |artifact: &str, kind: &str| {
+            cosign(&[
+                "verify-blob-attestation",
+                "--key=cosign.pub",
+                "--insecure-ignore-tlog",
+                "--bundle=bundle.json",
+                "--type",
+                kind,
+                artifact,
+            ])
+        };
+        let good = verify("tool", kind);
+        assert!(good.status.success(), "{good:?}");
+        assert!(!verify("sums.sha256", kind).status.success());
+        assert!(!verify("tool", "spdx").status.success());
+    }
+}
