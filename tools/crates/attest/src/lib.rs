@@ -33,4 +33,4 @@ pub use predicate_type::PredicateType;
 pub use provenance::Provenance;
 pub use report::{Finding, Report, Told, Verdict};
 pub use statement::{DigestSet, Statement, Subject};
-pub use summary::REBUILT;
+pub use summary::{Rebuilt, REBUILT};

@@ -1,6 +1,8 @@
 //! Verification summaries (SLSA VSA): the word of somebody who verified, which may be that it failed.
 
-use serde_json::Value;
+use serde_json::{json, Value};
+use verbatim_digest::Digest;
+use verbatim_document::json;
 use verbatim_foreign::excerpt;
 
 use crate::predicate_type::SUMMARY_V1;
@@ -43,6 +45,50 @@ pub fn passes(statement: &Statement) -> Result<(), String> {
 /// same bytes. SLSA leaves room for levels that are not its own.
 pub const REBUILT: &str = "VERBATIM_REBUILT_IDENTICAL";
 
+/// What such an author has checked and what not, in words: the policy of the summaries that are written here.
+pub const REBUILT_POLICY: &str =
+    "https://example.com/rules_verbatim/docs/rebuild-result@v1#the-summary";
+
+/// The word of somebody who rebuilt an artifact and came to the same bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rebuilt<'a> {
+    /// Who says so: a URI, `verifier.id`.
+    pub rebuilder: &'a str,
+    /// The version of the program that rebuilt.
+    pub version: &'a str,
+    /// Where the artifact is to be had: a URI.
+    pub resource: &'a str,
+    /// The artifact, by its bytes.
+    pub artifact: Digest,
+    /// The statement by which it was rebuilt, by its bytes.
+    pub provenance: Digest,
+}
+
+impl Rebuilt<'_> {
+    /// The statement, to be signed: canonical, and the same whenever it is written. It names no level of
+    /// SLSA's own, for a rebuild shows none.
+    ///
+    /// # Errors
+    /// None that its content could cause.
+    pub fn statement(&self) -> verbatim_document::Result<Vec<u8>> {
+        let artifact =
+            json!({ "name": self.resource, "digest": { "sha256": self.artifact.hex() } });
+        json::to_canonical(&json!({
+            "_type": "https://in-toto.io/Statement/v1",
+            "subject": [artifact],
+            "predicateType": SUMMARY_V1,
+            "predicate": {
+                "verifier": { "id": self.rebuilder, "version": { "verbatim": self.version } },
+                "resourceUri": self.resource,
+                "policy": { "uri": REBUILT_POLICY },
+                "inputAttestations": [{ "digest": { "sha256": self.provenance.hex() } }],
+                "verificationResult": "PASSED",
+                "verifiedLevels": [REBUILT],
+            },
+        }))
+    }
+}
+
 /// Whether a statement is a summary that passes and says that the artifact was rebuilt.
 pub fn is_rebuilt(statement: &Statement) -> bool {
     let levels = statement
@@ -57,7 +103,26 @@ pub fn is_rebuilt(statement: &Statement) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::known::Known;
+
+    #[test]
+    fn what_is_written_counts_for_the_artifact_and_for_nothing_else() {
+        let summary = Rebuilt {
+            rebuilder: "https://example.com/rebuilder",
+            version: "1",
+            resource: "oci://registry.example.com/app",
+            artifact: Digest::of(b"app"),
+            provenance: Digest::of(b"provenance"),
+        };
+        let bytes = summary.statement().unwrap();
+        let statement = Statement::parse(bytes.clone(), "x").unwrap();
+        assert!(is_rebuilt(&statement));
+        statement.is_about(&Known::of(b"app")).unwrap();
+        statement.is_about(&Known::of(b"provenance")).unwrap_err();
+        assert_eq!(bytes, summary.statement().unwrap());
+        let levels = &statement.predicate["verifiedLevels"];
+        assert_eq!(levels, &json!([REBUILT]));
+    }
 
     #[test]
     fn only_passed_holds() {

@@ -16,6 +16,16 @@ pub struct Pin {
     pub digest: Digest,
 }
 
+impl std::fmt::Display for Pin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.repository)?;
+        if let Some(tag) = &self.tag {
+            write!(f, ":{tag}")?;
+        }
+        write!(f, "@{}", self.digest)
+    }
+}
+
 impl std::str::FromStr for Pin {
     type Err = String;
 

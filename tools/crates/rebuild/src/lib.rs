@@ -24,6 +24,7 @@ mod process;
 mod published;
 mod rebuild;
 mod report;
+mod result;
 pub mod sbom;
 
 pub use base::Pin;
@@ -32,3 +33,4 @@ pub use git::{checked_out, CheckedOut};
 pub use published::{Level, Levels};
 pub use rebuild::{rebuild, Attestation, Request};
 pub use report::{Material, Report, Verdict};
+pub use result::Author;

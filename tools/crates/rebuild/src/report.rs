@@ -69,6 +69,15 @@ pub struct Report {
     /// The version of `buildah` that built.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub buildah: Option<String>,
+    /// The statement that was followed, by its bytes.
+    #[serde(skip)]
+    pub provenance: Option<Digest>,
+    /// The manifest that what was built was held against: of an index, that of one platform.
+    #[serde(skip)]
+    pub image: Option<Digest>,
+    /// Whether the sources are the commit that the attestation names, and not somebody's folder.
+    #[serde(skip)]
+    pub has_attested_source: bool,
 }
 
 impl Report {
@@ -84,6 +93,9 @@ impl Report {
             causes: Vec::new(),
             reasons: Vec::new(),
             buildah: None,
+            provenance: None,
+            image: None,
+            has_attested_source: false,
         }
     }
 

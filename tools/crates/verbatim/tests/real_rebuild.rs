@@ -373,6 +373,83 @@ impl Workshop {
         child.wait_with_output().unwrap()
     }
 
+    /// Run another command of the program in the folder.
+    fn verbatim(&self, arguments: &[&str]) -> Output {
+        output(
+            Command::new(env!("CARGO_BIN_EXE_verbatim"))
+                .current_dir(self.folder.path())
+                .env("COSIGN_PASSWORD", "a")
+                .args(arguments),
+        )
+    }
+
+    /// A policy asks for a rebuilder who came to the same bytes: one who rebuilds says so, and is counted then.
+    fn a_rebuilder_is_counted(&self, image: &str, key: &Path) {
+        let policy = "schema = \"verbatim.policy/1\"\n[[allow]]\nbuilder = \"https://tekton.dev/chains/v2\"\n\
+            keys = [\"release.pub\"]\nrebuilders = [\"alice.pub\"]\nthreshold = 1\n";
+        fs::write(self.at("policy.toml"), policy).unwrap();
+        self.key_pair("alice");
+        let verify = || self.verbatim(&["attest", "verify", image, "--policy=policy.toml"]);
+        let words = |output: &Output| String::from_utf8_lossy(&output.stderr).into_owned();
+        let nobody = verify();
+        assert_eq!(nobody.status.code(), Some(1), "{}", words(&nobody));
+        assert!(
+            words(&nobody).contains("0 of its 1 `rebuilders`"),
+            "{}",
+            words(&nobody)
+        );
+        let rebuilt = self.verbatim(&[
+            "rebuild",
+            "--image",
+            image,
+            "--key",
+            key.to_str().unwrap(),
+            "--against",
+            image,
+            "--rebuilder=https://example.com/alice",
+            "--result=result.json",
+            "--summary=summary.json",
+        ]);
+        assert_eq!(rebuilt.status.code(), Some(0), "{}", words(&rebuilt));
+        for name in ["result.json", "summary.json"] {
+            let signed = format!("{name}l");
+            for arguments in [
+                &["attest", "sign", name, "--key=alice.key", "-o", &signed][..],
+                &["attest", "attach", image, &signed],
+            ] {
+                let done = self.verbatim(arguments);
+                assert_eq!(done.status.code(), Some(0), "{}", words(&done));
+            }
+        }
+        let counted = verify();
+        assert_eq!(counted.status.code(), Some(0), "{}", words(&counted));
+        let resource = format!("oci://{}", self.reference("app"));
+        for (kind, pointer, value) in [
+            ("vsa", "/predicate/resourceUri", json!(resource)),
+            (
+                "vsa",
+                "/predicate/verifier/id",
+                json!("https://example.com/alice"),
+            ),
+            (
+                "https://example.com/rules_verbatim/docs/rebuild-result@v1",
+                "/predicate/verdict",
+                json!("identical"),
+            ),
+            (
+                "https://example.com/rules_verbatim/docs/rebuild-result@v1",
+                "/predicate/attestation/verified",
+                json!(true),
+            ),
+        ] {
+            let kind = format!("--type={kind}");
+            let told = self.verbatim(&["attest", "verify", image, "--key=alice.pub", &kind]);
+            assert_eq!(told.status.code(), Some(0), "{}", words(&told));
+            let statement: Value = serde_json::from_slice(&told.stdout).unwrap();
+            assert_eq!(statement.pointer(pointer), Some(&value), "{statement:#}");
+        }
+    }
+
     /// The exit code and the report of a rebuild that is held against an image.
     fn report(&self, statement: &Value, against: &str, more: &[&str]) -> (i32, Value) {
         let against = self.reference(against);
@@ -528,6 +605,7 @@ fn an_image_comes_out_again_or_it_is_said_why_not() {
         );
         assert!(words.contains(word), "{words}");
     }
+    workshop.a_rebuilder_is_counted(&image, &key);
     // Of another author nothing is rebuilt.
     let output = workshop.rebuild(&lines, &["--key", other.to_str().unwrap()]);
     assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
@@ -571,8 +649,22 @@ fn an_image_comes_out_again_or_it_is_said_why_not() {
 
     // Annotations in another order are another image ID, and nothing else.
     let moved = parameters.with("ANNOTATIONS", json!(["b=2", "a=1"]));
-    let (code, report) = workshop.report(&workshop.v0_2(&digest, &moved, &pins), "app:1", &[]);
+    let result = workshop.at("moved.json");
+    let (code, report) = workshop.report(
+        &workshop.v0_2(&digest, &moved, &pins),
+        "app:1",
+        &[
+            "--rebuilder=https://example.com/alice",
+            "--result",
+            result.to_str().unwrap(),
+        ],
+    );
     assert_eq!((code, &report["verdict"]), (1, &json!("same-content")));
+    let result: Value = serde_json::from_slice(&fs::read(result).unwrap()).unwrap();
+    assert_eq!(result["subject"][0]["digest"]["sha256"], digest[7..]);
+    assert_eq!(result["predicate"]["verdict"], "same-content");
+    assert_eq!(result["predicate"]["attestation"]["verified"], false);
+    assert_eq!(result["predicate"]["causes"], json!(["history"]));
     assert_eq!(report["levels"]["diff_ids"], "equal");
     let said = evidence(&report, "history");
     assert!(

@@ -33,6 +33,7 @@ impl Rebuild<'_> {
             self.compare_digest(&rebuilt);
             return Ok(());
         };
+        self.report.image = Some(published.image.manifest.digest);
         self.report.levels = Levels::of(&published.image, &rebuilt.image);
         let judgement = verdict(&published.image, &rebuilt.image)?;
         self.report.reasons.extend(judgement.reasons);
@@ -58,6 +59,7 @@ impl Rebuild<'_> {
     fn compare_digest(&mut self, rebuilt: &Described) {
         let told = self.build.produced.as_ref().map(|produced| produced.digest);
         if told == Some(rebuilt.image.manifest.digest) {
+            self.report.image = told;
             self.report.levels = Levels::EQUAL;
             self.report.verdict = Verdict::Compared(Judged::Identical);
         } else if self.report.missing.is_empty() {

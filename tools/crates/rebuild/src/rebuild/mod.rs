@@ -28,6 +28,8 @@ use crate::report::{Report, Verdict};
 /// What a statement says, as far as a rebuild asks.
 #[derive(Debug, Clone)]
 pub struct Attestation {
+    /// Of the statement's bytes.
+    pub digest: Digest,
     /// The type of its predicate.
     pub predicate_type: String,
     /// The predicate.
@@ -113,6 +115,7 @@ impl<'a> Rebuild<'a> {
             .find(is_about)
             .or(all.first())
             .ok_or_else(|| Error::wrong(format!("{}: there is no provenance", request.file)))?;
+        report.provenance = Some(attestation.digest);
         let (kind, predicate) = (&attestation.predicate_type, &attestation.predicate);
         let pipeline = konflux::read(kind, predicate, request.file)
             .inspect_err(|_| name_any_materials(predicate, report))?;

@@ -54,6 +54,7 @@ impl Rebuild<'_> {
         git.check_out(&source.commit, &source.checkout, &work)?;
         self.report
             .checked(&git_uri(&source), commit_digest(&source.commit));
+        self.report.has_attested_source = true;
         Ok((Checkout::prepare(&work)?, Some(commit.time)))
     }
 

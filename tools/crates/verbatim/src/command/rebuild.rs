@@ -6,13 +6,17 @@ use std::path::{Path, PathBuf};
 use anyhow::{anyhow, bail, Context};
 use serde_json::Value;
 use verbatim_attest::{attached, Known, Statement};
+use verbatim_digest::Digest;
 use verbatim_foreign::{counted, printable};
 use verbatim_rebuild::konflux::{self, Given, Parameter, TaskVersion};
-use verbatim_rebuild::{rebuild, Attestation, Error, ErrorKind, Pin, Report, Request, Verdict};
+use verbatim_rebuild::{
+    rebuild, Attestation, Author, Error, ErrorKind, Pin, Report, Request, Verdict,
+};
 use verbatim_signature::{documents, Document, PublicKey, Trust};
 use verbatim_verify::Verdict as Judged;
 
 use crate::colours::colours;
+use crate::files::write_files;
 use crate::handed::handed;
 use crate::opened::Opened;
 use crate::outcome::{unchecked, Outcome, Unchecked};
@@ -55,6 +59,10 @@ const MAX_KEY: u64 = 1 << 20;
   From a clone that is there already, with an SBOM that names the base images:
     verbatim rebuild attestation.json --source ~/src/app --sbom sbom.json --against app
 
+  Tell others that it is identical, as one of the rebuilders that their policy counts:
+    verbatim rebuild --image IMAGE --key cosign.pub --against IMAGE --rebuilder https://example.com/us --summary vsa.json
+    verbatim attest sign vsa.json --key us.key | verbatim attest attach IMAGE -
+
   Collect everything, and build without a network:
     verbatim rebuild attestation.json --fetch-only materials
     verbatim rebuild attestation.json --materials materials")]
@@ -95,6 +103,25 @@ pub struct Options {
     /// Take all of them from this folder, and nothing from a network.
     #[arg(long, value_name = "DIR", conflicts_with = "source")]
     materials: Option<PathBuf>,
+    /// Write the result, whatever it is, as an in-toto statement about the image that was compared, to be signed with
+    /// attest sign.
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "rebuilder",
+        conflicts_with = "fetch_only"
+    )]
+    result: Option<PathBuf>,
+    /// If the image is identical, write a verification summary (SLSA VSA v1) that says so, to be signed with attest
+    /// sign: a policy's threshold of rebuilders counts it. It takes --key, and the sources that the attestation names.
+    #[arg(long, value_name = "FILE", requires_all = ["rebuilder", "key"], conflicts_with = "fetch_only")]
+    summary: Option<PathBuf>,
+    /// Who says so, in --result and --summary.
+    #[arg(long, value_name = "URI")]
+    rebuilder: Option<String>,
+    /// The URI of the image, in --result and --summary; by default oci://REGISTRY/NAME, as --against or --image say.
+    #[arg(long, value_name = "URI", requires = "rebuilder")]
+    resource: Option<String>,
     /// The form of the report.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
@@ -132,11 +159,14 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
         client: &client,
         log: &|line| eprintln!("{line}"),
     };
+    let resource = resource(&options)?;
     let report = rebuild(&request).map_err(failed)?;
+    let stated = state(&options, resource.as_deref(), &report);
     match options.format {
         Format::Json => print_json(&report)?,
         Format::Text => show(&report, options.against.is_some())?,
     }
+    stated?;
     match report.verdict {
         Verdict::Compared(Judged::Identical) | Verdict::Unchecked => Ok(Outcome::Done),
         Verdict::Compared(_) => Ok(Outcome::Different),
@@ -146,6 +176,68 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
         )
         .context(Unchecked)),
     }
+}
+
+/// The URI of the image, where a statement about it is asked for.
+fn resource(options: &Options) -> anyhow::Result<Option<String>> {
+    if options.rebuilder.is_none() || options.resource.is_some() {
+        return Ok(options.resource.clone());
+    }
+    let name = options.against.as_ref().or(options.image.as_ref());
+    match name.map(|name| Place::of(name)).transpose()? {
+        Some(Place::Registry(target)) => Ok(Some(format!("oci://{}", target.repository()))),
+        _ => bail!("nothing says where others find the image; give its URI with --resource"),
+    }
+}
+
+/// Write what others may be told.
+fn state(options: &Options, resource: Option<&str>, report: &Report) -> anyhow::Result<()> {
+    let (Some(rebuilder), Some(resource)) = (&options.rebuilder, resource) else {
+        return Ok(());
+    };
+    let given = given(options);
+    let author = Author {
+        rebuilder,
+        version: env!("CARGO_PKG_VERSION"),
+        resource,
+        verified: !options.key.is_empty(),
+        given: &given,
+    };
+    let mut files = Vec::new();
+    if let Some(path) = &options.result {
+        files.push((
+            Some(path.as_path()),
+            report.result(&author).map_err(failed)?,
+        ));
+    }
+    if let Some(path) = &options.summary {
+        match report.summary(&author).map_err(failed)? {
+            Some(summary) => files.push((Some(path.as_path()), summary)),
+            None => eprintln!("verbatim: no summary is written: it says that the image is identical, and the verdict is {}", report.verdict.as_str()),
+        }
+    }
+    write_files(files)
+}
+
+/// The options that stand for something that the attestation says or should say. A place of this machine is nobody's
+/// business.
+fn given(options: &Options) -> Vec<String> {
+    let parameters = options
+        .parameter
+        .iter()
+        .map(|text| format!("--parameter={text}"));
+    let mut given: Vec<String> = parameters.collect();
+    given.extend(options.base.iter().map(|pin| format!("--base={pin}")));
+    if let Some(version) = &options.task_version {
+        given.push(format!("--task-version={version}"));
+    }
+    if options.source.is_some() {
+        given.push("--source".to_owned());
+    }
+    if options.sbom.is_some() {
+        given.push("--sbom".to_owned());
+    }
+    given
 }
 
 /// What was handed over or is attached to an image, taken apart; nothing of it is believed.
@@ -257,6 +349,7 @@ impl Documents {
 fn attestation(statement: Statement) -> Attestation {
     let digest = |subject: &verbatim_attest::Subject| subject.digests.sha256;
     Attestation {
+        digest: Digest::of(&statement.bytes),
         subjects: statement.subjects.iter().filter_map(digest).collect(),
         predicate_type: statement.predicate_type,
         predicate: Value::Object(statement.predicate),
