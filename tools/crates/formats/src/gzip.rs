@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use crate::inflate;
 use crate::number::{u16_at, u32_at};
 use crate::{Flaw, ReadAt};
 
@@ -158,6 +159,29 @@ impl<'a> Header<'a> {
     }
 }
 
+/// A member of a file that may have several.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// What it holds.
+    pub content: Vec<u8>,
+    /// The bytes that it takes in the file; the next one begins there.
+    pub stored: usize,
+}
+
+/// The member that these bytes begin with, and where it ends: for formats in which that matters.
+/// Its checksum is not looked at. A content of more than `limit` bytes is refused.
+pub fn member(data: &[u8], limit: u64) -> Result<Member, Flaw> {
+    let header = Header::read(data)?;
+    let start = header.len() as usize;
+    let (content, size) = inflate::deflate(&data[start..], limit)
+        .ok_or_else(|| Flaw::at(start as u64, "what it holds is damaged, cut or too long"))?;
+    let stored = start + size + REST as usize;
+    match stored <= data.len() {
+        true => Ok(Member { content, stored }),
+        false => Err(Flaw::at(data.len() as u64, "the file is cut short")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -219,5 +243,35 @@ mod tests {
         assert_eq!(flaw(&data), 3);
         data[2] = 9;
         assert_eq!(flaw(&data), 0);
+    }
+
+    #[test]
+    fn members_end_where_they_say() {
+        // Two members with a stored block each.
+        let one = |text: &[u8]| {
+            let mut data = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 1];
+            let length = text.len() as u16;
+            data.extend(length.to_le_bytes());
+            data.extend((!length).to_le_bytes());
+            data.extend(text);
+            data.extend([0; 8]);
+            data
+        };
+        let (first, second) = (one(b"first"), one(b"second one"));
+        let file = [&first[..], &second].concat();
+        let found = member(&file, 100).unwrap();
+        assert_eq!(
+            (&found.content[..], found.stored),
+            (&b"first"[..], first.len())
+        );
+        let found = member(&file[found.stored..], 100).unwrap();
+        assert_eq!(
+            (&found.content[..], found.stored),
+            (&b"second one"[..], second.len())
+        );
+        assert!(member(&file, 4).is_err());
+        for end in 0..first.len() {
+            assert!(member(&first[..end], 100).is_err(), "{end}");
+        }
     }
 }

@@ -38,5 +38,5 @@ mod trust;
 pub use documents::{Content, Document};
 pub use error::Error;
 pub use private_key::PrivateKey;
-pub use public_key::PublicKey;
+pub use public_key::{PublicKey, RsaHash};
 pub use trust::{Signer, Trust, Verified};

@@ -6,7 +6,8 @@ use p256::pkcs8::spki::AlgorithmIdentifierRef;
 use p256::pkcs8::SubjectPublicKeyInfoRef;
 use ring::signature::{
     UnparsedPublicKey, VerificationAlgorithm, ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_FIXED,
-    ECDSA_P384_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, RSA_PKCS1_2048_8192_SHA256,
+    ECDSA_P384_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY,
+    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA512,
 };
 use verbatim_digest::Digest;
 
@@ -28,6 +29,18 @@ enum Kind {
     P384,
     Ed25519,
     Rsa,
+}
+
+/// A hash that an RSA signature (PKCS #1 v1.5) may be made with, where a format names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RsaHash {
+    /// Broken: a forger who has a say in both of two messages can make one signature hold for both.
+    /// For formats that know nothing else.
+    Sha1,
+    /// SHA-256.
+    Sha256,
+    /// SHA-512.
+    Sha512,
 }
 
 impl std::fmt::Debug for PublicKey {
@@ -182,6 +195,18 @@ impl PublicKey {
             Kind::Ed25519 => verify_ed25519(&self.raw, message, signature),
             Kind::Rsa => by(&RSA_PKCS1_2048_8192_SHA256),
         }
+    }
+
+    /// Whether these bytes are an RSA signature of the message with this hash; never with a key of
+    /// another kind.
+    pub fn verify_rsa(&self, hash: RsaHash, message: &[u8], signature: &[u8]) -> bool {
+        let algorithm = match hash {
+            RsaHash::Sha1 => &RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY,
+            RsaHash::Sha256 => &RSA_PKCS1_2048_8192_SHA256,
+            RsaHash::Sha512 => &RSA_PKCS1_2048_8192_SHA512,
+        };
+        let key = UnparsedPublicKey::new(algorithm, &self.raw);
+        self.kind == Kind::Rsa && key.verify(message, signature).is_ok()
     }
 
     /// Whether these bytes are a signature of a message with this digest, of which nothing else is
