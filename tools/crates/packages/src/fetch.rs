@@ -144,6 +144,48 @@ impl Fetcher {
         found
     }
 
+    /// Get files of which no digest is known yet, each with the most bytes that it may have, and tell
+    /// where each is. Those of servers come into this folder.
+    pub(crate) fn files(
+        &self,
+        wanted: &[(&Place, SafePath, u64)],
+        folder: &Path,
+    ) -> Result<Vec<PathBuf>> {
+        self.runtime.block_on(async {
+            let mut tasks = JoinSet::new();
+            let mut places = Vec::with_capacity(wanted.len());
+            for (number, (place, path, limit)) in wanted.iter().enumerate() {
+                let base = match place {
+                    Place::Folder(folder) => {
+                        places.push(folder.join(path.as_str()));
+                        continue;
+                    }
+                    Place::Web(base) => base,
+                };
+                let (url, target) = (address(base, path)?, folder.join(number.to_string()));
+                places.push(target.clone());
+                let (client, limit) = (self.client.clone(), *limit);
+                tasks.spawn(async move {
+                    let _permit = client.permit().await;
+                    let brought = into_file(&client, &url, limit, &target).await?;
+                    let brought =
+                        brought.ok_or_else(|| Error::unreachable(format!("{url} is not there")))?;
+                    let committed = brought.file.commit();
+                    committed.map_err(|e| Error::unreachable(e.to_string()))
+                });
+            }
+            let mut first = None;
+            while let Some(done) = tasks.join_next().await {
+                match done {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => first = first.or(Some(error)),
+                    Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+                }
+            }
+            first.map_or(Ok(places), Err)
+        })
+    }
+
     /// Get packages from servers into a folder of files named by their digests. Those that are
     /// there already stay; of folders nothing is copied.
     pub fn packages(
@@ -250,40 +292,78 @@ async fn package_into(
     target: &Path,
 ) -> Result<()> {
     let name = url.to_string();
-    for attempt in 1.. {
+    let gone = || {
+        Error::unreachable(format!(
+            "{name}: the package {} is not there any more; name another place with --source, or a folder made by `packages vendor`",
+            package.name
+        ))
+    };
+    let brought = into_file(client, url, package.size, target)
+        .await
+        .map_err(|e| e.of(format!("the package {}", package.name)))?
+        .ok_or_else(gone)?;
+    if brought.size != package.size {
+        let why = format!(
+            "has {} bytes, and the lock says {}",
+            brought.size, package.size
+        );
+        return Err(tampered(package, &name, &why));
+    }
+    if brought.digest != package.sha256 {
+        return Err(tampered(
+            package,
+            &name,
+            &wrong_digest(package, brought.digest),
+        ));
+    }
+    brought
+        .file
+        .commit()
+        .map_err(|e| Error::unreachable(e.to_string()))
+}
+
+/// A file that was brought, and does not stand in its place yet.
+struct Brought {
+    file: OutputFile,
+    size: u64,
+    digest: Digest,
+}
+
+/// Bring a file of at most `limit` bytes; one that was cut is begun anew. `None` if there is none.
+async fn into_file(
+    client: &Client,
+    url: &Url,
+    limit: u64,
+    target: &Path,
+) -> Result<Option<Brought>> {
+    let mut attempt = 1;
+    loop {
         let failed = |e: io::Error| {
             Error::unreachable(format!("cannot write {}: {e}", printable_path(target)))
         };
-        let mut out = OutputFile::create(target).map_err(|e| Error::unreachable(e.to_string()))?;
+        let mut file = OutputFile::create(target).map_err(|e| Error::unreachable(e.to_string()))?;
         let mut hasher = Hasher::new();
         let mut size = 0;
         let sink = |chunk: &[u8]| {
             hasher.update(chunk);
             size += chunk.len() as u64;
-            out.write_all(chunk).map_err(failed)
+            file.write_all(chunk).map_err(failed)
         };
-        match download(client, url, package.size, sink).await {
-            Ok(true) => {}
-            Ok(false) => {
-                return Err(Error::unreachable(format!(
-                    "{name}: the package {} is not there any more; name another place with --source, or a folder made by `packages vendor`",
-                    package.name
-                )))
+        match download(client, url, limit, sink).await {
+            Ok(false) => return Ok(None),
+            Ok(true) => {
+                return Ok(Some(Brought {
+                    file,
+                    size,
+                    digest: hasher.finish(),
+                }))
             }
-            Err(e) if e.kind() == crate::ErrorKind::Unreachable && attempt < ATTEMPTS => continue,
-            Err(e) => return Err(e.of(format!("the package {}", package.name))),
+            Err(e) if e.kind() == crate::ErrorKind::Unreachable && attempt < ATTEMPTS => {
+                attempt += 1;
+            }
+            Err(e) => return Err(e),
         }
-        if size != package.size {
-            let why = format!("has {size} bytes, and the lock says {}", package.size);
-            return Err(tampered(package, &name, &why));
-        }
-        let digest = hasher.finish();
-        if digest != package.sha256 {
-            return Err(tampered(package, &name, &wrong_digest(package, digest)));
-        }
-        return out.commit().map_err(|e| Error::unreachable(e.to_string()));
     }
-    Ok(())
 }
 
 /// The address of a path in a source.

@@ -1,15 +1,18 @@
 //! From a lock to one layer, whatever the distribution.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use verbatim_archive::{Builder, Layer};
 
-use crate::fetch::Fetcher;
+use crate::fetch::{location, Fetcher};
 use crate::lock::{Lock, LockedPackage};
 use crate::manifest::Format;
 use crate::places::Places;
 use crate::source::Place;
-use crate::{deb, rpm, Error, Result};
+use crate::{apk, deb, rpm, Result};
 
 /// How packages are installed.
 #[derive(Debug)]
@@ -54,11 +57,38 @@ pub fn install(
     match lock.format {
         Format::Deb => deb::install(&packages, architecture, wanted, &mut builder)?,
         Format::Rpm => rpm::install(&packages, architecture, wanted, &mut builder)?,
-        Format::Apk => {
-            return Err(Error::wrong(
-                "packages of this format are not installed here yet",
-            ))
-        }
+        Format::Apk => apk::install(lock, &packages, architecture, wanted, &mut builder)?,
     }
     Ok(builder.finish()?)
+}
+
+/// Unpack all packages, which [`Fetcher::packages`] has brought, with the threads that are wanted.
+pub(crate) fn unpack_all<T: Send>(
+    packages: &[(&LockedPackage, Place)],
+    wanted: &Wanted<'_>,
+    unpack: impl Fn(&LockedPackage, &Path) -> Result<T> + Sync,
+) -> Result<Vec<T>> {
+    // The largest first, so that no thread begins one when all others are done.
+    let mut order: Vec<usize> = (0..packages.len()).collect();
+    order.sort_by_key(|at| std::cmp::Reverse(packages[*at].0.size));
+    let next = AtomicUsize::new(0);
+    let done: Mutex<BTreeMap<usize, Result<T>>> = Mutex::default();
+    std::thread::scope(|scope| {
+        for _ in 0..wanted.threads.clamp(1, packages.len().max(1)) {
+            scope.spawn(|| {
+                while let Some(&at) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let (package, place) = &packages[at];
+                    let result = unpack(package, &location(package, place, wanted.cache));
+                    let failed = result.is_err();
+                    let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+                    done.insert(at, result);
+                    if failed {
+                        next.store(order.len(), Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.into_values().collect()
 }

@@ -8,6 +8,8 @@
 //!
 //! What is the same for all distributions stands here; each has a folder of its own for the rest.
 
+mod aliases;
+pub mod apk;
 mod choice;
 pub mod deb;
 mod error;
@@ -17,12 +19,14 @@ pub mod lock;
 pub mod manifest;
 mod moment;
 pub mod openpgp;
+mod packed;
 pub mod places;
 pub mod rpm;
 pub mod solve;
 pub mod source;
 mod sysusers;
 mod vendor;
+mod words;
 
 pub use error::{Error, ErrorKind, Result};
 pub use lock::Lock;
@@ -47,8 +51,6 @@ pub fn choose(
     match manifest.format {
         Format::Deb => deb::choose(manifest, places, fetcher, now, old),
         Format::Rpm => rpm::choose(manifest, places, fetcher, now, old),
-        Format::Apk => Err(Error::wrong(
-            "packages of this format are not chosen here yet",
-        )),
+        Format::Apk => apk::choose(manifest, places, fetcher, now, old),
     }
 }

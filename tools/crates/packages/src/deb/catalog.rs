@@ -483,9 +483,15 @@ mod tests {
 
     #[test]
     fn a_cycle_of_many() {
-        let text: Vec<_> = (0..1_000)
-            .map(|n| format!("Package: p{n}\nDepends: p{}", (n + 1) % 1_000))
+        // Where assertions are on, resolvo looks at all that it knows after each step.
+        let count = if cfg!(debug_assertions) {
+            1_000
+        } else {
+            10_000
+        };
+        let text: Vec<_> = (0..count)
+            .map(|n| format!("Package: p{n}\nDepends: p{}", (n + 1) % count))
             .collect();
-        assert_eq!(choose(&text.join("\n\n"), &["p0"]).unwrap().len(), 1_000);
+        assert_eq!(choose(&text.join("\n\n"), &["p0"]).unwrap().len(), count);
     }
 }

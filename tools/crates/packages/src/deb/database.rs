@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::root::{Content, Owner, Root};
-use super::unpack::{Node, Unpacked};
+use super::unpack::Unpacked;
 use crate::lock::LockedPackage;
+use crate::packed::Node;
 
 /// The fields of a paragraph in the order in which dpkg writes them; others follow.
 const ORDER: [&str; 22] = [

@@ -1,21 +1,18 @@
 //! From locked packages to the root file system of an image, without running anything.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
-use verbatim_archive::{Builder, Keeper};
+use verbatim_archive::Builder;
 
 use super::database::{self, Form, Installed};
 use super::generate;
 use super::relation;
 use super::root::{Judge, Owner, Root};
-use super::unpack::{unpack, Node, PackedFile, Unpacked};
+use super::unpack::unpack;
 use super::version;
-use crate::fetch::location;
-use crate::install::Wanted;
+use crate::install::{unpack_all, Wanted};
 use crate::lock::LockedPackage;
+use crate::packed::{Node, PackedFile};
 use crate::source::Place;
 use crate::Result;
 
@@ -30,7 +27,9 @@ pub fn install(
     builder: &mut Builder,
 ) -> Result<()> {
     let keeper = builder.keeper()?;
-    let unpacked = unpack_all(packages, wanted.cache, wanted.threads, &keeper)?;
+    let unpacked = unpack_all(packages, wanted, |package, path| {
+        unpack(package, path, &keeper)
+    })?;
     let mut installed: Vec<_> = packages
         .iter()
         .zip(unpacked)
@@ -63,37 +62,6 @@ pub fn install(
     };
     database::write(&mut root, &installed, form, native);
     root.into_layer(builder, |owner| database::owner_name(&installed, owner))
-}
-
-fn unpack_all(
-    packages: &[(&LockedPackage, Place)],
-    cache: &Path,
-    threads: usize,
-    keeper: &Keeper,
-) -> Result<Vec<Unpacked>> {
-    // The largest first, so that no thread begins one when all others are done.
-    let mut order: Vec<usize> = (0..packages.len()).collect();
-    order.sort_by_key(|at| std::cmp::Reverse(packages[*at].0.size));
-    let next = AtomicUsize::new(0);
-    let done: Mutex<BTreeMap<usize, Result<Unpacked>>> = Mutex::default();
-    std::thread::scope(|scope| {
-        for _ in 0..threads.clamp(1, packages.len().max(1)) {
-            scope.spawn(|| {
-                while let Some(&at) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let (package, place) = &packages[at];
-                    let result = unpack(package, &location(package, place, cache), keeper);
-                    let failed = result.is_err();
-                    let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
-                    done.insert(at, result);
-                    if failed {
-                        next.store(order.len(), Ordering::Relaxed);
-                    }
-                }
-            });
-        }
-    });
-    let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    done.into_values().collect()
 }
 
 /// The directories that are links: as a package brings them, or as Debian's installer makes them

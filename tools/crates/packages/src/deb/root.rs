@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use verbatim_archive::{Builder, Item, Keeper, Kept, Wish, Xattrs};
 use verbatim_foreign::printable_bytes;
 
-use super::unpack::{parents, Node, PackedFile};
+use crate::packed::{parents, Node, PackedFile};
 use crate::{Error, Result};
 
 /// The number of a package in the list of those that are installed.

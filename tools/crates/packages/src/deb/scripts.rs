@@ -4,8 +4,8 @@
 //! another way (see [`super::generate`]), and those that make no difference in an image, are left
 //! out of the list; of the rest nothing is guessed.
 
-use super::generate::words::commands;
 use super::package::About;
+use crate::words::commands;
 
 /// Packages whose scripts are done as a whole.
 const DONE: [&str; 9] = [

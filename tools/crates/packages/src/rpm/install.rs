@@ -11,7 +11,6 @@ use verbatim_archive::{Builder, Item, Wish};
 use verbatim_digest::HashingReader;
 
 use super::accounts::Accounts;
-use super::aliases::Aliases;
 use super::contents::{self, Content};
 use super::database;
 use super::files::{self, File, Kind};
@@ -19,6 +18,7 @@ use super::installed::{Circumstances, Installed};
 use super::package::Package;
 use super::unpack::{unpack, Set};
 use super::{tags, unreadable};
+use crate::aliases::Aliases;
 use crate::fetch::{location, open_checked};
 use crate::install::Wanted;
 use crate::lock::LockedPackage;

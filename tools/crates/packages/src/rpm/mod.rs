@@ -1,7 +1,6 @@
 //! RPM: packages of the formats 4 and 6, their repositories, and rpm's database.
 
 mod accounts;
-mod aliases;
 mod capabilities;
 mod catalog;
 mod choose;

@@ -7,12 +7,12 @@ use verbatim_archive::{Builder, Item, Keeper, Kept, Wish};
 use verbatim_foreign::printable_bytes;
 
 use super::accounts::Accounts;
-use super::aliases::Aliases;
 use super::capabilities;
 use super::contents::{walk, Content};
 use super::files::{File, Kind};
 use super::package::Package;
 use super::unreadable;
+use crate::aliases::Aliases;
 use crate::{Error, Result};
 
 /// What the whole set of packages says that matters to each of them.

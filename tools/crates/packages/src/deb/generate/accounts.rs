@@ -1,9 +1,9 @@
 //! Users and groups: base-passwd's own lists, sysusers.d(5), and the passwords' files.
 
 use super::super::root::Content;
-use super::words::commands;
 use super::Context;
 use crate::sysusers::Declared;
+use crate::words::commands;
 
 /// Numbers of system users that no list gives: from the top down, as sysusers.d(5) says.
 const DYNAMIC: std::ops::RangeInclusive<u32> = 101..=999;

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::super::root::Content;
-use super::words::commands;
 use super::Context;
+use crate::words::commands;
 
 /// One of the programs that a name may stand for.
 #[derive(Debug)]

@@ -1,8 +1,8 @@
 //! What the script of base-files makes, by the helpers that it calls.
 
 use super::super::root::Content;
-use super::words::commands;
 use super::Context;
+use crate::words::commands;
 
 pub(super) fn generate(context: &mut Context<'_>) {
     let Some(script) = context.script("base-files", "postinst") else {

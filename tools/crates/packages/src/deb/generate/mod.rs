@@ -6,13 +6,12 @@ mod alternatives;
 mod base_files;
 mod certificates;
 mod shells;
-pub(super) mod words;
 
 use verbatim_archive::Keeper;
 
 use super::database::Installed;
 use super::root::{Content, Root};
-use super::unpack::Node;
+use crate::packed::Node;
 
 /// The largest file that a generator looks into.
 const LARGEST: u64 = 16 << 20;

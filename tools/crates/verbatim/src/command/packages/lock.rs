@@ -8,7 +8,7 @@ use serde::Serialize;
 use verbatim_foreign::{counted, printable_path};
 use verbatim_packages::deb::{self, Script};
 use verbatim_packages::manifest::Format;
-use verbatim_packages::{rpm, Lock, Manifest, Moment};
+use verbatim_packages::{apk, rpm, Lock, Manifest, Moment};
 
 use super::{shown, Changed, SourceOptions};
 use crate::files::write_files;
@@ -101,7 +101,7 @@ pub(super) fn run(mut options: Options) -> anyhow::Result<Outcome> {
     let scripts = match manifest.format {
         Format::Deb => deb::scripts_not_done(&new, &places, &fetcher)?,
         Format::Rpm => rpm::scripts_not_done(&new, &places, &fetcher)?,
-        Format::Apk => Vec::new(),
+        Format::Apk => apk::scripts_not_done(&new, &places, &fetcher)?,
     };
     write_files(vec![(Some(&output), new.to_bytes()?)])?;
     tell(&options, &output, old, &new, &scripts)?;

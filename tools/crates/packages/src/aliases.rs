@@ -11,24 +11,24 @@ const MOST_LINKS: usize = 40;
 
 /// All symlinks of a set of packages.
 #[derive(Debug, Default)]
-pub(super) struct Aliases {
+pub(crate) struct Aliases {
     targets: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
 impl Aliases {
     /// Add a symlink.
-    pub(super) fn add(&mut self, path: Vec<u8>, target: &[u8]) {
+    pub(crate) fn add(&mut self, path: Vec<u8>, target: &[u8]) {
         self.targets.insert(path, target.to_vec());
     }
 
     /// Whether a symlink has this path.
-    pub(super) fn has(&self, path: &[u8]) -> bool {
+    pub(crate) fn has(&self, path: &[u8]) -> bool {
         self.targets.contains_key(path)
     }
 
     /// Where a path leads if the links among the folders above it are followed; `None` if they go
     /// round in a circle.
-    pub(super) fn place(&self, path: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn place(&self, path: &[u8]) -> Option<Vec<u8>> {
         let mut left = MOST_LINKS;
         let mut done: Vec<Vec<u8>> = Vec::new();
         let mut rest: Vec<Vec<u8>> = parts(path).rev().map(<[u8]>::to_vec).collect();

@@ -2,7 +2,7 @@
 
 /// The commands of a script, each as its words. Lines that go on with a backslash are one; what
 /// is in quotes is one word, and `$DPKG_ROOT` is the root.
-pub(in super::super) fn commands(script: &str) -> Vec<Vec<String>> {
+pub(crate) fn commands(script: &str) -> Vec<Vec<String>> {
     let joined = script.replace("\\\n", " ");
     joined
         .lines()

@@ -1,0 +1,63 @@
+//! Keys of apk: RSA, in files that a signature names.
+
+use verbatim_signature::{PublicKey, RsaHash};
+
+use super::parts::Signature;
+use crate::manifest::{Manifest, Source};
+use crate::{Error, Result};
+
+/// A key file is a few lines.
+const LARGEST: u64 = 64 << 10;
+
+/// The keys that may sign a source.
+#[derive(Debug, Default)]
+pub(super) struct Keys(Vec<PublicKey>);
+
+impl Keys {
+    /// Those that the manifest names for a source.
+    pub(super) fn of(manifest: &Manifest, source: &Source) -> Result<Self> {
+        let mut keys = Vec::new();
+        for file in &source.keys {
+            let path = manifest.file(file);
+            let name = verbatim_foreign::printable_path(&path).into_owned();
+            let wrong = |e: &dyn std::fmt::Display| {
+                Error::wrong(format!("cannot read the key {name}: {e}"))
+            };
+            let (file, size) = verbatim_document::file::open(&path).map_err(|e| wrong(&e))?;
+            if size > LARGEST {
+                return Err(wrong(&"it is larger than any key"));
+            }
+            let mut text = Vec::new();
+            std::io::Read::read_to_end(&mut std::io::Read::take(file, LARGEST), &mut text)
+                .map_err(|e| wrong(&e))?;
+            let key = PublicKey::from_pem(&text, &name).map_err(|e| Error::wrong(e.to_string()))?;
+            keys.push(key);
+        }
+        Ok(Self(keys))
+    }
+
+    /// Whether one of them made one of these signatures of a message.
+    pub(super) fn check(&self, message: &[u8], signatures: &[Signature]) -> Result<()> {
+        for signature in signatures {
+            let hash = match &*signature.kind {
+                // Alpine's own indexes are signed so to this day, and apk believes nothing else.
+                "RSA" => RsaHash::Sha1,
+                "RSA256" => RsaHash::Sha256,
+                "RSA512" => RsaHash::Sha512,
+                _ => continue,
+            };
+            let holds = |key: &PublicKey| key.verify_rsa(hash, message, &signature.bytes);
+            if self.0.iter().any(holds) {
+                return Ok(());
+            }
+        }
+        let names: Vec<_> = signatures
+            .iter()
+            .map(|one| format!("`{}` ({})", one.key, one.kind))
+            .collect();
+        Err(Error::refused(format!(
+            "it is signed with none of the keys of its source; it says that {} signed it",
+            verbatim_foreign::excerpt(&names.join(", "), 300)
+        )))
+    }
+}
