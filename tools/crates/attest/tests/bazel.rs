@@ -56,7 +56,7 @@ fn dependencies() -> Dependencies {
     known.tools = [("verbatim".to_owned(), Digest::of(b"tool"))].into();
     let fetched = |name: Option<&str>, uri: &str, digest: &str| Dependency {
         name: name.map(str::to_owned),
-        uri: uri.to_owned(),
+        uri: Some(uri.to_owned()),
         digest: [(digest.to_owned(), "0a".repeat(32))].into(),
     };
     known
@@ -119,7 +119,16 @@ fn what_is_written_is_read_again() {
         },
         ..build()
     };
-    for build in [build(), complete, bare] {
+    let mut by_content = build();
+    by_content
+        .dependencies
+        .fetch([Dependency {
+            name: None,
+            uri: None,
+            digest: [("sha256".to_owned(), "0c".repeat(32))].into(),
+        }])
+        .unwrap();
+    for build in [build(), complete, bare, by_content] {
         for form in [Form::V1, Form::V0_2] {
             let statement = statement(&build, &released(), form);
             assert_eq!(Build::of(&statement).as_ref(), Ok(&build), "{form:?}");

@@ -343,6 +343,7 @@ fn what_is_wrong_is_told_and_nothing_is_written() {
         ),
         (&["--lock=layer.txt", sums], 2, "layer.txt"),
         (&["--lock=absent", sums], 3, "absent"),
+        (&["--repository-cache=absent", sums], 3, "absent"),
         (&["--tool=x=absent", sums], 3, "absent"),
         (&["absent.sha256"], 2, "absent.sha256"),
         (&["empty.sha256"], 2, "empty"),

@@ -14,6 +14,9 @@ pub(super) const BAZEL: &str = "bazel";
 pub(super) const LOCK: &str = "MODULE.bazel.lock";
 pub(super) const TOOL: &str = "tool/";
 
+/// What the whole hash of a commit is called among digests.
+pub(super) const COMMIT: &str = "gitCommit";
+
 /// Whether an address is Bazel's own.
 pub(super) fn is_bazel(uri: &str) -> bool {
     uri.starts_with("pkg:generic/bazel@")
@@ -41,32 +44,39 @@ pub struct Dependency {
     /// What it is called in the build; nothing follows from it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Where it comes from.
-    pub uri: String,
+    /// Where it comes from, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uri: Option<String>,
     /// Its digests by algorithm, in lower-case hexadecimal digits.
     pub digest: BTreeMap<String, String>,
 }
 
 impl Dependency {
+    /// What it is called in messages.
+    fn shown(&self) -> &str {
+        let digest = self.digest.values().next();
+        let first = self.uri.as_ref().or(self.name.as_ref()).or(digest);
+        first.map_or("a dependency", String::as_str)
+    }
+
     /// What of it is not as it must be, in one sentence.
     pub(super) fn problem(&self) -> Option<String> {
-        let shown = excerpt(&self.uri, 200);
+        let shown = excerpt(self.shown(), 200);
         let reserved = |name: &str| [SOURCE, BAZEL, LOCK].contains(&name) || name.starts_with(TOOL);
-        if !is_uri(&self.uri) || self.uri.chars().any(char::is_control) {
+        let uri = self.uri.as_deref();
+        if uri.is_some_and(|uri| !is_uri(uri) || uri.chars().any(char::is_control)) {
             return Some(format!("`{shown}` is no URI"));
         }
         // Whoever reads provenance takes each of them for a source, and a policy has a list of these.
-        if self
-            .uri
-            .get(..4)
-            .is_some_and(|start| start.eq_ignore_ascii_case("git+"))
-            && !self.digest.contains_key("gitCommit")
+        let scheme = uri.and_then(|uri| uri.get(..4));
+        if scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("git+"))
+            && !self.digest.contains_key(COMMIT)
         {
             return Some(format!(
-                "`{shown}` is a git repository and has no `gitCommit` among its digests"
+                "`{shown}` is a git repository and has no `{COMMIT}` among its digests"
             ));
         }
-        if is_bazel(&self.uri) {
+        if uri.is_some_and(is_bazel) {
             return Some(format!("`{shown}` is Bazel, which has a place of its own"));
         }
         if let Some(name) = self.name.as_deref().filter(|name| reserved(name)) {
@@ -122,14 +132,19 @@ impl Dependencies {
             }
             self.fetched.insert(dependency);
         }
+        // A build may use several commits of a repository, and one content of an address.
         let mut known: BTreeMap<(&str, &str), &str> = BTreeMap::new();
-        for one in &self.fetched {
-            for (algorithm, hex) in &one.digest {
-                let first = known.insert((&one.uri, algorithm), hex);
+        for (uri, one) in self
+            .fetched
+            .iter()
+            .filter_map(|one| Some((one.uri.as_deref()?, one)))
+        {
+            for (algorithm, hex) in one.digest.iter().filter(|(name, _)| *name != COMMIT) {
+                let first = known.insert((uri, algorithm), hex);
                 if let Some(first) = first.filter(|first| first != hex) {
                     return Err(format!(
                         "`{}` has the {} {first} and {hex}, and one build uses one of the two",
-                        excerpt(&one.uri, 200),
+                        excerpt(uri, 200),
                         excerpt(algorithm, 60)
                     ));
                 }

@@ -97,7 +97,8 @@ mod tests {
                 file(r#"{"uri":"https://example.com/z","digest":{}}"#),
                 "no digest",
             ),
-            (file(r#"{"digest":{}}"#), "uri"),
+            (file(r#"{"digest":{}}"#), "no digest"),
+            (file(r#"{"uri":"https://example.com/z"}"#), "digest"),
         ] {
             let error = Facts::parse(text.as_bytes(), "f").unwrap_err().to_string();
             assert!(
@@ -111,7 +112,7 @@ mod tests {
     fn one_thing_has_one_digest() {
         let one = |hex: &str| Dependency {
             name: None,
-            uri: "https://example.com/z".into(),
+            uri: Some("https://example.com/z".into()),
             digest: [("sha256".to_owned(), hex.repeat(32))].into(),
         };
         let mut known = Dependencies::default();

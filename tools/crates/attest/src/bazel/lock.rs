@@ -39,6 +39,7 @@ impl Dependencies {
         let registry = lock.registry.into_iter().filter_map(|(uri, sha256)| {
             let digest = [("sha256".to_owned(), sha256?)].into();
             let name = None;
+            let uri = Some(uri);
             Some(Dependency { name, uri, digest })
         });
         let platforms = lock.extensions.values().flat_map(BTreeMap::values);
@@ -67,7 +68,7 @@ fn repository(name: &str, attributes: &Map<String, Value>) -> Option<Dependency>
     };
     Some(Dependency {
         name: Some(name.to_owned()),
-        uri: first.or_else(|| text("url"))?.to_owned(),
+        uri: Some(first.or_else(|| text("url"))?.to_owned()),
         digest: [digest].into(),
     })
 }
@@ -123,7 +124,7 @@ mod tests {
             .map(|one| {
                 (
                     one.name.as_deref(),
-                    one.uri.as_str(),
+                    one.uri.as_deref().unwrap(),
                     one.digest["sha256"].as_str(),
                 )
             })

@@ -4,6 +4,7 @@
 //! statement comes from a clock, a host or an environment: the same build and subjects give the same bytes.
 //! What names one run ([`Run`]) is only there where it was given.
 
+mod cache;
 mod dependencies;
 mod facts;
 mod lock;

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use verbatim_digest::Digest;
 use verbatim_foreign::excerpt;
 
-use super::dependencies::{is_bazel, BAZEL, LOCK, SOURCE, TOOL};
+use super::dependencies::{is_bazel, BAZEL, COMMIT, LOCK, SOURCE, TOOL};
 use super::{Build, Dependencies, Dependency, GitUri, Source, BUILD_TYPE};
 use crate::predicate_type::{PROVENANCE_V0_2, PROVENANCE_V1};
 use crate::statement::Statement;
@@ -110,7 +110,7 @@ impl Build {
                         );
                     }
                     let digests = object(dependency, "digest")?;
-                    let names = ["gitCommit", "sha1", "sha256"];
+                    let names = [COMMIT, "sha1", "sha256"];
                     let hash = names.iter().find_map(|name| digests.get(*name)?.as_str());
                     once(
                         &mut commit,

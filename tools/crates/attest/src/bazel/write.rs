@@ -9,7 +9,7 @@ use verbatim_digest::Digest;
 use verbatim_document::{json as canonical, Result};
 use verbatim_foreign::excerpt;
 
-use super::dependencies::{BAZEL, LOCK, SOURCE, TOOL};
+use super::dependencies::{BAZEL, COMMIT, LOCK, SOURCE, TOOL};
 use super::{Build, Run, Source, Subjects, BUILD_TYPE};
 use crate::predicate_type::{PROVENANCE_V0_2, PROVENANCE_V1};
 use crate::statement::{TYPE_V0_1, TYPE_V1};
@@ -73,7 +73,7 @@ impl Build {
                 "buildType": BUILD_TYPE,
                 "externalParameters": self.parameters(),
                 "internalParameters": internal,
-                "resolvedDependencies": self.resolved(&self.source.digest("gitCommit")),
+                "resolvedDependencies": self.resolved(&self.source.digest(COMMIT)),
             },
             "runDetails": details,
         })
@@ -95,11 +95,11 @@ impl Build {
         });
         let mut materials = self.resolved(&source);
         for material in &mut materials {
-            // There are no names, so what has no address goes by its name.
-            if let Some(name) = material.as_object_mut().and_then(|one| one.remove("name")) {
-                if material.get("uri").is_none() {
-                    material["uri"] = name;
-                }
+            // There are no names: what is known here by its name alone has it for an address.
+            let name = material.as_object_mut().and_then(|one| one.remove("name"));
+            let name = name.as_ref().and_then(Value::as_str);
+            if let Some(name) = name.filter(|name| *name == LOCK || name.starts_with(TOOL)) {
+                material["uri"] = name.into();
             }
         }
         json!({

@@ -96,6 +96,10 @@ pub struct Options {
     /// What was fetched, and whether that is all: `verbatim.facts/1` in JSON.
     #[arg(long, value_name = "FILE")]
     facts: Vec<PathBuf>,
+    /// The folder that Bazel was given with --repository_cache: what it downloaded, by digest. Where it was
+    /// empty before the build, that is all that its downloader fetched.
+    #[arg(long, value_name = "DIR")]
+    repository_cache: Option<PathBuf>,
     /// A program that made the release, to be named by its digest.
     #[arg(long = "tool", value_name = "NAME=FILE", value_parser = pair)]
     tools: Vec<(String, String)>,
@@ -273,6 +277,10 @@ fn dependencies(options: &Options, values: &Values) -> anyhow::Result<Dependenci
         let (data, name) = handed(facts, MAX_FACTS)?;
         let facts = Facts::parse(&data, &name)?;
         facts.tell(&mut known).map_err(|e| anyhow!("{name}: {e}"))?;
+    }
+    // Last: what the others know as well is known with its address.
+    if let Some(cache) = &options.repository_cache {
+        known.read_cache(cache).map_err(unread)?;
     }
     Ok(known)
 }
