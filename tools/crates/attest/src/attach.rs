@@ -25,6 +25,9 @@ const BUNDLE_TYPE: &str = "dev.sigstore.bundle.predicateType";
 const LAYER_SIGNATURE: &str = "dev.cosignproject.cosign/signature";
 const LAYER_TYPE: &str = "predicateType";
 
+/// A longer type is said by the statement alone: manifests must stay small enough for registries.
+const MAX_REMARK: usize = 2048;
+
 /// How attestations are attached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
@@ -103,17 +106,21 @@ impl Attestation {
         self.document.attestation()
     }
 
+    /// What is said beside it: something of its form, and the type of what it says.
+    fn remarks(&self, form: (&str, &str), kind: &str) -> BTreeMap<String, String> {
+        let kind = (self.predicate_type().len() <= MAX_REMARK)
+            .then(|| (kind.to_owned(), self.predicate_type().to_owned()));
+        let form = (form.0.to_owned(), form.1.to_owned());
+        std::iter::once(form).chain(kind).collect()
+    }
+
     /// As a manifest that refers to the image. A bundle stays as it is, to the byte.
     fn as_referrer(&self, image: &Descriptor) -> Result<Artifact, Error> {
         let bundle = match &self.document.content {
             Content::Bundle(bundle) => bundle.text().trim().as_bytes().to_vec(),
             _ => json::to_canonical(&Bundle::of_envelope(self.envelope()?))?,
         };
-        let remarks = [
-            (BUNDLE_CONTENT, "dsse-envelope"),
-            (BUNDLE_TYPE, self.predicate_type()),
-        ];
-        let remarks = remarks.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let remarks = self.remarks((BUNDLE_CONTENT, "dsse-envelope"), BUNDLE_TYPE);
         let blob = Descriptor::of(MediaType::new(V0_3), &bundle);
         Ok(Artifact {
             manifest: artifact(V0_3, blob, image, remarks)?,
@@ -132,10 +139,7 @@ impl Attestation {
         }
         let envelope = json::to_canonical(&self.envelope()?.to_json())?;
         let mut layer = Descriptor::of(MediaType::new(MediaType::DSSE_ENVELOPE), &envelope);
-        layer.annotations = BTreeMap::from([
-            (LAYER_SIGNATURE.to_owned(), String::new()),
-            (LAYER_TYPE.to_owned(), self.predicate_type().to_owned()),
-        ]);
+        layer.annotations = self.remarks((LAYER_SIGNATURE, ""), LAYER_TYPE);
         Ok((layer, envelope))
     }
 }

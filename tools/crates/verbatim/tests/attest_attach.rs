@@ -231,6 +231,23 @@ fn what_is_not_about_the_image_is_refused_and_nothing_is_attached() {
         assert!(before == place.files(), "{arguments:?}");
     }
     assert_eq!(place.attach(&["certified"]).1, "attached");
+    // A type that could fill the manifest stands in the statement alone, which is in base64.
+    let long = String::from_utf8(good.payload.clone()).unwrap();
+    let long = long.replacen("example.com/n", &"n".repeat(5000), 1);
+    place.write(
+        "long",
+        Envelope::sign(IN_TOTO, long.into_bytes(), &key())
+            .to_json()
+            .to_string(),
+    );
+    for form in ["--form=bundle", "--form=att"] {
+        assert_eq!(place.attach(&["long", form]).1, "attached");
+        assert_eq!(place.attach(&["long", form]).1, "unchanged");
+    }
+    assert_eq!(place.found(), [0, 0]);
+    let plain = "n".repeat(100).into_bytes();
+    let is_plain = |file: &Vec<u8>| file.windows(100).any(|part| part == plain);
+    assert!(!place.files().values().any(is_plain));
     // What the layout is of is what is attached to: index.json itself has no place for it.
     let manifests = json!([
         {"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": place.image, "size": 1},

@@ -220,6 +220,27 @@ fn attached_here(signer: &Signer, registry: &Registry, kind: Kind) {
     assert_eq!(signer.colors(&image, OLD), ["blue", "green", "yellow"]);
     let verified = done(&["attest", "verify", &image, &public]);
     assert_eq!(verified.lines().count(), 4, "{verified}");
+    // Several runs at once, none of which drops what another one attached.
+    let runs = ["run0", "run1", "run2"].map(|name| sign(name, name, &digest, &[]));
+    for form in ["--form=bundle", "--form=att"] {
+        let program = env!("CARGO_BIN_EXE_verbatim");
+        let started = runs.each_ref().map(|envelope| {
+            Command::new(program)
+                .args(["attest", "attach", &image, envelope, form])
+                .spawn()
+                .unwrap()
+        });
+        for mut run in started {
+            assert!(run.wait().unwrap().success(), "{kind:?}");
+        }
+    }
+    let all = |own: &[&'static str]| [own, &["run0", "run1", "run2"]].concat();
+    let mut new = all(&["green", "red", "yellow"]);
+    new.sort_unstable();
+    assert_eq!(signer.colors(&image, NEW), new, "{kind:?}");
+    let mut old = all(&["blue", "green", "yellow"]);
+    old.sort_unstable();
+    assert_eq!(signer.colors(&image, OLD), old, "{kind:?}");
     // In a layout, where cosign looks without a registry.
     assert_eq!(attach(local, &[&green, &yellow]), "attached");
     assert_eq!(attach(local, &["--form=att", &green]), "attached");
@@ -247,5 +268,5 @@ fn attached_here(signer: &Signer, registry: &Registry, kind: Kind) {
             text(&refused)
         );
     }
-    assert_eq!(signer.colors(&image, NEW), ["green", "red", "yellow"]);
+    assert_eq!(signer.colors(&image, NEW), new);
 }
