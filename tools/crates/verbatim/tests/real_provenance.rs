@@ -1,10 +1,10 @@
-//! Provenance of a clone that git made, signed here, and read by cosign.
+//! Provenance of a clone that git made, signed here, attached in a registry, and read by cosign.
 
 use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::{json, Value};
-use verbatim_testbed::{output, run, tool};
+use verbatim_testbed::{output, run, tool, Kind, Registry};
 
 fn git(folder: &Path, arguments: &[&str]) -> String {
     let names = ["--author=A <a@example.com>"];
@@ -156,5 +156,106 @@ fn cosign_verifies_what_is_stated_and_signed_here() {
         assert!(good.status.success(), "{good:?}");
         assert!(!verify("sums.sha256", kind).status.success());
         assert!(!verify("tool", "spdx").status.success());
+    }
+}
+
+/// The whole way of a release: sums, statements, signatures, a registry; then somebody who has only the
+/// references, the key and a policy.
+#[test]
+fn a_release_is_stated_signed_attached_and_judged() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    clone(folder);
+    let registry = Registry::start(Kind::Plain);
+    let reference = registry.reference("acme/app:v1");
+    for architecture in ["amd64", "arm64"] {
+        let platform = format!("--platform=linux/{architecture}");
+        std::fs::write(folder.join("layer.tar"), [0; 1024]).unwrap();
+        done(
+            folder,
+            &["image", "--layer=layer.tar", &platform, "-o", architecture],
+        );
+    }
+    done(folder, &["index", "amd64", "arm64", "-o", "both"]);
+    let image = format!("--image={reference}=both");
+    done(folder, &["sums", "create", &image, "-o", "sums.sha256"]);
+    done(folder, &["push", &image, "--sums=sums.sha256"]);
+
+    let address = "--uri=https://example.com/acme/app.git";
+    let output = state(folder, &[address, "--platform=linux/amd64=amd64.json"]);
+    assert!(output.status.success(), "{output:?}");
+    run(Command::new(tool("openssl")).current_dir(folder).args([
+        "ecparam",
+        "-name",
+        "prime256v1",
+        "-genkey",
+        "-noout",
+        "-out",
+        "key",
+    ]));
+    run(Command::new(tool("openssl"))
+        .current_dir(folder)
+        .args(["ec", "-in", "key", "-pubout", "-out", "key.pub"]));
+    let sums = std::fs::read(folder.join("sums.json")).unwrap();
+    let sums: Value = serde_json::from_slice(&sums).unwrap();
+    let amd64 = &sums["images"][0]["platforms"][0]["manifest"]["digest"];
+    let name = reference.rsplit_once(':').unwrap().0;
+    let of_platform = format!("{name}@{}", amd64.as_str().unwrap());
+    for (statement, of) in [
+        ("provenance.json", &reference),
+        ("amd64.json", &of_platform),
+    ] {
+        done(
+            folder,
+            &["attest", "sign", statement, "--key=key", "-o", "signed"],
+        );
+        done(folder, &["attest", "attach", of, "signed"]);
+    }
+    // Each is about its own digest.
+    let wrong = verbatim(folder, &["attest", "attach", &reference, "signed"]);
+    assert_eq!(wrong.status.code(), Some(1), "{wrong:?}");
+
+    let judge = |targets: &str| {
+        let policy = format!(
+            r#"
+schema = "verbatim.policy/1"
+[[allow]]
+builder = "https://example.com/ci"
+keys = ["key.pub"]
+build_types = ["https://example.com/rules_verbatim/docs/build-type-bazel@v1"]
+sources = ["git+https://example.com/acme/app.git"]
+[allow.parameters]
+source = "git+https://example.com/acme/app.git"
+directory = "app"
+targets = {targets}
+flags = []
+"#
+        );
+        std::fs::write(folder.join("policy.toml"), policy).unwrap();
+        let verify = |image: &str| {
+            let arguments = ["attest", "verify", image, "--policy=policy.toml"];
+            verbatim(folder, &arguments).status.code()
+        };
+        let release = ["verify", "sums.sha256", "--attested=policy.toml"];
+        let release = verbatim(folder, &release).status.code();
+        (verify(&reference), verify(&of_platform), release)
+    };
+    assert_eq!(judge(r#"["//:sums"]"#), (Some(0), Some(0), Some(0)));
+    assert_eq!(judge(r#"["//:other"]"#), (Some(1), Some(1), Some(1)));
+
+    for image in [&reference, &of_platform] {
+        run(Command::new(tool("cosign"))
+            .current_dir(folder)
+            .env("HOME", folder)
+            .args([
+                "verify-attestation",
+                "--key=key.pub",
+                "--type=slsaprovenance1",
+            ])
+            .args([
+                "--insecure-ignore-tlog",
+                "--allow-http-registry",
+                image.as_str(),
+            ]));
     }
 }
