@@ -5,6 +5,8 @@ use std::os::unix::fs::{symlink, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use base64::engine::general_purpose::STANDARD;
+use base64::Engine as _;
 use serde_json::{json, Value};
 use verbatim_digest::Digest;
 
@@ -269,6 +271,89 @@ fn another_image_or_platform_is_said_before_anything_is_begun() {
         "{report}"
     );
     assert_eq!(report["materials"][0]["digest"], format!("sha256:{DIGEST}"));
+    assert!(trap.is_untouched());
+}
+
+#[test]
+fn what_is_attached_to_an_image_must_be_about_it() {
+    let trap = Trap::set();
+    let image = trap.0.path().join("image");
+    write_layout(&image);
+    let own = Path::new("--image=image");
+    let (code, report, words) = trap.run(own, &[]);
+    assert_eq!((code, report), (1, Value::Null), "{words}");
+    assert!(
+        words.contains("no provenance that holds is attached"),
+        "{words}"
+    );
+
+    // A layout may claim that anything is attached to its image.
+    let blob = |media_type: &str, text: &str| {
+        let digest = Digest::of(text.as_bytes());
+        fs::write(image.join("blobs/sha256").join(digest.hex()), text).unwrap();
+        json!({"mediaType": media_type, "digest": digest, "size": text.len()})
+    };
+    let payload = STANDARD.encode(statement().to_string());
+    let envelope = json!({"payloadType": "application/vnd.in-toto+json", "payload": payload, "signatures": [{"sig": "AAAA"}]});
+    let layer = blob(
+        "application/vnd.dsse.envelope.v1+json",
+        &envelope.to_string(),
+    );
+    let config = blob("application/vnd.oci.empty.v1+json", "{}");
+    let index = fs::read_to_string(image.join("index.json")).unwrap();
+    let mut index: Value = serde_json::from_str(&index).unwrap();
+    let kind = "application/vnd.oci.image.manifest.v1+json";
+    let subject = &index["manifests"][0];
+    let manifest = json!({"schemaVersion": 2, "mediaType": kind, "config": config, "layers": [layer], "subject": subject});
+    let manifest = blob(kind, &manifest.to_string());
+    index["manifests"].as_array_mut().unwrap().push(manifest);
+    fs::write(image.join("index.json"), index.to_string()).unwrap();
+    let (code, report, words) = trap.run(own, &[]);
+    assert_eq!((code, report), (1, Value::Null), "{words}");
+    assert!(
+        words.contains("it is about `registry.example.com/app`"),
+        "{words}"
+    );
+
+    let file = trap.file("statement", &statement().to_string());
+    for (first, more, expected) in [
+        (Path::new("--image=./absent"), &[][..], 3),
+        (own, &[file.to_str().unwrap()], 2),
+        (
+            &file,
+            &[
+                "--summary=s",
+                "--rebuilder=https://example.com/us",
+                "--against=image",
+            ],
+            2,
+        ),
+        (&file, &["--result=s", "--against=image"], 2),
+        (
+            &file,
+            &[
+                "--result=s",
+                "--rebuilder=https://example.com/us",
+                "--against=image",
+            ],
+            2,
+        ),
+        // What is written about is never an image that nothing was held against.
+        (
+            &file,
+            &[
+                "--result=s",
+                "--rebuilder=https://example.com/us",
+                "--resource=oci://a.example.com/a",
+                "--against=image",
+            ],
+            1,
+        ),
+    ] {
+        let (code, _, words) = trap.run(first, more);
+        assert_eq!(code, expected, "{first:?} {more:?}: {words}");
+        assert!(!trap.0.path().join("s").exists(), "{first:?} {more:?}");
+    }
     assert!(trap.is_untouched());
 }
 

@@ -166,8 +166,7 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
         Format::Json => print_json(&report)?,
         Format::Text => show(&report, options.against.is_some())?,
     }
-    stated?;
-    match report.verdict {
+    let outcome = match report.verdict {
         Verdict::Compared(Judged::Identical) | Verdict::Unchecked => Ok(Outcome::Done),
         Verdict::Compared(_) => Ok(Outcome::Different),
         Verdict::Incomplete => Err(anyhow!(
@@ -175,6 +174,15 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
             why(&report)
         )
         .context(Unchecked)),
+    };
+    match (stated, outcome) {
+        (Ok(()), outcome) => outcome,
+        (Err(error), Ok(Outcome::Done)) => Err(error),
+        // The verdict says more.
+        (Err(error), outcome) => {
+            eprintln!("verbatim: {}", printable(&format!("{error:#}")));
+            outcome
+        }
     }
 }
 
