@@ -274,6 +274,63 @@ fn another_image_or_platform_is_said_before_anything_is_begun() {
     assert!(trap.is_untouched());
 }
 
+/// List a statement, which nobody signed rightly, as attached to the image of a layout.
+fn attach(image: &Path, statement: &Value) {
+    let blob = |media_type: &str, text: &str| {
+        let digest = Digest::of(text.as_bytes());
+        fs::write(image.join("blobs/sha256").join(digest.hex()), text).unwrap();
+        json!({"mediaType": media_type, "digest": digest, "size": text.len()})
+    };
+    let payload = STANDARD.encode(statement.to_string());
+    let envelope = json!({"payloadType": "application/vnd.in-toto+json", "payload": payload, "signatures": [{"sig": "AAAA"}]});
+    let layer = blob(
+        "application/vnd.dsse.envelope.v1+json",
+        &envelope.to_string(),
+    );
+    let config = blob("application/vnd.oci.empty.v1+json", "{}");
+    let mut index = listed(image);
+    let kind = "application/vnd.oci.image.manifest.v1+json";
+    let subject = &index["manifests"][0];
+    let manifest = json!({"schemaVersion": 2, "mediaType": kind, "config": config, "layers": [layer], "subject": subject});
+    let manifest = blob(kind, &manifest.to_string());
+    index["manifests"].as_array_mut().unwrap().push(manifest);
+    fs::write(image.join("index.json"), index.to_string()).unwrap();
+}
+
+fn listed(image: &Path) -> Value {
+    serde_json::from_slice(&fs::read(image.join("index.json")).unwrap()).unwrap()
+}
+
+#[test]
+fn of_several_builds_the_one_of_the_image_is_meant() {
+    let trap = Trap::set();
+    let image = trap.0.path().join("image");
+    write_layout(&image);
+    let digest = listed(&image)["manifests"][0]["digest"].clone();
+    let mut matrix = statement();
+    let hex = digest.as_str().unwrap().trim_start_matches("sha256:");
+    matrix["subject"][0]["digest"]["sha256"] = json!(hex);
+    let tasks = matrix["predicate"]["buildConfig"]["tasks"]
+        .as_array_mut()
+        .unwrap();
+    let mut elsewhere = tasks[1].clone();
+    elsewhere["invocation"]["parameters"]["PLATFORM"] = json!("linux/s390x");
+    elsewhere["results"][0]["value"] = digest;
+    tasks.push(elsewhere);
+    attach(&image, &matrix);
+    let (code, report, words) = trap.run(Path::new("--image=image"), &[]);
+    assert_eq!(
+        (code, &report["verdict"]),
+        (3, &json!("incomplete")),
+        "{words}"
+    );
+    assert!(
+        report["reasons"].to_string().contains("linux/s390x"),
+        "{report}"
+    );
+    assert!(trap.is_untouched());
+}
+
 #[test]
 fn what_is_attached_to_an_image_must_be_about_it() {
     let trap = Trap::set();
@@ -288,26 +345,7 @@ fn what_is_attached_to_an_image_must_be_about_it() {
     );
 
     // A layout may claim that anything is attached to its image.
-    let blob = |media_type: &str, text: &str| {
-        let digest = Digest::of(text.as_bytes());
-        fs::write(image.join("blobs/sha256").join(digest.hex()), text).unwrap();
-        json!({"mediaType": media_type, "digest": digest, "size": text.len()})
-    };
-    let payload = STANDARD.encode(statement().to_string());
-    let envelope = json!({"payloadType": "application/vnd.in-toto+json", "payload": payload, "signatures": [{"sig": "AAAA"}]});
-    let layer = blob(
-        "application/vnd.dsse.envelope.v1+json",
-        &envelope.to_string(),
-    );
-    let config = blob("application/vnd.oci.empty.v1+json", "{}");
-    let index = fs::read_to_string(image.join("index.json")).unwrap();
-    let mut index: Value = serde_json::from_str(&index).unwrap();
-    let kind = "application/vnd.oci.image.manifest.v1+json";
-    let subject = &index["manifests"][0];
-    let manifest = json!({"schemaVersion": 2, "mediaType": kind, "config": config, "layers": [layer], "subject": subject});
-    let manifest = blob(kind, &manifest.to_string());
-    index["manifests"].as_array_mut().unwrap().push(manifest);
-    fs::write(image.join("index.json"), index.to_string()).unwrap();
+    attach(&image, &statement());
     let (code, report, words) = trap.run(own, &[]);
     assert_eq!((code, report), (1, Value::Null), "{words}");
     assert!(

@@ -8,11 +8,12 @@ use crate::konflux::BuildahBuild;
 use crate::machine;
 use crate::published::{Described, Published};
 
-/// Which build is meant, and the published image of it.
+/// Which build is meant, and the published image of it. `image` is what the attestation was attached to: without
+/// a published image, the build that made it is meant.
 pub(super) fn choose(
     subjects: &[Digest],
     builds: Vec<BuildahBuild>,
-    published: Option<Published>,
+    (published, image): (Option<Published>, Option<Digest>),
     indexes: &[Digest],
     tells_of_runs: bool,
 ) -> Result<(BuildahBuild, Option<Described>)> {
@@ -37,7 +38,7 @@ pub(super) fn choose(
             )));
         }
     }
-    let position = match (digest, &published) {
+    let position = match (digest.or(image), &published) {
         (Some(digest), _) if builds.iter().any(|build| is_of(build, digest)) => {
             builds.iter().position(|build| is_of(build, digest))
         }

@@ -46,6 +46,8 @@ pub struct Request<'a> {
     pub file: &'a str,
     /// The published image: a layout, or an image of a registry.
     pub against: Option<&'a str>,
+    /// The image that the attestations were attached to, and are about.
+    pub image: Option<Digest>,
     /// The sources, by the word of a person: an address or a folder.
     pub source: Option<&'a str>,
     /// The SBOM, where it is not fetched.
@@ -131,7 +133,7 @@ impl<'a> Rebuild<'a> {
         let (build, published) = choose(
             &attestation.subjects,
             builds,
-            published,
+            (published, request.image),
             &konflux::indexes(&pipeline),
             pipeline.tasks.is_some(),
         )?;

@@ -133,6 +133,7 @@ pub struct Options {
 pub fn run(options: Options) -> anyhow::Result<Outcome> {
     let documents = Documents::read(&options)?;
     let file = documents.file.clone();
+    let image = documents.about.as_ref().map(|image| image.sha256);
     let Some(attestations) = documents.provenance(&options.key)? else {
         return Ok(Outcome::Different);
     };
@@ -150,6 +151,7 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
         attestations,
         file: &file,
         against: options.against.as_deref(),
+        image,
         source: options.source.as_deref(),
         sbom: options.sbom.as_deref(),
         bases: options.base.clone(),
