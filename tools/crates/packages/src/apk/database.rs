@@ -24,8 +24,7 @@ pub(super) struct Installed<'a> {
 
 /// The fields that stand one in a line, with those of the package that they come from, in apk's
 /// order: what comes before the dependencies.
-const FIELDS: [(char, &str); 9] = [
-    ('I', "size"),
+const FIELDS: [(char, &str); 8] = [
     ('T', "pkgdesc"),
     ('U', "url"),
     ('L', "license"),
@@ -62,10 +61,12 @@ fn header(package: &Installed<'_>) -> String {
         package.unpacked.checksum, locked.name, locked.version, locked.architecture, locked.size
     );
     let mut line = |name: char, value: &str| {
-        if !value.is_empty() {
+        // These apk writes in any case.
+        if !value.is_empty() || matches!(name, 'T' | 'U' | 'L') {
             let _ = writeln!(out, "{name}:{value}");
         }
     };
+    line('I', about.get("size").unwrap_or("0"));
     for (name, field) in FIELDS {
         line(name, about.get(field).unwrap_or_default());
     }
@@ -117,11 +118,7 @@ fn files(package: &Installed<'_>, out: &mut Vec<u8>) {
 }
 
 fn attributes(file: &PackedFile) -> (u64, u64, u32) {
-    let mode = match file.node {
-        Node::Symlink(_) => 0o777,
-        _ => file.mode & 0o7777,
-    };
-    (file.uid, file.gid, mode)
+    (file.uid, file.gid, file.mode & 0o7777)
 }
 
 /// A line with owner, group and permissions, and the digest of extended attributes where there are

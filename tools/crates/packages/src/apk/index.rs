@@ -140,7 +140,7 @@ fn listed(paragraph: &str) -> Result<Listed> {
     if !is_word(name) {
         return Err(wrong('P', name));
     }
-    if version.contains('/') || !version::is_version(version) {
+    if !version::is_plausible(version) {
         return Err(wrong('V', version));
     }
     if checksum.starts_with("Q2") {
@@ -179,7 +179,7 @@ mod tests {
         );
         for (from, to, words) in [
             ("P:a", "P:../a", "`P` is `../a`"),
-            ("V:1.0-r0", "V:x", "`V` is `x`"),
+            ("V:1.0-r0", "V:1/2", "`V` is `1/2`"),
             ("C:Q1", "C:Q2", "version 3"),
             ("C:Q1L7", "C:Q1", "`C` is"),
             ("S:12", "S:-1", "`S` is"),

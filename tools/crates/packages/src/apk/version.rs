@@ -152,13 +152,14 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// Whether a text is a version.
-pub(super) fn is_version(text: &str) -> bool {
-    let mut parts = Parts::of(text);
-    while !matches!(parts.last, Part::End | Part::Nonsense) {
-        parts.advance();
-    }
-    parts.last == Part::End
+/// Whether a text can stand where a version does. Some in Alpine's own indexes are none by the rules:
+/// `0.99f7-r0`.
+pub(super) fn is_plausible(text: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'~' | b'+');
+    text.bytes()
+        .next()
+        .is_some_and(|b| b.is_ascii_alphanumeric())
+        && text.bytes().all(plain)
 }
 
 /// The order of two versions. What is no version has a place in it as well, as with apk.
@@ -184,8 +185,10 @@ fn walk(a: &str, b: &str, start_is_enough: bool) -> Ordering {
     if start_is_enough && b.last == Part::End {
         return Ordering::Equal;
     }
+    let rest = (a.rest, b.rest);
     // The longer one is newer, unless it is from before the release.
     match (a.last, b.last) {
+        (Part::Nonsense, Part::Nonsense) => rest.0.cmp(rest.1),
         (a, b) if a.rank() == b.rank() => Ordering::Equal,
         (Part::Suffix(..=-1), _) => Ordering::Less,
         (_, Part::Suffix(..=-1)) => Ordering::Greater,
@@ -216,22 +219,23 @@ mod tests {
     }
 
     #[test]
-    fn what_is_a_version() {
+    fn what_may_stand_for_a_version() {
         for good in [
             "1",
             "1.2.3-r4",
-            "2.3.0b-r1",
             "1.0_alpha_pre2",
-            "0_git20230101",
             "1.2~abc12-r0",
+            "0.99f7-r0",
         ] {
-            assert!(is_version(good), "{good}");
+            assert!(is_plausible(good), "{good}");
         }
-        for bad in [
-            "", "a1", "1.", "1bc", "23_foo", "1-2", "1-r", "1-r1-r2", "1.2_ü", "1~xyz",
-        ] {
-            assert!(!is_version(bad), "{bad}");
+        for bad in ["", "-1", ".1", "1/2", "1 2", "1\n", "1.2_ü", "><1"] {
+            assert!(!is_plausible(bad), "{bad}");
         }
+        // Where rules end, letters are left.
+        assert_eq!(compare("0.99f7-r0", "0.99f7-r0"), Ordering::Equal);
+        assert_eq!(compare("0.99f7-r0", "0.99f8-r0"), Ordering::Less);
+        assert_eq!(compare("0.99-r0", "0.99f8-r0"), Ordering::Less);
     }
 
     #[test]

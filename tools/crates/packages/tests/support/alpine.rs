@@ -45,7 +45,7 @@ pub fn part(files: &[File<'_>], is_last: bool) -> Vec<u8> {
 }
 
 pub fn gzip(plain: &[u8]) -> Vec<u8> {
-    let mut compressor = Compressor::new(CompressionLvl::fastest());
+    let mut compressor = Compressor::new(CompressionLvl::default());
     let mut out = vec![0; compressor.gzip_compress_bound(plain.len())];
     let size = compressor.gzip_compress(plain, &mut out).unwrap();
     out.truncate(size);
@@ -59,6 +59,11 @@ pub fn checksum(content: &[u8]) -> String {
         "Q1{}",
         base64::engine::general_purpose::STANDARD.encode(bytes)
     )
+}
+
+/// A signature that holds for nothing. Without one apk sees no package, whatever it may trust.
+fn signature() -> Vec<u8> {
+    part(&[(".SIGN.RSA.test.rsa.pub", b"none")], false)
 }
 
 /// A package without a signature: what it says of itself, and its files, each a part.
@@ -113,21 +118,16 @@ impl Repository {
     /// Add a package of version 1-r0. `fields` are more lines of what it says of itself, and of the
     /// index those with the same meaning.
     pub fn add(&mut self, name: &str, fields: &str, scripts: &[File<'_>], files: &[File<'_>]) {
-        let about = format!("pkgname = {name}\npkgver = 1-r0\narch = x86_64\n{fields}");
+        let about = format!("pkgname = {name}\npkgver = 1-r0\narch = x86_64\nsize = 10\n{fields}");
         let (control, files) = package(&about, scripts, files);
         self.add_parts(name, fields, &control, &files);
     }
 
     /// The same, of parts that were made before.
     pub fn add_parts(&mut self, name: &str, fields: &str, control: &[u8], files: &[u8]) {
-        let whole = [control, files].concat();
+        let whole = [&signature()[..], control, files].concat();
         self.index += &format!(
-            "C:{}
-P:{name}
-V:1-r0
-A:x86_64
-S:{}
-",
+            "C:{}\nP:{name}\nV:1-r0\nA:x86_64\nS:{}\nI:10\n",
             checksum(control),
             whole.len()
         );
@@ -144,6 +144,7 @@ S:{}
         self.index += "\n";
         self.write(&format!("x86_64/{name}-1-r0.apk"), &whole);
         let index = part(&[("APKINDEX", self.index.as_bytes())], true);
+        let index = [signature(), index].concat();
         self.write("x86_64/APKINDEX.tar.gz", &index);
     }
 

@@ -17,6 +17,7 @@ pub fn tar(files: &[File<'_>]) -> Vec<u8> {
         header.set_size(0);
         if let Some(target) = content.strip_prefix(b"-> ") {
             header.set_entry_type(tar::EntryType::Symlink);
+            header.set_mode(0o777);
             header
                 .set_link_name(std::str::from_utf8(target).unwrap())
                 .unwrap();
@@ -28,6 +29,7 @@ pub fn tar(files: &[File<'_>]) -> Vec<u8> {
             header.set_cksum();
             builder.append(&header, &b""[..]).unwrap();
         } else {
+            header.set_entry_type(tar::EntryType::Regular);
             header.set_size(content.len() as u64);
             header.set_cksum();
             builder.append(&header, *content).unwrap();
