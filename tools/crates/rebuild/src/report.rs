@@ -1,5 +1,7 @@
 //! What a rebuild found: the document `verbatim.rebuild/1`, see docs/guide/rebuild-an-image.md.
 
+use std::collections::BTreeSet;
+
 use serde::{Serialize, Serializer};
 use verbatim_digest::Digest;
 use verbatim_explain::CauseReport;
@@ -108,6 +110,21 @@ impl Report {
                 digest,
                 checked: false,
             });
+        }
+    }
+
+    /// Name many materials, as uri and digest.
+    pub(crate) fn name_all(&mut self, all: impl IntoIterator<Item = (String, String)>) {
+        let known = self.materials.iter().map(|known| known.digest.clone());
+        let mut known: BTreeSet<String> = known.collect();
+        for (uri, digest) in all {
+            if known.insert(digest.clone()) {
+                self.materials.push(Material {
+                    uri,
+                    digest,
+                    checked: false,
+                });
+            }
         }
     }
 

@@ -259,3 +259,94 @@ flags = []
             ]));
     }
 }
+
+/// Bazel is not run; what its sources must be is checked all the same.
+#[test]
+fn the_sources_of_a_statement_are_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    clone(folder);
+    let clone = folder.join("clone");
+    let lock = "{\"lockFileVersion\":13}\n";
+    std::fs::write(clone.join("app/MODULE.bazel.lock"), lock).unwrap();
+    git(&clone, &["add", "."]);
+    git(&clone, &["commit", "--quiet", "--message=two"]);
+    let commit = git(&clone, &["rev-parse", "HEAD"]);
+    let address = "--uri=https://example.com/acme/app.git";
+    let locked = "--lock=clone/app/MODULE.bazel.lock";
+    let rebuild = |file: &str, more: &[&str]| {
+        let arguments = ["rebuild", file, "--source=clone", "--format=json"];
+        let output = verbatim(folder, &[&arguments, more].concat());
+        let said = String::from_utf8(output.stderr).unwrap();
+        let report = serde_json::from_slice::<Value>(&output.stdout).unwrap_or_default();
+        (output.status.code(), report, said)
+    };
+    for slsa in ["--slsa=v1", "--slsa=v0.2"] {
+        assert!(state(folder, &[address, locked, slsa]).status.success());
+        let (code, report, said) = rebuild("provenance.json", &[]);
+        assert_eq!(
+            (code, &report["verdict"]),
+            (Some(3), &json!("incomplete")),
+            "{said}"
+        );
+        assert!(
+            said.contains("Bazel 7.7.1 built it, which is not run here"),
+            "{said}"
+        );
+        let sha256 = verbatim_digest::Digest::of(lock.as_bytes());
+        assert_eq!(
+            report["materials"],
+            json!([
+                {"uri": "git+https://example.com/acme/app.git", "digest": format!("sha1:{commit}"), "checked": true},
+                {"uri": "MODULE.bazel.lock", "digest": sha256, "checked": true},
+            ])
+        );
+        assert_eq!(report["missing"], json!(["bazel", "resolvedDependencies"]));
+    }
+    let fetched = rebuild("provenance.json", &["--fetch-only=materials"]);
+    assert_eq!(
+        fetched.0,
+        Some(3),
+        "nothing says that these are all: {}",
+        fetched.2
+    );
+    assert!(folder.join("materials/source/app/MODULE.bazel").exists());
+
+    // What is not about the image, and what contradicts the commit.
+    std::fs::write(folder.join("layer.tar"), [0; 1024]).unwrap();
+    done(
+        folder,
+        &[
+            "image",
+            "--layer=layer.tar",
+            "--platform=linux/amd64",
+            "-o",
+            "image",
+        ],
+    );
+    assert!(state(folder, &[address, locked]).status.success());
+    let (code, report, _) = rebuild("provenance.json", &["--against=image"]);
+    assert_eq!((code, &report["verdict"]), (Some(1), &json!("different")));
+    let statement = std::fs::read_to_string(folder.join("provenance.json")).unwrap();
+    let tree = git(&clone, &["rev-parse", "HEAD^{tree}"]);
+    let digest = verbatim_digest::Digest::of(lock.as_bytes()).hex();
+    for (from, to, code, said) in [
+        (tree.as_str(), commit.as_str(), 2, "has the tree"),
+        (&commit, &tree, 3, "has no commit"),
+        (&digest, &"0a".repeat(32), 1, "that of the attestation is"),
+        ("\"app\"", "\"lib\"", 2, "is no folder of the sources"),
+        ("\"app\"", "\"..\"", 2, "no folder of the checkout"),
+        ("\"//:sums\"", "\"--run_under=x\"", 2, "no full label"),
+    ] {
+        assert!(statement.contains(from), "{from}");
+        let changed = statement.replace(from, to);
+        std::fs::write(folder.join("changed.json"), changed).unwrap();
+        let (is, report, told) = rebuild("changed.json", &[]);
+        let reasons = report["reasons"].to_string();
+        assert_eq!(is, Some(code), "{from}: {told}{reasons}");
+        assert!(
+            told.contains(said) || reasons.contains(said),
+            "{from}: {told}{reasons}"
+        );
+    }
+}

@@ -29,8 +29,18 @@ impl Build {
     /// # Errors
     /// It is another type's, or does not say what it must, or in another form: one sentence.
     pub fn of(statement: &Statement) -> Result<Self, String> {
-        let predicate = &statement.predicate;
-        let (build_type, parts) = match statement.predicate_type.as_str() {
+        Self::of_predicate(&statement.predicate_type, &statement.predicate)
+    }
+
+    /// The same of a predicate alone.
+    ///
+    /// # Errors
+    /// As [`Build::of`].
+    pub fn of_predicate(
+        predicate_type: &str,
+        predicate: &Map<String, Value>,
+    ) -> Result<Self, String> {
+        let (build_type, parts) = match predicate_type {
             PROVENANCE_V1 => {
                 let definition = object(predicate, "buildDefinition")?;
                 let internal = object(definition, "internalParameters")?;

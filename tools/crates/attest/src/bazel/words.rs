@@ -134,6 +134,13 @@ word!(
     }
 );
 
+impl GitUri {
+    /// The address for git itself.
+    pub fn url(&self) -> &str {
+        self.0.strip_prefix("git+").unwrap_or(&self.0)
+    }
+}
+
 fn one_line(text: &str) -> Result<(), String> {
     if text.len() > MAX_WORD {
         return Err(format!(

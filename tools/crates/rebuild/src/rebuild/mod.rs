@@ -1,5 +1,6 @@
 //! The way from an attestation to a verdict.
 
+mod bazel;
 mod choose;
 mod compare;
 mod inputs;
@@ -118,6 +119,17 @@ impl<'a> Rebuild<'a> {
             .or(all.first())
             .ok_or_else(|| Error::wrong(format!("{}: there is no provenance", request.file)))?;
         report.provenance = Some(attestation.digest);
+        let scratch = tempfile::Builder::new()
+            .prefix("verbatim-rebuild-")
+            .tempdir()
+            .map_err(|e| Error::io("no temporary folder can be made", &e))?;
+        if bazel::is_of_bazel(attestation) {
+            if let (Some(name), None) = (request.against, &published) {
+                published = Some(open(name)?);
+            }
+            let digest = published.as_ref().map(Published::digest);
+            return bazel::check(request, attestation, digest, scratch.path(), report);
+        }
         let (kind, predicate) = (&attestation.predicate_type, &attestation.predicate);
         let pipeline = konflux::read(kind, predicate, request.file)
             .inspect_err(|_| name_any_materials(predicate, report))?;
@@ -138,10 +150,6 @@ impl<'a> Rebuild<'a> {
             pipeline.tasks.is_some(),
         )?;
         name_inputs(&build, report);
-        let scratch = tempfile::Builder::new()
-            .prefix("verbatim-rebuild-")
-            .tempdir()
-            .map_err(|e| Error::io("no temporary folder can be made", &e))?;
         Self {
             request,
             report,

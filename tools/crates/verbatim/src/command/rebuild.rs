@@ -36,6 +36,9 @@ const MAX_KEY: u64 = 1 << 20;
 /// commit that it names, base images by digest, and the real `buildah` builds them in a storage of its
 /// own. What the attestation does not tell is listed as missing, and can be given with --parameter and --base.
 ///
+/// Of provenance of Bazel builds, which `attest provenance` writes, the sources are checked: commit, tree and
+/// MODULE.bazel.lock. Bazel is not run, and the verdict is `incomplete`.
+///
 /// Without --against the image ID is printed, and nothing else, to standard output.
 ///
 /// Who signed an attestation decides what is run here, for a build runs what its sources say: with --key only what
