@@ -305,7 +305,7 @@ fn what_is_wrong_is_told_and_nothing_is_written() {
         (
             &["--uri=https://u:p@example.com/a", sums],
             2,
-            "--uri: `https://u:p@example.com/a` holds a user or a password",
+            "--uri: `https://…` holds a user or a password",
         ),
         (
             &["--uri=/srv/git", sums],

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use verbatim_digest::Digest;
 use verbatim_foreign::excerpt;
 
-use super::words::is_uri;
+use super::words::{holds_secret, is_uri};
 
 /// The names of what is not a dependency like any other.
 pub(super) const SOURCE: &str = "source";
@@ -66,6 +66,11 @@ impl Dependency {
         let uri = self.uri.as_deref();
         if uri.is_some_and(|uri| !is_uri(uri) || uri.chars().any(char::is_control)) {
             return Some(format!("`{shown}` is no URI"));
+        }
+        if uri.is_some_and(holds_secret) {
+            // It is not shown here, either.
+            let what = "the address of a dependency holds a user or a password, which everybody would read; write it without";
+            return Some(what.to_owned());
         }
         // Whoever reads provenance takes each of them for a source, and a policy has a list of these.
         let scheme = uri.and_then(|uri| uri.get(..4));

@@ -80,6 +80,10 @@ mod tests {
             (good.replace(&hex, &hex[1..]), "/dependencies/0"),
             (good.replace(&hex, &hex.to_uppercase()), "lower-case"),
             (good.replace("https:", "git+https:"), "gitCommit"),
+            (
+                good.replace("https://", "https://a:b@"),
+                "user or a password",
+            ),
             (good.replace("https://example.com/z.tgz", "z.tgz"), "no URI"),
             (
                 good.replace("https://example.com/z.tgz", "pkg:generic/bazel@7"),

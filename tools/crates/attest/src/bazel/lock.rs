@@ -105,7 +105,8 @@ mod tests {
                         "file": {"repoRuleId": "@@bazel_tools//x.bzl%http_file", "attributes": {
                             "url": "https://example.com/f", "integrity": "sha256-LXEWQrcmsEQBYnyp+6wy9chTD7GQPMTbAiWHF5IaSIE=",
                         }},
-                        // Nothing says what these are.
+                        // Nothing says what these are; or an address must not be told.
+                        "secret": {"attributes": {"url": "https://a:b@example.com/s", "sha256": hex}},
                         "unpinned": {"attributes": {"urls": ["https://example.com/u"]}},
                         "local": {"attributes": {"path": "/x"}},
                         "odd": {"attributes": {"url": "https://example.com/o", "sha256": "X"}},

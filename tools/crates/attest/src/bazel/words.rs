@@ -32,7 +32,7 @@ macro_rules! word {
                 let check: fn(&str) -> Result<String, &'static str> = $check;
                 check(text)
                     .map(Self)
-                    .map_err(|why| format!("`{}` {why}", excerpt(text, 300)))
+                    .map_err(|why| format!("`{}` {why}", shown(text)))
             }
         }
 
@@ -93,9 +93,18 @@ word!(
 word!(
     /// An option of `bazel build`, with its value in the same word.
     Flag,
-    |text| match text.strip_prefix('-') {
-        Some(rest) if !matches!(rest, "" | "-") => Ok(text.to_owned()),
-        _ => Err("is no option; write --NAME=VALUE, with the value in the same word"),
+    |text| {
+        let name = text.split_once('=').map_or(text, |(name, _)| name);
+        if is_header(name) {
+            return Err("sends a header, which may hold a password that everybody would read; it changes nothing of what is built, so leave it out");
+        }
+        if holds_secret(text) {
+            return Err("holds a user or a password, which everybody would read; leave it out");
+        }
+        match text.strip_prefix('-') {
+            Some(rest) if !matches!(rest, "" | "-") => Ok(text.to_owned()),
+            _ => Err("is no option; write --NAME=VALUE, with the value in the same word"),
+        }
     }
 );
 word!(
@@ -170,6 +179,37 @@ pub(super) fn is_uri(text: &str) -> bool {
     let letter = scheme.starts_with(|c: char| c.is_ascii_alphabetic());
     let plain = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
     letter && scheme.chars().all(plain) && !rest.is_empty() && !text.contains(' ')
+}
+
+/// A text for messages, which end in logs: without what it is refused for.
+fn shown(text: &str) -> String {
+    let name = text.split_once('=').map_or(text, |(name, _)| name);
+    match text.split_once("://") {
+        _ if is_header(name) => excerpt(name, 300),
+        Some((scheme, _)) if holds_secret(text) => format!("{}://…", excerpt(scheme, 300)),
+        _ => excerpt(text, 300),
+    }
+}
+
+/// Whether an option sends a header to some server.
+fn is_header(name: &str) -> bool {
+    name.starts_with('-') && name.ends_with("_header")
+}
+
+/// Whether an address in a text has a password in it, or a user of HTTP, which is as good as one.
+pub(super) fn holds_secret(text: &str) -> bool {
+    let addresses = text.match_indices("://");
+    addresses.into_iter().any(|(at, separator)| {
+        let before = &text[..at];
+        let rest = &text[at + separator.len()..];
+        let end = rest.find(['/', '?', '#', ' ', ',', '"']);
+        let authority = &rest[..end.unwrap_or(rest.len())];
+        let of_http = ["http", "https"]
+            .iter()
+            .any(|scheme| before.ends_with(scheme));
+        let user = authority.rsplit_once('@').map(|(user, _)| user);
+        user.is_some_and(|user| of_http || user.contains(':'))
+    })
 }
 
 /// The address of a repository in the one form that a policy compares. A password in it would be published.
@@ -252,8 +292,25 @@ mod tests {
             &["", "a", ":a", "a//b", "-//a", "//a b", "--config=x"],
         );
         all::<Flag>(
-            &["-c", "--config=release", "--copt=-DX=a b"],
-            &["", "-", "--", "opt", "//a", "--x=\n"],
+            &[
+                "-c",
+                "--config=release",
+                "--copt=-DX=a b",
+                "--remote_cache=grpcs://example.com",
+                "--override_repository=x=https://example.com/a@b",
+            ],
+            &[
+                "",
+                "-",
+                "--",
+                "opt",
+                "//a",
+                "--x=\n",
+                "--remote_header=Authorization=Bearer x",
+                "--remote_cache=https://user:secret@example.com/a",
+                "--remote_cache=grpcs://user:secret@example.com",
+                "--registry=https://token@example.com",
+            ],
         );
         all::<BazelVersion>(
             &["7.7.1", "9.0.0-pre.1+x"],
@@ -275,6 +332,21 @@ mod tests {
         );
         all::<InvocationId>(&["run 7"], &["", "a\tb"]);
         assert!("x".repeat(MAX_WORD + 1).parse::<InvocationId>().is_err());
+    }
+
+    #[test]
+    fn a_secret_is_not_repeated() {
+        let error = "--remote_header=x=secret".parse::<Flag>().unwrap_err();
+        assert!(error.starts_with("`--remote_header` sends"), "{error}");
+        for text in [
+            "https://u:secret@example.com/a",
+            "https://secret@example.com/a",
+        ] {
+            let error = text.parse::<GitUri>().unwrap_err();
+            assert!(error.starts_with("`https://…` holds a user"), "{error}");
+        }
+        let error = "--bes_backend=grpcs://u:secret@example.com".parse::<Flag>();
+        assert!(!error.unwrap_err().contains("secret"));
     }
 
     #[test]
