@@ -4,6 +4,7 @@
 //! that tag; where something else has it already, the layers that it lacks are added to it, and
 //! nothing of others is dropped.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use verbatim_digest::Digest;
@@ -70,7 +71,12 @@ impl Client {
         options: &PushOptions,
     ) -> Result<Vec<Pushed>, Error> {
         let push = Push::new(self, options);
-        let mut reports = Vec::new();
+        let mut reports: Vec<Pushed> = Vec::new();
+        let tags = tagged.iter().map(|one| {
+            let tag = target.tagged(&one.tag.tag(&one.subject))?;
+            Ok(tag.to_string())
+        });
+        let tags = tags.collect::<Result<BTreeSet<String>, Error>>()?;
         for attempt in 0..TRIES {
             let began = Instant::now();
             let mut open = 0;
@@ -82,6 +88,16 @@ impl Client {
             }
             if !images.is_empty() {
                 reports.extend(self.push(std::mem::take(&mut images), options).await?);
+            }
+            if open == 0 {
+                // That these tags have all of it was just read. What else they have by now is what others added
+                // since this was written, and no fault.
+                for pushed in reports
+                    .iter_mut()
+                    .filter(|one| tags.contains(&one.reference))
+                {
+                    pushed.served = None;
+                }
             }
             if open == 0 || options.dry_run {
                 return Ok(reports);

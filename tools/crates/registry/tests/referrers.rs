@@ -221,6 +221,51 @@ async fn cosigns_tags_grow_and_drop_nothing() {
     assert!(all.blobs.contains(&layer("a").digest) && all.blobs.contains(&layer("b").digest));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn several_at_once_grow_one_tag_and_all_are_right() {
+    let (server, store) = registry(|_, _| None);
+    let image = push_image(&server).await;
+    let to = target(&server);
+    let texts = ["a", "b", "c", "d", "e"];
+    let layer =
+        |text: &str| Descriptor::of(MediaType::new(MediaType::DSSE_ENVELOPE), text.as_bytes());
+    let tasks = texts.map(|text| {
+        let new = verbatim_oci::attached::with_layers(None, &[layer(text)]);
+        let new = new.unwrap().unwrap();
+        let mut inputs = inputs(&[text]);
+        inputs.add_document(new.config);
+        let tagged = Tagged {
+            subject: image.digest,
+            tag: CosignTag::Attestations,
+            manifest: new.manifest,
+        };
+        let to = to.clone();
+        tokio::spawn(async move {
+            let client = Client::new(quick()).unwrap();
+            let options = PushOptions::default();
+            client
+                .push_with_tagged(Vec::new(), &to, &[tagged], &inputs, &options)
+                .await
+                .unwrap()
+        })
+    });
+    for task in tasks {
+        // What others added behind it is no fault of it.
+        let pushed = task.await.unwrap();
+        assert!(!pushed.is_empty() && pushed.iter().all(|one| one.is_right()));
+    }
+    let tag = CosignTag::Attestations.tag(&image.digest);
+    let manifest = store.lock().unwrap().manifests[&tag].clone();
+    let manifest: Value = serde_json::from_slice(&manifest).unwrap();
+    let layers = manifest["layers"].as_array().unwrap();
+    let there = |text: &str| {
+        layers
+            .iter()
+            .any(|l| l["digest"] == json!(layer(text).digest))
+    };
+    assert!(layers.len() == texts.len() && texts.iter().all(|text| there(text)));
+}
+
 /// The image, and a list of referrers that a test writes.
 fn lying(
     list: impl Fn(&str) -> Option<Value> + Send + Sync + 'static,

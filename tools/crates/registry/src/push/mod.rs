@@ -80,7 +80,8 @@ pub struct Pushed {
     pub digest: Digest,
     /// Its media type.
     pub media_type: String,
-    /// What the registry serves under the reference now, recomputed; `None` in a dry run.
+    /// What the registry serves under the reference now, recomputed; `None` in a dry run, and of a tag that others
+    /// add to as well.
     pub served: Option<Digest>,
     /// The tag stood for this image before, so nothing of it was written.
     pub unchanged: bool,
