@@ -15,6 +15,7 @@ pub mod deb;
 mod error;
 pub mod fetch;
 pub mod install;
+mod konflux;
 pub mod lock;
 pub mod manifest;
 mod moment;

@@ -11,6 +11,7 @@ use verbatim_digest::Digest;
 use verbatim_document::json;
 use verbatim_foreign::printable_path;
 
+use crate::konflux;
 use crate::manifest::{is_word, Format};
 use crate::source::SafePath;
 use crate::{Error, Moment, Result};
@@ -144,14 +145,18 @@ impl Lock {
         }
     }
 
-    /// Read a lock from a file.
+    /// Read a lock from a file: one of this program, or by its name one of Konflux
+    /// (`rpms.lock.yaml`).
     pub fn read(path: &Path) -> Result<Self> {
         let name = printable_path(path);
         let (file, _) = verbatim_document::file::open(path)
             .map_err(|e| Error::wrong(format!("cannot read {name}: {e}")))?;
         let data =
             json::read_limited(file, LARGEST, &name).map_err(|e| Error::wrong(e.to_string()))?;
-        Self::parse(&data, &name)
+        match path.extension().and_then(|ending| ending.to_str()) {
+            Some("yaml" | "yml") => konflux::parse(&data, &name),
+            _ => Self::parse(&data, &name),
+        }
     }
 
     /// Read a lock from its bytes; `name` is that of its file in messages.
@@ -176,7 +181,7 @@ impl Lock {
         Ok(lock)
     }
 
-    fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         // Names become those of folders and of files in a package database.
         for (at, source) in self.sources.iter().enumerate() {
             if !is_word(&source.name) {
