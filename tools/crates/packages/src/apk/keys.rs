@@ -61,3 +61,44 @@ impl Keys {
         )))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_of_signatures() {
+        let key = include_bytes!("../../testdata/apk/other.rsa.pub");
+        let keys = Keys(vec![PublicKey::from_pem(key, "other.rsa.pub").unwrap()]);
+        let by_kind: [(&str, &[u8]); 3] = [
+            ("RSA", include_bytes!("../../testdata/apk/message.sha1")),
+            (
+                "RSA256",
+                include_bytes!("../../testdata/apk/message.sha256"),
+            ),
+            (
+                "RSA512",
+                include_bytes!("../../testdata/apk/message.sha512"),
+            ),
+        ];
+        for (kind, _) in by_kind {
+            for (right, bytes) in by_kind {
+                let signature = Signature {
+                    kind: kind.to_owned(),
+                    key: "other".to_owned(),
+                    bytes: bytes.to_vec(),
+                };
+                let checked = |message: &[u8]| keys.check(message, &[signature.clone()]).is_ok();
+                assert_eq!(checked(b"message"), kind == right, "{kind} {right}");
+                assert!(!checked(b"massage"), "{kind} {right}");
+            }
+        }
+        let unknown = Signature {
+            kind: "DSA".to_owned(),
+            key: "other".to_owned(),
+            bytes: by_kind[0].1.to_vec(),
+        };
+        let error = keys.check(b"message", &[unknown]).unwrap_err().to_string();
+        assert!(error.contains("`other` (DSA)"), "{error}");
+    }
+}
