@@ -1,6 +1,6 @@
 """`file_sums`: the digests of a release's files."""
 
-load("//rules/private/providers:release_file_info.bzl", "ReleaseFilesInfo")
+load("//rules/private/providers:release_file_info.bzl", "ReleaseFileInfo", "ReleaseFilesInfo")
 load(":checks.bzl", "fail_at", "show")
 load(":release_binary.bzl", "check_published_name")
 load(":requests.bzl", "exec_path", "file_record_request")
@@ -49,6 +49,7 @@ def _file_sums_impl(ctx):
     return make_sums(
         ctx,
         add_args = (lambda args: args.add_all(records, map_each = _record_arg)) if records else None,
+        files = [ReleaseFileInfo(file = record.file, name = record.name) for record in records],
         inputs = [record.file for record in records],
     )
 

@@ -1,6 +1,7 @@
 """What rules that write sums have in common."""
 
 load("//rules/private/providers:published_images_info.bzl", "PublishedImagesInfo")
+load("//rules/private/providers:release_file_info.bzl", "ReleaseFilesInfo")
 load("//rules/private/providers:sums_info.bzl", "SumsInfo")
 load(":toolchain.bzl", "run_verbatim", "verbatim_args")
 
@@ -11,13 +12,14 @@ SUMS_ATTRS = {
     ),
 }
 
-def make_sums(ctx, *, add_args, inputs, published = []):
+def make_sums(ctx, *, add_args, inputs, files = [], published = []):
     """Declare the sums of a target, merged with those of `deps`.
 
     Args:
         ctx: the context of a rule with `SUMS_ATTRS`.
         add_args: function that adds the target's own records to an Args object; None where it has none.
         inputs: list or depset of the Files that they name.
+        files: list of ReleaseFileInfo, the files that the target names itself.
         published: list of PublishedImageInfo, the images that the target names itself.
 
     Returns:
@@ -70,6 +72,12 @@ def make_sums(ctx, *, add_args, inputs, published = []):
             image
             for target in ctx.attr.deps
             for image in target[PublishedImagesInfo].images
+        ]),
+        ReleaseFilesInfo(files = files + [
+            file
+            for target in ctx.attr.deps
+            if ReleaseFilesInfo in target
+            for file in target[ReleaseFilesInfo].files
         ]),
         SumsInfo(json = json_file, text = text),
     ]

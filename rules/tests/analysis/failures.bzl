@@ -5,6 +5,7 @@ load("//rules:attest.bzl", "provenance")
 load("//rules:binary.bzl", "release_binary")
 load("//rules:image.bzl", "oci_image", "oci_import", "oci_index")
 load("//rules:layer.bzl", "binary_layer", "oci_layer", "tar_layer")
+load("//rules:release.bzl", "release")
 load("//rules:sums.bzl", "container_sums", "file_sums")
 load("//rules/private:oci_load.bzl", "load_program")
 load("//rules/private:oci_push.bzl", "push_program")
@@ -34,6 +35,8 @@ _FAILURES = {
     "binary_layer_path": (binary_layer, {"binary": ":program", "path": "/a/../b"}, "path", "leaves the image with \"..\""),
     "binary_layer_runfiles_mode": (binary_layer, {"binary": ":program", "runfiles_mode": "0999"}, "runfiles_mode", "is not a mode"),
     "binary_layer_launcher": (binary_layer, {"binary": ":program", "launcher": "/"}, "launcher", "is not a path in the image"),
+    "release_empty": (release, {}, "files", "is missing, and so are `images` and `beside`"),
+    "release_no_file": (release, {"files": ":sums"}, "files", "names no file itself"),
     "file_sums_conflict": (file_sums, {"files": {":one_file": "same", "data.txt": "same"}}, "files", "are both published as \"same\"; give one of them another name"),
     "file_sums_empty": (file_sums, {}, "srcs", "is empty, and so are `files` and `deps`"),
     "file_sums_many": (file_sums, {"files": {":two_files": "x"}}, "files", "is not one file"),

@@ -144,8 +144,12 @@ impl Client {
             .await;
         match token {
             Ok(token) if sent.as_ref() != Some(&token) => Ok(true),
-            // The only token there is was refused already.
-            Ok(_) => Ok(false),
+            // The only token there is for the own scope was refused already.
+            Ok(_) => {
+                admission.stage = Stage::Exhausted;
+                self.second_answer(home, answer, &all, sent, admission)
+                    .await
+            }
             // The token server refuses what the registry itself does not ask for.
             Err(error) if error.kind() == ErrorKind::Denied => {
                 admission.stage = Stage::Exhausted;

@@ -132,10 +132,7 @@ pub fn describe_index(index: Named<'_>, images: Vec<ImageMetadata>) -> Result<In
                 }
             }
             None => {
-                let runs = entry.platform.as_ref().is_none_or(Platform::is_runnable)
-                    && entry.artifact_type.is_none()
-                    && !entry.annotations.contains_key("vnd.docker.reference.type");
-                if runs {
+                if entry.may_run() {
                     return Err(Error::new(
                         ErrorKind::Missing,
                         index.file,

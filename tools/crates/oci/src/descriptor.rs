@@ -90,14 +90,25 @@ impl Descriptor {
 
     /// Whether a descriptor promises an image of some platform or several: not an
     /// attestation, a signature or another artifact.
+    ///
+    /// Runtimes choose by the platform alone: what names one that can run is an image, whatever
+    /// is said of it besides. Attestations name `unknown/unknown`, as BuildKit writes them.
     pub fn may_be_image(&self) -> bool {
-        (self.media_type.is_index() || self.media_type.is_manifest())
-            && self.artifact_type.is_none()
-            && !self.annotations.contains_key("vnd.docker.reference.type")
-            && self
-                .platform
-                .as_ref()
-                .is_none_or(|platform| *platform == Platform::default() || platform.is_runnable())
+        let is_document = self.media_type.is_index() || self.media_type.is_manifest();
+        is_document && self.may_run()
+    }
+
+    /// The same, whatever its media type is.
+    pub fn may_run(&self) -> bool {
+        match &self.platform {
+            Some(platform) if *platform != Platform::default() => platform.is_runnable(),
+            _ => !self.is_marked(),
+        }
+    }
+
+    /// Whether it says that it is an attestation or another artifact.
+    pub fn is_marked(&self) -> bool {
+        self.artifact_type.is_some() || self.annotations.contains_key("vnd.docker.reference.type")
     }
 }
 
@@ -121,5 +132,41 @@ mod tests {
         assert!(!serde_json::to_string(&with(Some("e30=")))
             .unwrap()
             .contains("e30="));
+    }
+
+    #[test]
+    fn what_names_a_platform_that_runs_is_an_image() {
+        let with = |platform: Option<&str>, mark: &str, media_type: MediaType| {
+            let mut descriptor = Descriptor::of(media_type, b"{}");
+            descriptor.platform = platform.map(|platform| platform.parse().unwrap());
+            match mark {
+                "artifact" => descriptor.artifact_type = Some("x/y".into()),
+                "reference" | "empty" => {
+                    let value = if mark == "empty" {
+                        ""
+                    } else {
+                        "attestation-manifest"
+                    };
+                    let key = "vnd.docker.reference.type".to_owned();
+                    descriptor.annotations.insert(key, value.to_owned());
+                }
+                _ => {}
+            }
+            descriptor.may_be_image()
+        };
+        for media_type in [MediaType::OCI_MANIFEST, MediaType::OCI_INDEX] {
+            for mark in ["", "artifact", "reference", "empty"] {
+                assert!(
+                    with(Some("linux/amd64"), mark, media_type.clone()),
+                    "{mark}"
+                );
+                assert!(
+                    !with(Some("unknown/unknown"), mark, media_type.clone()),
+                    "{mark}"
+                );
+                assert_eq!(with(None, mark, media_type.clone()), mark.is_empty());
+            }
+        }
+        assert!(!with(Some("linux/amd64"), "", MediaType::OCI_LAYER));
     }
 }

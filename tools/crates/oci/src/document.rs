@@ -147,9 +147,10 @@ impl Manifest {
     }
 
     /// Whether it is the manifest of something that runs, as far as a manifest tells: not an
-    /// attestation, a signature or another artifact.
+    /// attestation, a signature or another artifact. What has the config of an image runs, even if
+    /// it calls itself an artifact: runtimes do not look at that.
     pub fn may_be_image(&self) -> bool {
-        self.artifact_type.is_none() && self.config.media_type.is_config()
+        self.config.media_type.is_config()
     }
 
     /// Whether it is that of an image which can run, by the platform that its config names. Tools

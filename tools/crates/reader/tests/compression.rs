@@ -431,6 +431,10 @@ fn xz_streams_with_padding_between_them() {
         assert_eq!(error.kind(), ErrorKind::Malformed);
         assert_eq!(error.offset(), (one.len() + zeros) as u64);
         assert!(error.to_string().contains("multiple of 4"), "{error}");
+        // Behind the last one too (the .xz file format 1.2, section 2.2).
+        let error = read(&[&one[..], &vec![0; zeros]].concat()).unwrap_err();
+        assert_eq!(error.offset(), (one.len() + zeros) as u64);
+        assert!(error.to_string().contains("multiple of 4"), "{error}");
     }
     // Garbage behind padding, a stream of another format, and one that is cut short.
     for wrong in [&b"x"[..], &gzip(b"two"), &xz(b"two")[..20]] {

@@ -201,16 +201,18 @@ impl Client {
         let mut offers: Vec<(Platform, Descriptor)> = Vec::new();
         for descriptor in index.manifests.iter().filter(|d| d.may_be_image()) {
             let platform = match &descriptor.platform {
-                Some(platform) if platform.is_runnable() => platform.clone(),
+                Some(platform) if platform.is_runnable() && !descriptor.is_marked() => {
+                    platform.clone()
+                }
                 // Only the config says it.
                 _ if descriptor.media_type.is_manifest() => {
                     let bytes = self.document(repository, descriptor).await?;
                     let file = format!("{repository}@{}", descriptor.digest);
                     match parse(&file, &bytes)? {
-                        Document::Manifest(manifest) => {
+                        Document::Manifest(manifest) if manifest.may_be_image() => {
                             self.platform_of(repository, &manifest).await?
                         }
-                        Document::Index(_) => continue,
+                        Document::Manifest(_) | Document::Index(_) => continue,
                     }
                 }
                 _ => continue,

@@ -123,6 +123,41 @@ async fn after_the_own_scope_that_of_the_challenge_is_tried_once() {
     }
 }
 
+/// A token server that gives the same token for the same scope: it did for one request, the next
+/// one is refused, and asking again changes nothing.
+#[tokio::test]
+async fn where_the_own_scope_has_one_token_alone_that_of_the_challenge_is_tried() {
+    for status in [401, 403] {
+        let tokens = token_server();
+        let realm = format!("http://{}/token", tokens.address());
+        let server = Server::start(move |request| {
+            let authorization = request.header("authorization").unwrap_or_default();
+            let wide = authorization.contains("aws");
+            if wide || (!authorization.is_empty() && !request.path.ends_with("/v2")) {
+                return Reply::ok(MANIFEST);
+            }
+            let status = if authorization.is_empty() {
+                401
+            } else {
+                status
+            };
+            let scope = if authorization.is_empty() { OWN } else { "aws" };
+            Reply::status(status).header(
+                "WWW-Authenticate",
+                &format!("Bearer realm=\"{realm}\",service=\"x\",scope=\"{scope}\""),
+            )
+        });
+        let client = Client::new(quick()).unwrap();
+        for tag in ["v1", "v2"] {
+            client
+                .manifest(&repository(&server), &Which::Tag(tag.into()))
+                .await
+                .unwrap_or_else(|e| panic!("{status} {tag}: {e}"));
+        }
+        assert!(tokens.requests().len() <= 3, "{}", tokens.requests().len());
+    }
+}
+
 #[tokio::test]
 async fn a_refusal_for_every_scope_ends() {
     for says in ["repository:other:pull", OWN, "", &"a ".repeat(9000)] {

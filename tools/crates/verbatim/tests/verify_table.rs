@@ -416,7 +416,35 @@ fn another_index_runs() {
         fs::create_dir_all(&to).unwrap();
         fs::copy(blob.path(), to.join(blob.file_name())).unwrap();
     }
+    // An image in front of the released one that calls itself something else: runtimes go by the
+    // platform alone, and would run it.
+    let index_of = |name: &str| -> Value {
+        let blob = dir
+            .join(name)
+            .join("blobs")
+            .join(top(name).replace(':', "/"));
+        serde_json::from_slice(&fs::read(blob).unwrap()).unwrap()
+    };
+    for (name, mark) in [("d", "annotations"), ("e", "artifactType")] {
+        let mut evil = index_of("c")["manifests"][0].clone();
+        evil[mark] = match mark {
+            "annotations" => {
+                serde_json::json!({"vnd.docker.reference.type": "attestation-manifest"})
+            }
+            _ => "application/vnd.example".into(),
+        };
+        let mut index = index_of("a");
+        index["manifests"].as_array_mut().unwrap().insert(0, evil);
+        let index = serde_json::to_vec(&index).unwrap();
+        let digest = verbatim_digest::Digest::of(&index);
+        fs::write(dir.join("all/blobs/sha256").join(digest.hex()), &index).unwrap();
+        let root = serde_json::json!({"manifests": [{"digest": digest.to_string()}]});
+        fs::create_dir_all(dir.join(name)).unwrap();
+        fs::write(dir.join(name).join("index.json"), root.to_string()).unwrap();
+    }
     for (runs, served, verdict, exit) in [
+        ("d", true, "different", 1),
+        ("e", true, "different", 1),
         ("a", true, "identical", 0),
         ("a", false, "identical", 0),
         ("b", true, "same-platforms", 1),

@@ -174,7 +174,9 @@ fn stated(index: &Index, file: &str) -> Vec<Offer> {
 
 /// The platform that is said of a manifest that may be an image.
 fn platform_of(descriptor: &Descriptor) -> Option<&Platform> {
-    let may_be = descriptor.may_be_image() && descriptor.media_type.is_manifest();
+    // Of what calls itself an artifact its own bytes tell whether it is an image.
+    let may_be = descriptor.may_be_image() && !descriptor.is_marked();
+    let may_be = may_be && descriptor.media_type.is_manifest();
     let platform = descriptor.platform.as_ref();
     platform.filter(|platform| may_be && platform.is_runnable())
 }

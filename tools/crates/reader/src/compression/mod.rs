@@ -368,7 +368,16 @@ impl<R: Read> Decompressed<R> {
             return Ok(());
         };
         if ended {
-            return Ok(());
+            return match decoder.padding_unit() {
+                Some(unit) if !passed.is_multiple_of(unit) => {
+                    let what = format!(
+                        "{passed} zero bytes stand behind the last {} stream, and only a multiple of {unit} may",
+                        self.compression
+                    );
+                    Err(self.fail(Bad::damaged(0, what)))
+                }
+                _ => Ok(()),
+            };
         }
         let passed = passed + zeros as u64;
         self.input.consume(zeros);

@@ -245,6 +245,9 @@ fn look(options: &Options, release: &mut Release) -> anyhow::Result<Vec<Finding>
     }
     // Where the list is signed, that is told, though nothing that it names was looked at.
     if !asked && images.is_empty() && release.signed.is_none() {
+        if options.only == Some(Part::Files) {
+            bail!("--only=files asks for the files of {name}; say where they are with --files=DIR");
+        }
         bail!("{name} holds sums of files only; say where the files are with --files=DIR");
     }
     let mut findings: Vec<_> = release.signed.take().into_iter().collect();
