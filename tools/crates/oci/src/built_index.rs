@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::metadata::IndexSchema;
 use crate::{
     json, Descriptor, Error, ErrorKind, Family, ImageMetadata, Index, IndexMetadata, LayerMetadata,
-    MediaType, Named, Platform, Result,
+    MediaType, Named, Result,
 };
 
 /// The index of several images, and what it says.
