@@ -141,7 +141,7 @@ impl<'a> Parts<'a> {
             b'~' if rank <= 4 => {
                 self.rest = after;
                 let commit = self.take(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-                Some(Part::Commit(commit)).filter(|_| !commit.is_empty())
+                (!commit.is_empty()).then_some(Part::Commit(commit))
             }
             b'-' if rank <= 5 => {
                 self.rest = after.strip_prefix('r')?;
