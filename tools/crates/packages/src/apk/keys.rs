@@ -88,7 +88,10 @@ mod tests {
                     key: "other".to_owned(),
                     bytes: bytes.to_vec(),
                 };
-                let checked = |message: &[u8]| keys.check(message, &[signature.clone()]).is_ok();
+                let checked = |message: &[u8]| {
+                    keys.check(message, std::slice::from_ref(&signature))
+                        .is_ok()
+                };
                 assert_eq!(checked(b"message"), kind == right, "{kind} {right}");
                 assert!(!checked(b"massage"), "{kind} {right}");
             }
