@@ -260,8 +260,8 @@ pub fn files_at(path: &Path, exclude: &[PathBuf], threads: usize) -> Result<Vec<
     }
     let root: Arc<Path> = path.into();
     let mut found = walk(threads, |folder| list(&root, folder, &exclude))?;
-    // Names are unique; this order is not that of the disk.
-    found.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    // This order is not that of the disk. It is a sort that finds what is in order: each folder is.
+    found.sort_by(|a, b| a.name.cmp(&b.name));
     if found.is_empty() {
         return Err(Error::new(
             ErrorKind::Missing,
@@ -323,6 +323,7 @@ fn list(root: &Arc<Path>, folder: &Path, exclude: &[PathBuf]) -> Result<Listed> 
             });
         }
     }
+    files.sort_unstable_by(|a: &Wanted, b| a.name.cmp(&b.name));
     Ok(Listed { files, folders })
 }
 
@@ -332,7 +333,7 @@ struct Queue {
     busy: usize,
 }
 
-/// List all folders from the root on; the order of what is found depends on the disk and the threads.
+/// List all folders from the root on: one folder after the other, in the order of their paths.
 /// Of several problems the first in order of paths is told.
 fn walk(threads: usize, list: impl Fn(&Path) -> Result<Listed> + Sync) -> Result<Vec<Wanted>> {
     let queue = Mutex::new(Queue {
@@ -352,7 +353,7 @@ fn walk(threads: usize, list: impl Fn(&Path) -> Result<Listed> + Sync) -> Result
                 here.busy -= 1;
                 match listed {
                     Ok(listed) => {
-                        found.extend(listed.files);
+                        found.push((folder, listed.files));
                         here.folders.extend(listed.folders);
                     }
                     Err(error) => failed.push((folder, error)),
@@ -382,10 +383,11 @@ fn walk(threads: usize, list: impl Fn(&Path) -> Result<Listed> + Sync) -> Result
             failed.extend(problems);
         }
     });
-    match failed.into_iter().min_by(|a, b| a.0.cmp(&b.0)) {
-        Some((_, error)) => Err(error),
-        None => Ok(found),
+    if let Some((_, error)) = failed.into_iter().min_by(|a, b| a.0.cmp(&b.0)) {
+        return Err(error);
     }
+    found.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+    Ok(found.into_iter().flat_map(|(_, files)| files).collect())
 }
 
 fn name_of(name: &Path, path: &Path) -> Result<FileName> {

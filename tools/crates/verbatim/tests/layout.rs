@@ -832,7 +832,8 @@ fn one_digest_is_one_image_and_different_images_need_a_choice() {
         vec![inner.clone(), other.clone()],
         vec![inner.clone(), arm64.clone()],
     ] {
-        let (sum, _) = published(&several);
+        let (sum, checked) = published(&several);
+        assert_eq!(checked, Value::Null);
         let (code, said) = sum.unwrap_err();
         assert_eq!(code, Some(2), "{said}");
         assert!(said.contains("2 different images"), "{said}");

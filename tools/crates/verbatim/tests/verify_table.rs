@@ -469,6 +469,47 @@ fn another_index_runs() {
     }
 }
 
+/// A layer of a layout that is other bytes of the same size: its documents say nothing of it.
+#[test]
+fn layers_of_a_layout_are_read_where_that_is_asked() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    image(dir, "layout");
+    let options = "--image=r.example.com/x:v1=layout";
+    done(dir, &["sums", "create", "-o", "s", options]);
+    let verify = |deep: &[&str]| {
+        let arguments = ["verify", "s", "--layout=r.example.com/x:v1=layout"];
+        let output = run(dir, &[&arguments[..], deep].concat());
+        let said = String::from_utf8(output.stdout).unwrap();
+        (output.status.code(), said)
+    };
+    let (exit, said) = verify(&[]);
+    assert_eq!(exit, Some(0), "{said}");
+    assert!(said.contains("the layers were not opened"), "{said}");
+    let (exit, said) = verify(&["--deep"]);
+    assert_eq!(exit, Some(0), "{said}");
+    assert!(
+        said.contains("everything below was read: 3 blobs"),
+        "{said}"
+    );
+
+    let blobs = fs::read_dir(dir.join("layout/blobs/sha256")).unwrap();
+    let layer = blobs
+        .map(|blob| blob.unwrap().path())
+        .find(|path| fs::read(path).unwrap().first() != Some(&b'{'))
+        .unwrap();
+    let mut content = fs::read(&layer).unwrap();
+    *content.last_mut().unwrap() ^= 1;
+    fs::write(&layer, &content).unwrap();
+    let (exit, said) = verify(&["--deep"]);
+    assert_eq!(exit, Some(1), "{said}");
+    assert!(said.contains("different"), "{said}");
+    // Half of it is no layer at all.
+    fs::write(&layer, &content[1..]).unwrap();
+    let (exit, said) = verify(&[]);
+    assert_eq!(exit, Some(2), "{said}");
+}
+
 #[test]
 fn what_was_not_looked_at_cannot_be_accepted() {
     let dir = tempfile::tempdir().unwrap();

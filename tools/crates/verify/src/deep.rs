@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
-use verbatim_oci::layout::{check_roots, Checked, Problem, Progress, Root};
+use verbatim_oci::layout::{check_roots, Checked, Layout, Problem, Progress, Root};
 use verbatim_oci::{Descriptor, ErrorKind as WrongKind, MediaType};
 use verbatim_registry::{Client, Error, ErrorKind, Remote, Repository, Which};
 
@@ -70,6 +70,27 @@ pub fn check(
         amount.blobs += blobs;
         amount.bytes = amount.bytes.saturating_add(bytes);
         worsen(&mut findings[number], problems);
+    }
+    amount
+}
+
+/// The same of a layout in place of a registry: what is wrong below what is published of it.
+pub fn check_layout(
+    layout: &Layout,
+    published: &Descriptor,
+    threads: usize,
+    finding: &mut Finding,
+    progress: Arc<dyn Progress>,
+) -> Amount {
+    let root = Root {
+        blobs: layout,
+        descriptor: published,
+    };
+    let mut amount = Amount::default();
+    for checked in check_roots(&[root], threads, progress) {
+        amount.blobs += checked.blobs;
+        amount.bytes = amount.bytes.saturating_add(checked.bytes);
+        worsen(finding, checked.problems);
     }
     amount
 }

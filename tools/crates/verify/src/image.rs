@@ -236,8 +236,10 @@ fn other_manifest(expected: &PlatformImage, actual: &PlatformImage) -> Vec<Strin
         } else {
             "by another encoder or at another level".to_owned()
         };
+        // The config says what layers hold, the manifest which bytes these are; that the bytes
+        // hold it was not looked at here.
         reasons.push(format!(
-            "{} compressed otherwise ({how})",
+            "by the documents {} compressed otherwise ({how}); --deep reads them",
             some_of(other_bytes, expected.layers.len(), "layer")
         ));
     }

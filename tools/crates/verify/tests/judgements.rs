@@ -94,7 +94,7 @@ fn images_of_one_platform() {
         verdict(&expected, &single(zstd)),
         (
             Verdict::SameImageId,
-            "all 2 layers are compressed otherwise (zstd instead of gzip)".into()
+            "by the documents all 2 layers are compressed otherwise (zstd instead of gzip); --deep reads them".into()
         )
     );
     let mut annotated = plain(CONFIG);

@@ -30,9 +30,10 @@ pub(super) use visitor::Visitor;
 /// What the check of a layout found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// What a registry would serve, see [`Published`]; of several different images, of which
-    /// one would have to be chosen, `index.json` itself.
-    pub published: Descriptor,
+    /// What a registry would serve, see [`Published`]; absent of several different images, of which
+    /// one would have to be chosen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub published: Option<Descriptor>,
     /// The images that can run.
     pub images: Vec<CheckedImage>,
     /// How many blobs there are.
@@ -59,7 +60,7 @@ impl Report {
             remarks,
         } = checked;
         Self {
-            published,
+            published: Some(published),
             images,
             blobs,
             bytes,
@@ -185,13 +186,15 @@ pub fn check_platform(
 }
 
 /// What a registry would serve. Whatever cannot be told is among the problems.
-fn published(layout: &Layout, index: &Index, data: &[u8]) -> Descriptor {
+fn published(layout: &Layout, index: &Index, data: &[u8]) -> Option<Descriptor> {
     match (Published::of(layout, None), &index.manifests[..]) {
-        (Ok(published), _) => published.descriptor,
+        (Ok(published), _) => Some(published.descriptor),
         (Err(_), [first, rest @ ..]) if rest.iter().all(|d| d.digest == first.digest) => {
-            Descriptor::new(first.media_type.clone(), first.digest, first.size)
+            let media_type = first.media_type.clone();
+            Some(Descriptor::new(media_type, first.digest, first.size))
         }
-        _ => Descriptor::of(index.media_type(), data),
+        (Err(error), _) if error.kind() == ErrorKind::Mismatch => None,
+        _ => Some(Descriptor::of(index.media_type(), data)),
     }
 }
 

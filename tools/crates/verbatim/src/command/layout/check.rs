@@ -153,12 +153,18 @@ fn text_report(name: &str, verdict: &str, report: &Report) -> String {
     let colour = if verdict == "valid" { good } else { bad };
     let mut text = format!("{name}: {colour}{verdict}{colour:#}\n");
     // Writing to a string cannot fail.
-    let _ = writeln!(
-        text,
-        "  published  {}  {}",
-        report.published.digest,
-        printable(report.published.media_type.as_str())
-    );
+    let _ = match &report.published {
+        Some(published) => writeln!(
+            text,
+            "  published  {}  {}",
+            published.digest,
+            printable(published.media_type.as_str())
+        ),
+        None => writeln!(
+            text,
+            "  published  nothing: it is of different images, and one would have to be chosen"
+        ),
+    };
     let width = report
         .images
         .iter()

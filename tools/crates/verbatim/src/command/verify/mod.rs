@@ -102,9 +102,10 @@ pub struct Options {
     /// Compare with another sums file: what differs there from SUMS.
     #[arg(long, value_name = "SUMS")]
     against: Option<PathBuf>,
-    /// Read everything below what a registry serves: size and digest of every blob, every
-    /// diff_id, configs and platforms. Nothing is kept; --parallel blobs are read at a time.
-    #[arg(long, conflicts_with_all = ["pods", "files", "against", "layout"])]
+    /// Read everything below what a registry serves, or of a --layout: size and digest of every
+    /// blob, every diff_id, configs and platforms. Nothing is kept; of a registry --parallel blobs
+    /// are read at a time.
+    #[arg(long, conflicts_with_all = ["pods", "files", "against"])]
     deep: bool,
     /// Check an OCI layout, or an archive of one, in place of what a registry serves.
     #[arg(long, value_name = "REFERENCE=LAYOUT")]
@@ -261,7 +262,9 @@ fn look(options: &Options, release: &mut Release) -> anyhow::Result<Vec<Finding>
     }
     let mut looked_at: BTreeSet<Reference> = BTreeSet::new();
     if !options.layout.is_empty() {
-        for (reference, finding) in sides::layouts(&images, &options.layout)? {
+        let (found, note) = sides::layouts(options, &images)?;
+        release.notes.push(note);
+        for (reference, finding) in found {
             looked_at.insert(reference);
             findings.push(finding);
         }

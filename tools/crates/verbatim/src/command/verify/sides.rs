@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{anyhow, bail, Context};
 use verbatim_digest::Digest;
 use verbatim_foreign::{counted, printable, printable_path};
+use verbatim_oci::layout::{Layout, Published};
 use verbatim_oci::Reference;
 use verbatim_registry::{Assets, Repository};
 use verbatim_sums::{collect, FileName, Subject, Sums};
@@ -112,12 +113,7 @@ pub(super) fn registry(
         bar.clone(),
     );
     bar.finish();
-    let note = format!(
-        "everything below was read: {}, {}",
-        counted(amount.blobs, "blob"),
-        counted(amount.bytes, "byte")
-    );
-    Ok((findings, Some(note)))
+    Ok((findings, Some(everything_was_read(amount))))
 }
 
 fn read_containers(path: &Path) -> anyhow::Result<Told> {
@@ -215,34 +211,65 @@ fn get(sums: &Sums, subject: &Subject) -> Option<Digest> {
     })
 }
 
-/// Layouts in place of a registry, each with the reference that it stands for.
+/// Layouts in place of a registry, each with the reference that it stands for, and a remark about
+/// how much of them was read.
 pub(super) fn layouts(
+    options: &Options,
     images: &[Expected],
-    options: &[String],
-) -> anyhow::Result<Vec<(Reference, Finding)>> {
-    options
-        .iter()
-        .map(|option| {
-            let (reference, layout) = option
-                .split_once('=')
-                .ok_or_else(|| anyhow!("--layout={}: write REFERENCE=LAYOUT", printable(option)))?;
-            let reference: Reference = reference.parse().context("--layout")?;
-            let found =
-                collect::of_path(reference.clone(), Path::new(layout), None).map_err(unchecked)?;
-            let name = reference.to_string();
-            let finding = match images.iter().find(|e| e.reference == reference) {
-                None => Finding::new(
-                    name,
-                    None,
-                    Some(found.digest),
-                    Judgement::because(Verdict::Extra, "it is no part of the release"),
-                ),
-                Some(expected) => {
-                    let judgement = image::judge(&expected.known(), &found);
-                    Finding::new(name, Some(expected.digest), Some(found.digest), judgement)
-                }
-            };
-            Ok((reference, finding))
-        })
-        .collect()
+) -> anyhow::Result<(Vec<(Reference, Finding)>, String)> {
+    let mut found = Vec::new();
+    let mut amount = deep::Amount::default();
+    let bar = options.deep.then(|| Bar::new("reading"));
+    for option in &options.layout {
+        let (reference, path) = option
+            .split_once('=')
+            .ok_or_else(|| anyhow!("--layout={}: write REFERENCE=LAYOUT", printable(option)))?;
+        let reference: Reference = reference.parse().context("--layout")?;
+        let path = Path::new(path);
+        let image = collect::of_path(reference.clone(), path, None).map_err(unchecked)?;
+        let name = reference.to_string();
+        let mut finding = match images.iter().find(|e| e.reference == reference) {
+            None => Finding::new(
+                name,
+                None,
+                Some(image.digest),
+                Judgement::because(Verdict::Extra, "it is no part of the release"),
+            ),
+            Some(expected) => {
+                let judgement = image::judge(&expected.known(), &image);
+                Finding::new(name, Some(expected.digest), Some(image.digest), judgement)
+            }
+        };
+        if let Some(bar) = &bar {
+            let layout = Layout::open(path).map_err(unchecked)?;
+            let published = Published::of(&layout, None).map_err(unchecked)?;
+            let threads = threads(options.threads);
+            let read = deep::check_layout(
+                &layout,
+                &published.descriptor,
+                threads,
+                &mut finding,
+                bar.clone(),
+            );
+            amount.blobs += read.blobs;
+            amount.bytes += read.bytes;
+        }
+        found.push((reference, finding));
+    }
+    let note = match bar {
+        Some(bar) => {
+            bar.finish();
+            everything_was_read(amount)
+        }
+        None => "of layouts the layers were not opened; --deep reads them".to_owned(),
+    };
+    Ok((found, note))
+}
+
+fn everything_was_read(amount: deep::Amount) -> String {
+    format!(
+        "everything below was read: {}, {}",
+        counted(amount.blobs, "blob"),
+        counted(amount.bytes, "byte")
+    )
 }
