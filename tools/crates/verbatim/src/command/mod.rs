@@ -17,6 +17,7 @@ mod packages;
 mod pull;
 mod push;
 mod rebuild;
+mod sbom;
 mod sums;
 mod verify;
 
@@ -57,6 +58,7 @@ enum Command {
     Load(load::Options),
     Packages(packages::Options),
     Rebuild(Box<rebuild::Options>),
+    Sbom(Box<sbom::Options>),
     Completions(completions::Options),
     Man(man::Options),
 }
@@ -88,6 +90,7 @@ pub fn run(arguments: Vec<OsString>) -> anyhow::Result<Outcome> {
         Command::Load(options) => load::run(options),
         Command::Packages(options) => packages::run(options),
         Command::Rebuild(options) => rebuild::run(*options),
+        Command::Sbom(options) => sbom::run(*options),
         Command::Completions(options) => completions::run(options),
         Command::Man(options) => man::run(options),
     }

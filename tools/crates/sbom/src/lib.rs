@@ -1,0 +1,21 @@
+//! What something is made of, as a document that others can read: SPDX and CycloneDX.
+//!
+//! A [`Bom`] is a list of packages, each under an identifier that follows from what it is, and of
+//! the things that they are in. It is filled from files that say what is there with digests: a
+//! lock of packages ([`packages`]), a `Cargo.lock` ([`cargo`]). Written as [`spdx`] or
+//! [`cyclonedx`] it gives the same bytes on every machine: everything is sorted, the time is one
+//! that was given, and what must be unique is derived from the content ([`Uuid`]).
+
+mod bom;
+pub mod cargo;
+pub mod cyclonedx;
+mod origin;
+pub mod packages;
+mod purl;
+pub mod spdx;
+mod uuid;
+
+pub use bom::{Bom, Id, Package, Subject, SubjectKind};
+pub use origin::Distribution;
+pub use purl::{Purl, PurlError};
+pub use uuid::Uuid;

@@ -1,0 +1,224 @@
+//! `verbatim sbom`, as scripts see it: what is written, and the exit codes.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn program() -> PathBuf {
+    std::fs::canonicalize(env!("CARGO_BIN_EXE_verbatim")).unwrap()
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(program());
+    command.current_dir(folder).arg("sbom").args(arguments);
+    command.output().unwrap()
+}
+
+fn document(folder: &Path, arguments: &[&str]) -> Value {
+    let output = run(folder, arguments);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{error}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+const HEX: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+/// A lock of two packages for two architectures, of which one needs the other.
+fn lock() -> String {
+    let package = |name: &str, architecture: &str, needed_by: &str| {
+        format!(
+            r#"{{"architecture":"{architecture}","name":"{name}","needed_by":[{needed_by}],"path":"pool/{name}_{architecture}.deb","sha256":"{HEX}","size":3,"source":"debian","targets":["{architecture}"],"version":"1:1.0-1"}}"#
+        )
+    };
+    format!(
+        r#"{{"architectures":["amd64","arm64"],"format":"deb","packages":[{},{},{},{}],"requested":["app"],"schema":"verbatim.packages/1","sources":[{{"indexes":[],"name":"debian","url":"https://deb.example.com/debian/"}}]}}"#,
+        package("app", "amd64", ""),
+        package("libx", "amd64", "\"app\""),
+        package("app", "arm64", ""),
+        package("libx", "arm64", "\"app\""),
+    )
+}
+
+fn at<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    value
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+}
+
+#[test]
+fn a_lock_as_spdx() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("image.lock.json"), lock()).unwrap();
+    let options = [
+        "image.lock.json",
+        "--type",
+        "spdx",
+        "--architecture",
+        "amd64",
+        "--distribution",
+        "debian-13",
+    ];
+    let document = document(dir.path(), &options);
+    assert_eq!(at(&document, "/name"), "image");
+    assert_eq!(
+        at(&document, "/creationInfo/created"),
+        "1970-01-01T00:00:00Z"
+    );
+    let packages = document["packages"].as_array().unwrap();
+    let shown: Vec<_> = packages
+        .iter()
+        .map(|one| {
+            (
+                at(one, "/name"),
+                at(one, "/externalRefs/0/referenceLocator"),
+                at(one, "/downloadLocation"),
+            )
+        })
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            ("image", "", "NOASSERTION"),
+            (
+                "app",
+                "pkg:deb/debian/app@1:1.0-1?arch=amd64&distro=debian-13",
+                "https://deb.example.com/debian/pool/app_amd64.deb"
+            ),
+            (
+                "libx",
+                "pkg:deb/debian/libx@1:1.0-1?arch=amd64&distro=debian-13",
+                "https://deb.example.com/debian/pool/libx_amd64.deb"
+            ),
+        ]
+    );
+    assert_eq!(at(&packages[1], "/checksums/0/checksumValue"), HEX);
+    let name = |id: &str| {
+        packages
+            .iter()
+            .find(|one| at(one, "/SPDXID") == id)
+            .map(|one| at(one, "/name"))
+    };
+    let relations: Vec<_> = document["relationships"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| {
+            (
+                name(at(one, "/spdxElementId")),
+                at(one, "/relationshipType"),
+                name(at(one, "/relatedSpdxElement")),
+            )
+        })
+        .collect();
+    for relation in [
+        (None, "DESCRIBES", Some("image")),
+        (Some("image"), "CONTAINS", Some("libx")),
+        (Some("image"), "DEPENDS_ON", Some("app")),
+        (Some("app"), "DEPENDS_ON", Some("libx")),
+    ] {
+        assert!(
+            relations.contains(&relation),
+            "{relation:?} in {relations:?}"
+        );
+    }
+    assert_eq!(relations.len(), 5);
+}
+
+#[test]
+fn several_things_as_cyclonedx() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("image.lock.json"), lock()).unwrap();
+    let crates = format!(
+        "version = 4\n[[package]]\nname = \"server\"\nversion = \"0.1.0\"\ndependencies = [\"log\"]\n\n[[package]]\nname = \"log\"\nversion = \"0.4.0\"\nsource = \"registry+https://git.example.com/crates.io-index\"\nchecksum = \"{HEX}\"\n"
+    );
+    std::fs::write(dir.path().join("Cargo.lock"), crates).unwrap();
+    let options = [
+        "image.lock.json",
+        "Cargo.lock",
+        "--type",
+        "cyclonedx",
+        "--name",
+        "all",
+        "--created",
+        "2026-11-30T00:00:00Z",
+    ];
+    let document = document(dir.path(), &options);
+    assert_eq!(at(&document, "/metadata/component/name"), "all");
+    assert_eq!(at(&document, "/metadata/timestamp"), "2026-11-30T00:00:00Z");
+    let components = document["components"].as_array().unwrap();
+    let names: Vec<_> = components
+        .iter()
+        .map(|one| (at(one, "/type"), at(one, "/name")))
+        .collect();
+    for name in [
+        ("container", "image"),
+        ("application", "Cargo"),
+        ("library", "log"),
+        ("library", "server"),
+    ] {
+        assert!(names.contains(&name), "{name:?} in {names:?}");
+    }
+    assert_eq!(names.len(), 8);
+    // All that is referred to is there.
+    let references: Vec<_> = components.iter().map(|one| at(one, "/bom-ref")).collect();
+    for entry in document["dependencies"].as_array().unwrap() {
+        for to in entry["dependsOn"].as_array().into_iter().flatten() {
+            assert!(references.contains(&to.as_str().unwrap()), "{to}");
+        }
+    }
+}
+
+#[test]
+fn the_same_bytes_from_another_folder() {
+    let made = ["one", "two"].map(|name| {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join(name);
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("image.lock.json"), lock()).unwrap();
+        let all = ["spdx", "cyclonedx"].map(|form| {
+            let output = run(
+                &folder,
+                &["image.lock.json", "--type", form, "-o", "out.json"],
+            );
+            assert_eq!(output.status.code(), Some(0));
+            std::fs::read(folder.join("out.json")).unwrap()
+        });
+        all
+    });
+    assert_eq!(made[0], made[1]);
+}
+
+#[test]
+fn wrong_input_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("x.lock.json"), "{}").unwrap();
+    std::fs::write(dir.path().join("image.lock.json"), lock()).unwrap();
+    std::fs::write(dir.path().join("bad.lock"), "x").unwrap();
+    for (arguments, words) in [
+        (&["x.lock.json", "--type", "spdx"][..], "is no lock"),
+        (&["bad.lock", "--type", "spdx"], "is no Cargo.lock"),
+        (
+            &[
+                "image.lock.json",
+                "--type",
+                "spdx",
+                "--architecture",
+                "s390x",
+            ],
+            "is not for s390x",
+        ),
+        (
+            &["image.lock.json", "--type", "spdx", "--created", "now"],
+            "is no moment",
+        ),
+        (&["image.lock.json"], "--type"),
+    ] {
+        let output = run(dir.path(), arguments);
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{error}");
+        assert!(error.contains(words), "{error}");
+        assert!(output.stdout.is_empty());
+    }
+}
