@@ -1,6 +1,7 @@
 """The module extension `images`: images of registries, as bases and to be summed."""
 
 load(":registry_download.bzl", "is_loopback", "is_plain_http", "registry_client", "split_repository")
+load(":reproducible_repository.bzl", "reproducible")
 
 # What images and Bazel call the same: for the constraint values that choose between images.
 _CPU = {
@@ -256,6 +257,7 @@ verbatim_run(
             ["--plain-http=" + host for host in rctx.attr.plain_http],
         )))
     rctx.file("BUILD.bazel", "\n".join(lines) + "\n")
+    return reproducible(rctx)
 
 _pulled = repository_rule(
     implementation = _pulled_impl,

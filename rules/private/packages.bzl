@@ -4,6 +4,8 @@ The extension reads locks and never resolves. Each package is a repository of it
 needs it, by Bazel's downloader: with its mirrors, its cache and its checks.
 """
 
+load(":reproducible_repository.bzl", "reproducible")
+
 _SCHEMA = "verbatim.packages/1"
 
 # The words of distributions for what Bazel calls the processor.
@@ -132,6 +134,7 @@ def _package_impl(rctx):
         url = source.rstrip("/") + "/" + escaped_path(rctx.attr.path),
     )
     rctx.file("BUILD.bazel", 'exports_files(["{}"], visibility = ["//visibility:public"])\n'.format(rctx.attr.sha256))
+    return reproducible(rctx)
 
 _package = repository_rule(
     implementation = _package_impl,
@@ -184,8 +187,8 @@ def _hub_impl(rctx):
     name = rctx.attr.hub
     text = _LOAD
 
-    # Here too, so that nobody need export it.
-    rctx.symlink(rctx.attr.lock, "locked.json")
+    # Here too, so that nobody need export it; its bytes, for a link would lead out of the repository.
+    rctx.file("locked.json", rctx.read(rctx.attr.lock), executable = False)
     choice = {}
     for architecture, packages in rctx.attr.packages.items():
         text += _LOCKED.format(
@@ -213,6 +216,7 @@ def _hub_impl(rctx):
             _in_workspace(rctx.attr.manifest),
         ]))
     rctx.file("BUILD.bazel", text)
+    return reproducible(rctx)
 
 def _in_workspace(label):
     return "/".join([part for part in [label.package, label.name] if part])

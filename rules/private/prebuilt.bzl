@@ -1,5 +1,7 @@
 """The module extension `verbatim`: programs that were built before, by URL and sha256 or as a file."""
 
+load(":reproducible_repository.bzl", "reproducible")
+
 # What people call a platform to its constraint values.
 _OS = {
     "linux": "@platforms//os:linux",
@@ -25,6 +27,7 @@ def _download_impl(rctx):
         url = rctx.attr.urls,
     )
     rctx.file("BUILD.bazel", 'exports_files(["{}"], visibility = ["//visibility:public"])\n'.format(name))
+    return reproducible(rctx)
 
 _download = repository_rule(
     implementation = _download_impl,
@@ -61,6 +64,7 @@ toolchain(
             program = toolchain["program"],
         ))
     rctx.file("BUILD.bazel", "\n".join(lines) + "\n")
+    return reproducible(rctx)
 
 _hub = repository_rule(
     implementation = _hub_impl,
