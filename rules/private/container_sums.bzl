@@ -52,7 +52,7 @@ container_sums(
 )
 ```
 
-Layers are not read. Output groups: `text`, `json`.
+Layers are not read. Output groups: `text`, `json`, and `released`: what the digests are of, all bytes of it.
 """,
     toolchains = [TOOLCHAIN_TYPE],
 )

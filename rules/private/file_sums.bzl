@@ -77,7 +77,7 @@ file_sums(
 )
 ```
 
-Output groups: `text`, `json`.
+Output groups: `text`, `json`, and `released`: what the digests are of, all bytes of it.
 """,
     toolchains = [TOOLCHAIN_TYPE],
 )

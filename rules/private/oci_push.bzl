@@ -76,11 +76,17 @@ def _push_impl(ctx):
     arguments.extend(["--define=%s=%s" % (key, value) for key, value in flags.items()])
     sums = ctx.attr.sums[SumsInfo]
     arguments.append("--sums=" + runfiles_path(sums.text))
-    return [run_program(ctx, arguments, files = [sums.text, sums.json], transitive_files = files)]
+    statements = ctx.files.statements
+    arguments.extend(["--attest=" + runfiles_path(file) for file in statements])
+    return [run_program(ctx, arguments, files = [sums.text, sums.json] + statements, transitive_files = files)]
 
 push_program = rule(
     implementation = _push_impl,
     attrs = {
+        "statements": attr.label_list(
+            doc = "Statements about the images.",
+            allow_files = [".json"],
+        ),
         "sums": attr.label(
             doc = "The sums.",
             mandatory = True,
@@ -92,7 +98,7 @@ push_program = rule(
     toolchains = [TOOLCHAIN_TYPE],
 )
 
-def oci_push(name, sums = None, args = [], tags = [], **kwargs):
+def oci_push(name, sums = None, statements = [], args = [], tags = [], **kwargs):
     """Push images to the references that their sums name: `bazel run :<name>`.
 
     All images go up in one run: blobs first, several at a time, what a registry has already is skipped, what another of its repositories has is
@@ -108,9 +114,15 @@ def oci_push(name, sums = None, args = [], tags = [], **kwargs):
     )
     ```
 
+    With `statements` what is pushed is attested too: `bazel run :<name> -- --key=$PWD/release.key` signs each statement and attaches it to every image that
+    it is about, as `verbatim attest attach` does, once all is served as it was built. The key is no part of the build. A statement of another build can be
+    named there as well: `--attest=FILE`.
+
     Args:
         name: the name of the target.
         sums: a target of `container_sums`: its images are pushed under its references.
+        statements: statements about the images, such as a target of `provenance`: they are signed with the key that is given when the target is run, and
+            attached.
         args: further arguments of `verbatim push`, such as `--plain-http=HOST`.
         tags: tags of the target.
         **kwargs: without `sums`, the attributes of `container_sums` that say what is pushed where (`images`, `registry`, `prefix`, `tag`, …); the sums are
@@ -130,6 +142,7 @@ def oci_push(name, sums = None, args = [], tags = [], **kwargs):
     push_program(
         name = name,
         args = program_args(name) + args,
+        statements = statements,
         sums = sums,
         tags = tags,
         **common

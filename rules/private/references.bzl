@@ -200,6 +200,7 @@ def published_images(ctx):
                 ),
                 runfiles = source.runfiles or depset(),
                 status = status,
+                whole = depset([source.layout]) if source.layout else target[DefaultInfo].files,
             ))
     for name in ctx.attr.kinds:
         if name not in names:

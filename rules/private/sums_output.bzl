@@ -65,19 +65,26 @@ def make_sums(ctx, *, add_args, inputs, files = [], published = []):
             mnemonic = "VerbatimSumsMerge",
             progress_message = "Merging sums of %{label}",
         )
+    images = published + [
+        image
+        for target in ctx.attr.deps
+        for image in target[PublishedImagesInfo].images
+    ]
+    released = files + [
+        file
+        for target in ctx.attr.deps
+        if ReleaseFilesInfo in target
+        for file in target[ReleaseFilesInfo].files
+    ]
     return [
         DefaultInfo(files = depset([text, json_file])),
-        OutputGroupInfo(json = depset([json_file]), text = depset([text])),
-        PublishedImagesInfo(images = published + [
-            image
-            for target in ctx.attr.deps
-            for image in target[PublishedImagesInfo].images
-        ]),
-        ReleaseFilesInfo(files = files + [
-            file
-            for target in ctx.attr.deps
-            if ReleaseFilesInfo in target
-            for file in target[ReleaseFilesInfo].files
-        ]),
+        OutputGroupInfo(
+            json = depset([json_file]),
+            # For whoever believes bytes alone, such as `verbatim rebuild`.
+            released = depset([info.file for info in released], transitive = [image.whole for image in images]),
+            text = depset([text]),
+        ),
+        PublishedImagesInfo(images = images),
+        ReleaseFilesInfo(files = released),
         SumsInfo(json = json_file, text = text),
     ]

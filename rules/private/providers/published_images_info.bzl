@@ -15,6 +15,7 @@ PublishedImageInfo = provider(
         "file": "File: an archive of a layout, a manifest or an index.",
         "layout_kind": "string: `image` or `index`, what the layout stands for where that could be two things.",
         "runfiles": "depset of Files: what links in `layout` point to.",
+        "whole": "depset of Files: the image with all its bytes, for whoever looks at them: an OCI layout, or the file itself.",
     },
 )
 

@@ -1,5 +1,7 @@
 //! The image that a rebuild is held against, and what it has in common with what was built.
 
+use std::collections::btree_map::Entry;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
@@ -9,8 +11,8 @@ use verbatim_oci::graph::{select, Link, Walk};
 use verbatim_oci::layout::{Blobs, Layout, Published as OfLayout};
 use verbatim_oci::{Descriptor, Document, ImageMetadata, MediaType, Named, Platform, Reference};
 use verbatim_registry::{Client, Remote, Target};
-use verbatim_sums::collect::{of_image, platform_image};
-use verbatim_sums::record::PlatformImage;
+use verbatim_sums::collect::{by_name, of_image, of_index, platform_image};
+use verbatim_sums::record::{Image, PlatformImage};
 use verbatim_verify::{image::judge, Judgement};
 
 use crate::error::{Error, Result};
@@ -82,6 +84,37 @@ impl Published {
     /// Whether it is an index of images.
     pub fn is_index(&self) -> bool {
         matches!(self.document, Document::Index(_))
+    }
+
+    /// Its name, for whoever opens it again: by its digest.
+    pub fn name(&self) -> String {
+        match &self.repository {
+            Some(repository) => format!("{repository}@{}", self.descriptor.digest),
+            None => self.name.clone(),
+        }
+    }
+
+    /// All of it, with the images for every platform of an index.
+    ///
+    /// # Errors
+    /// A document that is malformed or cannot be read.
+    pub fn entry(&self) -> Result<Image> {
+        let index = match &self.document {
+            Document::Manifest(_) => {
+                let described = self.describe(&self.descriptor, &self.bytes)?;
+                return Ok(of_image(unnamed()?, described.image));
+            }
+            Document::Index(index) => index,
+        };
+        let mut images = BTreeMap::new();
+        for one in index.manifests.iter().filter(|one| one.may_be_image()) {
+            if let Entry::Vacant(free) = images.entry(one.digest) {
+                let bytes = self.blobs.document(one)?;
+                free.insert(self.describe(one, &bytes)?.image);
+            }
+        }
+        let platforms = by_name(&index.manifests, &images);
+        Ok(of_index(unnamed()?, &self.descriptor, platforms))
     }
 
     /// The image itself, or the one of an index that has this digest, or is for this platform.
@@ -197,6 +230,14 @@ impl Levels {
         manifest: Level::Unknown,
     };
 
+    /// There is nothing that could be equal.
+    const DIFFERENT: Self = Self {
+        config: Level::Different,
+        diff_ids: Level::Different,
+        blobs: Level::Different,
+        manifest: Level::Different,
+    };
+
     /// The same manifest names the same of everything.
     pub const EQUAL: Self = Self {
         config: Level::Equal,
@@ -204,6 +245,36 @@ impl Levels {
         blobs: Level::Equal,
         manifest: Level::Equal,
     };
+
+    /// Compare two images, or two indexes with the images for each platform.
+    pub fn of_all(published: &Image, rebuilt: &Image) -> Self {
+        if published.digest == rebuilt.digest {
+            return Self::EQUAL;
+        }
+        let mut levels = Self {
+            manifest: Level::Different,
+            ..Self::EQUAL
+        };
+        let platform = |image: &PlatformImage| image.platform.normalized();
+        for one in &published.platforms {
+            let mut others = rebuilt.platforms.iter();
+            let other = others.find(|other| platform(other) == platform(one));
+            let here = other.map_or(Self::DIFFERENT, |other| Self::of(one, other));
+            for (level, here) in [
+                (&mut levels.config, here.config),
+                (&mut levels.diff_ids, here.diff_ids),
+                (&mut levels.blobs, here.blobs),
+            ] {
+                if here != Level::Equal {
+                    *level = here;
+                }
+            }
+        }
+        match published.platforms.is_empty() {
+            true => Self::UNKNOWN,
+            false => levels,
+        }
+    }
 
     /// Compare two images.
     pub fn of(published: &PlatformImage, rebuilt: &PlatformImage) -> Self {
@@ -233,9 +304,13 @@ impl Levels {
 
 /// The verdict in the words of `verify`.
 pub fn verdict(published: &PlatformImage, rebuilt: &PlatformImage) -> Result<Judgement> {
-    let name: Reference = "localhost/image"
-        .parse()
-        .map_err(|e: verbatim_oci::ReferenceError| Error::wrong(e.to_string()))?;
+    let name = unnamed()?;
     let entry = |image: &PlatformImage| of_image(name.clone(), image.clone());
     Ok(judge(&entry(published), &entry(rebuilt)))
+}
+
+/// A name for images that are compared, whatever they are called.
+pub fn unnamed() -> Result<Reference> {
+    let parsed = "localhost/image".parse();
+    parsed.map_err(|e: verbatim_oci::ReferenceError| Error::wrong(e.to_string()))
 }

@@ -48,6 +48,19 @@ pub struct Material {
     pub checked: bool,
 }
 
+/// A subject of the attestation, and what the sources give in its place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SubjectReport {
+    /// Its name in the attestation.
+    pub reference: String,
+    /// Its digest there.
+    pub expected: Digest,
+    /// The digest of what was built under this name, by its bytes.
+    pub actual: Option<Digest>,
+    /// `identical`, `different` or `missing`.
+    pub verdict: Judged,
+}
+
 /// The whole answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
@@ -68,6 +81,12 @@ pub struct Report {
     /// Why it is so, in short sentences.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reasons: Vec<String>,
+    /// Of a release that Bazel built, what became of each subject of the attestation.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub subjects: Vec<SubjectReport>,
+    /// The version of Bazel that built.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bazel: Option<String>,
     /// The version of `buildah` that built.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub buildah: Option<String>,
@@ -80,6 +99,9 @@ pub struct Report {
     /// Whether the sources are the commit that the attestation names, and not somebody's folder.
     #[serde(skip)]
     pub has_attested_source: bool,
+    /// Whether the build had settings that the attestation does not tell, or something was allowed to it.
+    #[serde(skip)]
+    pub has_own_settings: bool,
 }
 
 impl Report {
@@ -94,10 +116,13 @@ impl Report {
             missing: Vec::new(),
             causes: Vec::new(),
             reasons: Vec::new(),
+            subjects: Vec::new(),
+            bazel: None,
             buildah: None,
             provenance: None,
             image: None,
             has_attested_source: false,
+            has_own_settings: false,
         }
     }
 
@@ -139,6 +164,11 @@ impl Report {
         {
             material.checked = true;
         }
+    }
+
+    /// Something that the attestation does not tell is known otherwise.
+    pub(crate) fn found(&mut self, name: &str) {
+        self.missing.retain(|known| known != name);
     }
 
     /// Name something that the attestation does not tell.

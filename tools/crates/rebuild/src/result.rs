@@ -60,6 +60,7 @@ impl Report {
         });
         for (name, value) in [
             ("imageId", json!(self.image_id)),
+            ("bazel", json!(self.bazel)),
             ("buildah", json!(self.buildah)),
         ] {
             if !value.is_null() {
@@ -85,6 +86,7 @@ impl Report {
             return Ok(None);
         };
         let why = match (author.verified, self.has_attested_source) {
+            (true, true) if self.has_own_settings => Some("the build had settings that the attestation does not tell, or something was allowed to it; leave out --bazelrc, --bazel-of-source and --allow"),
             (true, true) => None,
             (false, _) => Some("nobody knows who signed the attestation; name the key with --key"),
             (true, false) => Some("the sources are a folder, of which nobody knows whether it is the attested commit; give a repository with --source, or leave it out"),
@@ -154,6 +156,9 @@ mod tests {
         let mut folder = report(Verdict::Compared(Judged::Identical));
         folder.has_attested_source = false;
         folder.summary(&AUTHOR).unwrap_err();
+        let mut helped = report(Verdict::Compared(Judged::Identical));
+        helped.has_own_settings = true;
+        helped.summary(&AUTHOR).unwrap_err();
     }
 
     #[test]

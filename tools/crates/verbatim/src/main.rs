@@ -4,6 +4,7 @@
 //! clap reads and a function that calls the crates beside this one.
 
 mod arguments;
+mod attaching;
 mod colours;
 mod command;
 mod files;
@@ -19,6 +20,7 @@ mod progress;
 mod registry_options;
 mod report_form;
 mod set_options;
+mod signing;
 mod sums_file;
 mod threads;
 mod usage;

@@ -558,7 +558,7 @@ fn a_release_is_attested_whole_or_not() {
         "{out}"
     );
     assert!(
-        out.contains("no statement that is signed by a key of the policy is about it"),
+        out.contains("no statement that is signed by a key that was named is about it"),
         "{out}"
     );
     // What is attested and not there is missing all the same.

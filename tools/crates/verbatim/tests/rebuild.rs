@@ -426,3 +426,59 @@ fn documents_that_are_none() {
     assert!(words.contains("limit"), "{words}");
     assert!(trap.is_untouched());
 }
+
+/// A statement about a build by Bazel, with one option.
+fn of_bazel(flag: &str) -> Value {
+    let source = "git+https://example.com/acme/app.git";
+    json!({
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{"name": "app", "digest": {"sha256": DIGEST}}],
+        "predicateType": "https://slsa.dev/provenance/v1",
+        "predicate": {
+            "buildDefinition": {
+                "buildType": "https://example.com/rules_verbatim/docs/build-type-bazel@v1",
+                "externalParameters": {"source": source, "targets": ["//:sums"], "flags": [flag]},
+                "internalParameters": {"bazel": {"version": "7.7.1"}, "encoders": [], "resolvedDependenciesComplete": false},
+                "resolvedDependencies": [
+                    {"name": "source", "uri": source, "digest": {"gitCommit": COMMIT, "gitTree": COMMIT}},
+                    {"name": "bazel", "uri": "pkg:generic/bazel@7.7.1"},
+                ],
+            },
+            "runDetails": {"builder": {"id": "https://example.com/ci"}},
+        },
+    })
+}
+
+#[test]
+fn options_of_bazel_that_could_leave_its_sandbox_start_nothing() {
+    let trap = Trap::set();
+    for (flag, name) in [
+        (
+            "--workspace_status_command=/bin/x",
+            "workspace_status_command",
+        ),
+        ("--run_under=/bin/x", "run_under"),
+        ("--spawn_strategy=local", "spawn_strategy"),
+        ("--override_repository=a=/etc", "override_repository"),
+        ("--registry=https://example.com", "registry"),
+        ("--disk_cache=/tmp", "disk_cache"),
+        ("--remote_cache=https://example.com", "remote_cache"),
+        ("--action_env=LD_PRELOAD=/tmp/x", "action_env"),
+        ("--host_jvm_args=-agentpath:/tmp/x", "host_jvm_args"),
+        ("--build_event_json_file=/tmp/x", "build_event_json_file"),
+    ] {
+        let file = trap.file("flag", &of_bazel(flag).to_string());
+        let (code, report, words) = trap.run(&file, &[]);
+        assert_eq!((code, report), (2, Value::Null), "{flag}: {words}");
+        assert!(
+            words.contains(&format!("--allow={name}")),
+            "{flag}: {words}"
+        );
+    }
+    assert!(trap.is_untouched());
+    // Allowed, the way goes on: to git.
+    let file = trap.file("flag", &of_bazel("--run_under=/bin/x").to_string());
+    let (code, _, words) = trap.run(&file, &["--allow=--run_under"]);
+    assert_eq!(code, 3, "{words}");
+    assert!(!trap.is_untouched());
+}

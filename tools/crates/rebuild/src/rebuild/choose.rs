@@ -3,6 +3,7 @@
 use verbatim_digest::Digest;
 use verbatim_foreign::excerpt;
 
+use super::Attestation;
 use crate::error::{Error, Result};
 use crate::konflux::BuildahBuild;
 use crate::machine;
@@ -11,7 +12,7 @@ use crate::published::{Described, Published};
 /// Which build is meant, and the published image of it. `image` is what the attestation was attached to: without
 /// a published image, the build that made it is meant.
 pub(super) fn choose(
-    subjects: &[Digest],
+    attestation: &Attestation,
     builds: Vec<BuildahBuild>,
     (published, image): (Option<Published>, Option<Digest>),
     indexes: &[Digest],
@@ -32,11 +33,7 @@ pub(super) fn choose(
     };
     let digest = published.as_ref().map(Published::digest);
     if let Some(digest) = digest {
-        if !subjects.contains(&digest) {
-            return Err(Error::does_not_hold(format!(
-                "--against is {digest}, which is no subject of the attestation; it says nothing about this image"
-            )));
-        }
+        attestation.must_be_about(digest)?;
     }
     let position = match (digest.or(image), &published) {
         (Some(digest), _) if builds.iter().any(|build| is_of(build, digest)) => {

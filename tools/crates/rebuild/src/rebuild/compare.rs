@@ -7,7 +7,7 @@ use verbatim_explain::{explain, CauseReport, Limits, Opener};
 use verbatim_foreign::excerpt;
 use verbatim_verify::Verdict as Judged;
 
-use super::{path_text, Rebuild, Stages};
+use super::{path_text, Rebuild, Request, Stages};
 use crate::base::BaseImage;
 use crate::containerfile::Origin;
 use crate::error::{Error, Result};
@@ -44,7 +44,7 @@ impl Rebuild<'_> {
             Verdict::Incomplete
         };
         if judgement.verdict != Judged::Identical {
-            let mut causes = self.causes(&published, layout)?;
+            let mut causes = causes(self.request, &published.name, layout)?;
             say_what_moved(
                 &mut causes,
                 history::changes(&published.config, &rebuilt.config),
@@ -72,27 +72,32 @@ impl Rebuild<'_> {
             );
         }
     }
+}
 
-    fn causes(&self, published: &Described, layout: &Path) -> Result<Vec<CauseReport>> {
-        let limits = Limits::default();
-        let client = || {
-            (self.request.client)().map_err(|e| {
-                verbatim_explain::Error::new(verbatim_explain::ErrorKind::Input, e.to_string())
-            })
-        };
-        let opener = Opener {
-            client: &client,
-            limits: &limits,
-        };
-        let failed = |e: verbatim_explain::Error| {
-            Error::unchecked(format!("what differs cannot be found out: {e}"))
-        };
-        let left = opener.open(&published.name).map_err(failed)?;
-        let right = opener.open(&path_text(layout)?).map_err(failed)?;
-        Ok(explain(&left, &right, false, &limits)
-            .map_err(failed)?
-            .causes)
-    }
+/// Why an image of this name is not the one in a layout.
+pub(super) fn causes(
+    request: &Request<'_>,
+    published: &str,
+    layout: &Path,
+) -> Result<Vec<CauseReport>> {
+    let limits = Limits::default();
+    let client = || {
+        (request.client)().map_err(|e| {
+            verbatim_explain::Error::new(verbatim_explain::ErrorKind::Input, e.to_string())
+        })
+    };
+    let opener = Opener {
+        client: &client,
+        limits: &limits,
+    };
+    let failed = |e: verbatim_explain::Error| {
+        Error::unchecked(format!("what differs cannot be found out: {e}"))
+    };
+    let left = opener.open(published).map_err(failed)?;
+    let right = opener.open(&path_text(layout)?).map_err(failed)?;
+    Ok(explain(&left, &right, false, &limits)
+        .map_err(failed)?
+        .causes)
 }
 
 /// Put what moved in the history under its cause, before the long lines.

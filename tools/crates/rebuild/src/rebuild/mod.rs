@@ -1,11 +1,13 @@
 //! The way from an attestation to a verdict.
 
 mod bazel;
+mod bazel_inputs;
 mod choose;
 mod compare;
 mod inputs;
 mod make;
 mod named;
+mod released;
 mod sources;
 
 use std::fs;
@@ -19,6 +21,7 @@ use verbatim_registry::Client;
 use self::choose::choose;
 use self::named::{name_any_materials, name_inputs, name_materials};
 use crate::base::{BaseImage, Pin};
+use crate::bazel::Machine;
 use crate::containerfile::Containerfile;
 use crate::error::{Error, ErrorKind, Result};
 use crate::konflux::{self, BuildahBuild, Given};
@@ -35,8 +38,33 @@ pub struct Attestation {
     pub predicate_type: String,
     /// The predicate.
     pub predicate: serde_json::Value,
-    /// The sha256 digests of its subjects.
-    pub subjects: Vec<Digest>,
+    /// Its subjects.
+    pub subjects: Vec<Subject>,
+}
+
+/// What a statement is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// Its name, if it has one.
+    pub name: String,
+    /// Its sha256.
+    pub digest: Digest,
+}
+
+impl Attestation {
+    fn is_about(&self, digest: Digest) -> bool {
+        self.subjects.iter().any(|subject| subject.digest == digest)
+    }
+
+    /// Nothing is built to be compared with an image that the attestation says nothing of.
+    fn must_be_about(&self, digest: Digest) -> Result<()> {
+        match self.is_about(digest) {
+            true => Ok(()),
+            false => Err(Error::does_not_hold(format!(
+                "--against is {digest}, which is no subject of the attestation; it says nothing about this image"
+            ))),
+        }
+    }
 }
 
 /// What is to be rebuilt, and with what.
@@ -61,6 +89,8 @@ pub struct Request<'a> {
     pub fetch_only: Option<&'a Path>,
     /// Take all that is needed from this folder, and nothing from a network.
     pub materials: Option<&'a Path>,
+    /// Which Bazel there is, and what it may do.
+    pub machine: Machine<'a>,
     /// A client of registries, made when it is needed.
     pub client: &'a dyn Fn() -> Result<Client>,
     /// Who is told what programs say.
@@ -109,9 +139,8 @@ impl<'a> Rebuild<'a> {
             _ => None,
         };
         let about = published.as_ref().map(Published::digest);
-        let is_about = |attestation: &&Attestation| {
-            about.is_some_and(|digest| attestation.subjects.contains(&digest))
-        };
+        let is_about =
+            |attestation: &&Attestation| about.is_some_and(|digest| attestation.is_about(digest));
         let all = &request.attestations;
         let attestation = all
             .iter()
@@ -127,8 +156,13 @@ impl<'a> Rebuild<'a> {
             if let (Some(name), None) = (request.against, &published) {
                 published = Some(open(name)?);
             }
-            let digest = published.as_ref().map(Published::digest);
-            return bazel::check(request, attestation, digest, scratch.path(), report);
+            return bazel::run(
+                request,
+                attestation,
+                published.as_ref(),
+                scratch.path(),
+                report,
+            );
         }
         let (kind, predicate) = (&attestation.predicate_type, &attestation.predicate);
         let pipeline = konflux::read(kind, predicate, request.file)
@@ -143,7 +177,7 @@ impl<'a> Rebuild<'a> {
             published = Some(open(name)?);
         }
         let (build, published) = choose(
-            &attestation.subjects,
+            attestation,
             builds,
             (published, request.image),
             &konflux::indexes(&pipeline),

@@ -232,6 +232,12 @@ impl Image {
         &self.origin
     }
 
+    /// The digests of all its manifests and indexes.
+    pub fn digests(&self) -> impl Iterator<Item = Digest> + '_ {
+        let children = self.children.iter().map(|child| child.digest);
+        children.chain([self.root.digest])
+    }
+
     /// The digest that it is published by.
     pub fn digest(&self) -> Digest {
         self.root.digest

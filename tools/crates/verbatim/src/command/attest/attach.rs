@@ -9,20 +9,20 @@ use verbatim_attest::attach::{Attachment, Attestation, Form};
 use verbatim_attest::Known;
 use verbatim_digest::Digest;
 use verbatim_foreign::printable;
-use verbatim_oci::attached::CosignTag;
 use verbatim_oci::layout::{Layout, Published};
-use verbatim_oci::{Descriptor, Document, Named};
-use verbatim_registry::{runtime, Client, Image, Inputs, PushOptions, Tagged, Target};
+use verbatim_oci::Document;
+use verbatim_registry::runtime;
 use verbatim_signature::documents::{self, MAX_DOCUMENT};
 use verbatim_signature::Error;
 
+use crate::attaching::{push, Done};
 use crate::colours::colours;
 use crate::handed::handed;
 use crate::opened::{From, Opened};
 use crate::outcome::{unchecked, Outcome, Unchecked};
 use crate::place::Place;
 use crate::printing::{print, print_json};
-use crate::registry_options::{failed, tell_retries, RegistryOptions};
+use crate::registry_options::{tell_retries, RegistryOptions};
 use crate::report_form::Format;
 
 /// Attach attestations to an image, where cosign and others find them.
@@ -86,25 +86,6 @@ impl FormName {
         match self {
             Self::Bundle => Form::Bundle,
             Self::Att => Form::Tag,
-        }
-    }
-}
-
-/// What became of it.
-enum Done {
-    Attached,
-    /// All of it was there.
-    Unchanged,
-    /// The registry serves something else, in one sentence each.
-    Wrong(Vec<String>),
-}
-
-impl Done {
-    fn verdict(&self) -> &'static str {
-        match self {
-            Self::Attached => "attached",
-            Self::Unchanged => "unchanged",
-            Self::Wrong(_) => "different",
         }
     }
 }
@@ -212,61 +193,6 @@ fn about(
     }
     eprintln!("verbatim: nothing was attached");
     Ok(None)
-}
-
-async fn push(
-    client: &Client,
-    target: &Target,
-    image: &Descriptor,
-    attachment: Attachment,
-) -> anyhow::Result<Done> {
-    let mut inputs = Inputs::default();
-    let (mut images, mut tagged) = (Vec::new(), Vec::new());
-    let artifacts = match attachment {
-        Attachment::Referrers(artifacts) => artifacts,
-        Attachment::Tagged(layers) => {
-            let artifact = Attachment::tagged(&layers)?.context("there is nothing to attach")?;
-            tagged.push(Tagged {
-                subject: image.digest,
-                tag: CosignTag::Attestations,
-                manifest: artifact.manifest,
-            });
-            for blob in artifact.blobs {
-                inputs.add_document(blob);
-            }
-            Vec::new()
-        }
-    };
-    for artifact in &artifacts {
-        for blob in &artifact.blobs {
-            inputs.add_document(blob.clone());
-        }
-    }
-    for artifact in &artifacts {
-        let digest = Digest::of(&artifact.manifest);
-        let name = format!("the manifest {digest}");
-        let root = Named::new(&artifact.manifest, &name);
-        images.push(Image::new(target.sibling(digest)?, root, &inputs, &name)?);
-    }
-    let options = PushOptions::default();
-    let pushed = client
-        .push_with_tagged(images, target, &tagged, &inputs, &options)
-        .await
-        .map_err(failed)?;
-    let wrong = pushed.iter().filter(|pushed| !pushed.is_right());
-    let wrong: Vec<String> = wrong
-        .map(|pushed| {
-            format!(
-                "{}: {} was sent, and the registry serves something else",
-                pushed.reference, pushed.digest
-            )
-        })
-        .collect();
-    Ok(match pushed.iter().all(|pushed| pushed.unchanged) {
-        _ if !wrong.is_empty() => Done::Wrong(wrong),
-        true => Done::Unchanged,
-        false => Done::Attached,
-    })
 }
 
 fn add(layout: &Layout, image: &Opened, attachment: Attachment) -> anyhow::Result<Done> {

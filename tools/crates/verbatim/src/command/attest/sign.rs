@@ -2,20 +2,16 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context;
 use verbatim_document::json;
 use verbatim_signature::bundle::Bundle;
 use verbatim_signature::documents::{self, MAX_DOCUMENT};
 use verbatim_signature::dsse::{Envelope, IN_TOTO};
-use verbatim_signature::PrivateKey;
 
 use crate::files::write_files;
 use crate::handed::handed;
 use crate::outcome::Outcome;
 use crate::printing::print;
-
-/// The largest key file that is read.
-const MAX_KEY: u64 = 1 << 20;
+use crate::signing::private_key;
 
 /// Sign an in-toto statement: write the DSSE envelope that holds it, on one line.
 ///
@@ -55,9 +51,7 @@ pub struct Options {
 pub fn run(options: Options) -> anyhow::Result<Outcome> {
     let (statement, name) = handed(&options.statement, MAX_DOCUMENT)?;
     documents::statement(&statement, &name)?;
-    let (key, key_name) = handed(&options.key, MAX_KEY)?;
-    let password = password()?;
-    let key = PrivateKey::from_pem(&key, &key_name, password.as_deref())?;
+    let key = private_key(&options.key)?;
     let envelope = Envelope::sign(IN_TOTO, statement, &key);
     let signed = match options.bundle {
         true => Bundle::of_key(&envelope, key.public()),
@@ -69,13 +63,4 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
         None => print(&String::from_utf8(line)?)?,
     }
     Ok(Outcome::Done)
-}
-
-/// The password of an encrypted key, by the name that cosign gives it.
-fn password() -> anyhow::Result<Option<String>> {
-    match std::env::var("COSIGN_PASSWORD") {
-        Ok(password) => Ok(Some(password)),
-        Err(std::env::VarError::NotPresent) => Ok(None),
-        Err(error) => Err(error).context("COSIGN_PASSWORD cannot be read"),
-    }
 }

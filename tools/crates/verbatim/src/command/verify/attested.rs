@@ -1,10 +1,11 @@
-//! `--attested`: was each thing of a release built as a policy allows?
+//! `--attested` and `--attested-key`: was each thing of a release built as a policy allows, or does the one who is
+//! known by a key say anything of it?
 
 use verbatim_attest::{attached, Known, Policy, Requirements, Signed, Told, Verdict as Attested};
 use verbatim_digest::Digest;
 use verbatim_registry::{Client, Remote, Repository};
 use verbatim_signature::documents::{self, MAX_DOCUMENT};
-use verbatim_signature::Error;
+use verbatim_signature::{Error, PublicKey, Trust};
 use verbatim_sums::Subject;
 use verbatim_verify::{Finding, Judgement, Verdict};
 
@@ -12,6 +13,9 @@ use super::release::Release;
 use super::{sides, Options, Part};
 use crate::handed::{handed, unread};
 use crate::registry_options::tell_retries;
+
+/// The largest key that is read.
+const MAX_KEY: u64 = 1 << 20;
 
 /// Each document, with the statement in it or why there is none.
 type Documents = Vec<Result<Signed, Error>>;
@@ -34,10 +38,18 @@ enum Place {
 impl Attestations {
     /// What the options ask for; nothing where they do not.
     pub(super) fn read(options: &Options) -> anyhow::Result<Option<Self>> {
-        let Some(policy) = &options.attested else {
-            return Ok(None);
+        let requirements = match &options.attested {
+            Some(policy) => Requirements::of_policy(Policy::read(policy).map_err(unread)?, None),
+            None if options.attested_key.is_empty() => return Ok(None),
+            None => {
+                let mut keys = Vec::new();
+                for path in &options.attested_key {
+                    let (data, name) = handed(path, MAX_KEY)?;
+                    keys.push(PublicKey::from_pem(&data, &name)?);
+                }
+                Requirements::new(Trust::Keys(keys), None, None)
+            }
         };
-        let requirements = Requirements::of_policy(Policy::read(policy).map_err(unread)?, None);
         let place = if options.attestation.is_empty() {
             let client = options.registry.client(Some(tell_retries()))?;
             Place::Attached(client, sides::runtime()?)
@@ -132,11 +144,8 @@ impl Attestations {
             .take(3)
             .collect();
         let why = match reasons.is_empty() {
-            true => "no statement that is signed by a key of the policy is about it".to_owned(),
-            false => format!(
-                "it is not attested as the policy asks: {}",
-                reasons.join("; ")
-            ),
+            true => "no statement that is signed by a key that was named is about it".to_owned(),
+            false => format!("it is not attested as was asked: {}", reasons.join("; ")),
         };
         Err((Verdict::Different, why))
     }

@@ -124,11 +124,15 @@ pub struct Options {
     /// Ask in addition that each image and file was built as this policy allows
     /// (`verbatim.policy/1`): a statement about its digest must be signed by one of the policy's
     /// keys and fit an entry, else it is `different`.
-    #[arg(long, value_name = "POLICY")]
+    #[arg(long, value_name = "POLICY", group = "asked")]
     attested: Option<PathBuf>,
+    /// Ask in addition that each image and file has a statement about its digest that this key (PEM)
+    /// signed, whatever it says, else it is `different`; of several keys, one of them.
+    #[arg(long, value_name = "KEY", group = "asked", conflicts_with = "attested")]
+    attested_key: Vec<PathBuf>,
     /// Where the attestations are: envelopes, lines of them, or Sigstore bundles. Without it
     /// those are read that are attached to each image, where it is served.
-    #[arg(long, value_name = "FILE", requires = "attested")]
+    #[arg(long, value_name = "FILE", requires = "asked")]
     attestation: Vec<PathBuf>,
     /// Let this verdict do no harm; can be given several times. What is `unchecked` cannot be
     /// accepted: see --only.

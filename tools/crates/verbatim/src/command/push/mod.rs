@@ -1,5 +1,8 @@
 //! `verbatim push`: images into registries.
 
+mod attest;
+
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,12 +10,13 @@ use std::sync::Arc;
 use anyhow::{anyhow, bail, Context};
 use serde::Serialize;
 use verbatim_digest::Digest;
-use verbatim_foreign::counted;
+use verbatim_foreign::{counted, printable};
 use verbatim_oci::Reference;
 use verbatim_registry::{runtime, Count, Image, Inputs, PushOptions, Pushed, Repository, Target};
 use verbatim_requests::{ImageRequest, Values};
 use verbatim_sums::{Subject, Sums};
 
+use self::attest::{Attached, AttestOptions};
 use crate::arguments::pair;
 use crate::colours::colours;
 use crate::outcome::{Outcome, Unchecked};
@@ -34,6 +38,9 @@ use crate::sums_file;
 /// Layers of a base image that are not at hand are mounted where the registry has them, and
 /// else streamed from the repository that is known to have them.
 ///
+/// With --attest and --key, statements about the images (how they were built) are signed before anything is sent, and
+/// attached when all is served as it was built, as attest attach does it.
+///
 /// Exit code 0: pushed, and served as it was built; 1: a digest is not the one in --sums, or
 /// something else is served; 2: the input or the usage is wrong; 3: the registry refuses, or
 /// could not be reached.
@@ -46,6 +53,10 @@ use crate::sums_file;
     verbatim push --sums release.sha256 \\
       bazel-bin/server registry.example.com/acme/server:v1 \\
       bazel-bin/agent registry.example.com/acme/agent:v1
+
+  A release with its provenance, signed and attached:
+    verbatim push --sums release.sha256 bazel-bin/server registry.example.com/acme/server:v1 \\
+      --attest provenance.json --key release.key
 
   What would be sent:
     verbatim push --dry-run bazel-bin/server registry.example.com/acme/server:v1")]
@@ -75,6 +86,8 @@ pub struct Options {
     /// A repository that may have layers of the images: they are mounted from it, or fetched.
     #[arg(long, value_name = "REPOSITORY")]
     mount: Vec<Repository>,
+    #[command(flatten)]
+    attest: AttestOptions,
     /// Ask what is there, say what would be sent, and send nothing.
     #[arg(long)]
     dry_run: bool,
@@ -99,6 +112,8 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
             return report_wrong(&wrong, options.format);
         }
     }
+    let digests: BTreeSet<Digest> = images.iter().flat_map(Image::digests).collect();
+    let statements = options.attest.signed(&digests)?;
     let client = options.registry.client(Some(tell_retries()))?;
     let bar = Bar::new("pushing");
     let push = PushOptions {
@@ -113,10 +128,15 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
     bar.finish();
     let pushed = pushed.map_err(failed)?;
     let right = pushed.iter().all(Pushed::is_right);
+    let attached = match right && !options.dry_run {
+        true => statements.attach(&pushed, &client, &runtime)?,
+        false => Vec::new(),
+    };
     match options.format {
-        Format::Text => print(&text_report(&pushed, options.dry_run))?,
-        Format::Json => print_json_report(&pushed, options.dry_run)?,
+        Format::Text => print(&text_report(&pushed, &attached, options.dry_run))?,
+        Format::Json => print_json_report(&pushed, &attached, options.dry_run)?,
     }
+    let right = right && attached.iter().all(|one| one.verdict != "different");
     for wrong in pushed.iter().filter(|pushed| !pushed.is_right()) {
         eprintln!(
             "verbatim: {}: pushed {}, and the registry serves {}",
@@ -251,7 +271,11 @@ fn verdict(pushed: &Pushed, dry_run: bool) -> &'static str {
     }
 }
 
-fn print_json_report(images: &[Pushed], dry_run: bool) -> anyhow::Result<()> {
+fn print_json_report(
+    images: &[Pushed],
+    attached: &[Attached],
+    dry_run: bool,
+) -> anyhow::Result<()> {
     #[derive(Serialize)]
     struct Counts {
         sent: u64,
@@ -277,6 +301,8 @@ fn print_json_report(images: &[Pushed], dry_run: bool) -> anyhow::Result<()> {
         verdict: &'static str,
         dry_run: bool,
         images: Vec<OneImage<'a>>,
+        #[serde(skip_serializing_if = "<[_]>::is_empty")]
+        attestations: &'a [Attached],
     }
     let counts = |of: fn(&Count) -> u64, image: &Pushed| Counts {
         sent: of(&image.sent),
@@ -291,6 +317,7 @@ fn print_json_report(images: &[Pushed], dry_run: bool) -> anyhow::Result<()> {
             (true, false) => "pushed",
         },
         dry_run,
+        attestations: attached,
         images: images
             .iter()
             .map(|image| OneImage {
@@ -308,7 +335,7 @@ fn print_json_report(images: &[Pushed], dry_run: bool) -> anyhow::Result<()> {
     print_json(&report)
 }
 
-fn text_report(images: &[Pushed], dry_run: bool) -> String {
+fn text_report(images: &[Pushed], attached: &[Attached], dry_run: bool) -> String {
     let (good, bad) = colours();
     let mut text = String::new();
     let mut all = [Count::default(); 3];
@@ -332,6 +359,21 @@ fn text_report(images: &[Pushed], dry_run: bool) -> String {
             sum.blobs += one.blobs;
             sum.bytes += one.bytes;
         }
+    }
+    for one in attached {
+        let colour = if one.verdict == "different" {
+            bad
+        } else {
+            good
+        };
+        let types = one.predicate_types.join(", ");
+        let _ = writeln!(
+            text,
+            "{colour}{:10}{colour:#} {}  {}",
+            one.verdict,
+            one.reference,
+            printable(&types)
+        );
     }
     let what = if dry_run { "would be sent" } else { "sent" };
     let _ = writeln!(

@@ -1,6 +1,8 @@
 //! `verbatim rebuild`: a published image made once more from what its provenance says.
 
-use std::fmt::Write as _;
+mod bazel_options;
+mod show;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail, Context};
@@ -10,18 +12,19 @@ use verbatim_digest::Digest;
 use verbatim_foreign::{counted, printable};
 use verbatim_rebuild::konflux::{self, Given, Parameter, TaskVersion};
 use verbatim_rebuild::{
-    rebuild, Attestation, Author, Error, ErrorKind, Pin, Report, Request, Verdict,
+    rebuild, Attestation, Author, Error, ErrorKind, Pin, Report, Request, Subject, Verdict,
 };
 use verbatim_signature::{documents, Document, PublicKey, Trust};
 use verbatim_verify::Verdict as Judged;
 
-use crate::colours::colours;
+use self::bazel_options::BazelOptions;
+use self::show::{show, why};
 use crate::files::write_files;
 use crate::handed::handed;
 use crate::opened::Opened;
 use crate::outcome::{unchecked, Outcome, Unchecked};
 use crate::place::Place;
-use crate::printing::{print, print_json};
+use crate::printing::print_json;
 use crate::registry_options::{tell_retries, RegistryOptions};
 use crate::report_form::Format;
 
@@ -36,15 +39,23 @@ const MAX_KEY: u64 = 1 << 20;
 /// commit that it names, base images by digest, and the real `buildah` builds them in a storage of its
 /// own. What the attestation does not tell is listed as missing, and can be given with --parameter and --base.
 ///
-/// Of provenance of Bazel builds, which `attest provenance` writes, the sources are checked: commit, tree and
-/// MODULE.bazel.lock. Bazel is not run, and the verdict is `incomplete`.
+/// Of provenance of Bazel builds, which `attest provenance` writes, the commit is fetched, its tree and
+/// MODULE.bazel.lock are checked, and the recorded Bazel builds the recorded targets with the recorded options, in
+/// an empty output base. What it made is compared by its bytes with every subject of the attestation.
+///
+/// A build by Bazel runs code of the sources with your rights: actions run in Bazel's sandbox without a network,
+/// but repository rules and module extensions run unsandboxed and may use the network. Run it as a user who
+/// has nothing to lose, or in a virtual machine, unless you trust the sources. Caches of outputs are not used. Options
+/// of the attestation and lines of the sources' .bazelrc that could run programs outside the sandbox, take
+/// outputs from elsewhere or replace sources are refused by name (--allow); so is the sources' own launcher.
 ///
 /// Without --against the image ID is printed, and nothing else, to standard output.
 ///
 /// Who signed an attestation decides what is run here, for a build runs what its sources say: with --key only what
 /// that key signed counts. Without it nothing is verified.
 ///
-/// `git` and `buildah` are needed. Steps run in chroot isolation: as root, or as a user with subordinate IDs.
+/// `git` and `buildah` or Bazel are needed. Steps of buildah run in chroot isolation: as root, or as a user with
+/// subordinate IDs. Bazel needs no rights but user namespaces.
 ///
 /// Exit codes: 0 built, or identical; 1 it differs, or is not what was attested; 2 the attestation is wrong or asks
 /// for what is refused; 3 it could not be built, or what is not told may be why it differs.
@@ -61,6 +72,10 @@ const MAX_KEY: u64 = 1 << 20;
 
   From a clone that is there already, with an SBOM that names the base images:
     verbatim rebuild attestation.json --source ~/src/app --sbom sbom.json --against app
+
+  A release that Bazel built, with this machine's Bazel and settings:
+    verbatim rebuild --image registry.example.com/acme/app:v1 --key release.pub --against registry.example.com/acme/app:v1 \\
+      --bazel /usr/bin/bazel --bazelrc ~/machine.bazelrc
 
   Tell others that it is identical, as one of the rebuilders that their policy counts:
     verbatim rebuild --image IMAGE --key cosign.pub --against IMAGE --rebuilder https://example.com/us --summary vsa.json
@@ -100,7 +115,8 @@ pub struct Options {
     /// The version of the build task, such as 0.9, where the attestation does not tell it.
     #[arg(long, value_name = "VERSION", value_parser = |text: &str| text.parse::<TaskVersion>())]
     task_version: Option<TaskVersion>,
-    /// Fetch the sources, the base images and the SBOM into this folder, and build nothing.
+    /// Fetch all that is needed into this folder, and build nothing: the sources, base images and the SBOM, or what Bazel
+    /// downloads and Bazel itself.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["materials", "against"])]
     fetch_only: Option<PathBuf>,
     /// Take all of them from this folder, and nothing from a network.
@@ -125,6 +141,8 @@ pub struct Options {
     /// The URI of the image, in --result and --summary; by default oci://REGISTRY/NAME, as --against or --image say.
     #[arg(long, value_name = "URI", requires = "rebuilder")]
     resource: Option<String>,
+    #[command(flatten)]
+    bazel: BazelOptions,
     /// The form of the report.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
@@ -161,6 +179,7 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
         given,
         fetch_only: options.fetch_only.as_deref(),
         materials: options.materials.as_deref(),
+        machine: options.bazel.machine()?,
         client: &client,
         log: &|line| eprintln!("{line}"),
     };
@@ -250,6 +269,7 @@ fn given(options: &Options) -> Vec<String> {
     if options.sbom.is_some() {
         given.push("--sbom".to_owned());
     }
+    given.extend(options.bazel.given());
     given
 }
 
@@ -360,10 +380,15 @@ impl Documents {
 }
 
 fn attestation(statement: Statement) -> Attestation {
-    let digest = |subject: &verbatim_attest::Subject| subject.digests.sha256;
+    let subject = |subject: &verbatim_attest::Subject| {
+        Some(Subject {
+            name: subject.name.clone(),
+            digest: subject.digests.sha256?,
+        })
+    };
     Attestation {
         digest: Digest::of(&statement.bytes),
-        subjects: statement.subjects.iter().filter_map(digest).collect(),
+        subjects: statement.subjects.iter().filter_map(subject).collect(),
         predicate_type: statement.predicate_type,
         predicate: Value::Object(statement.predicate),
     }
@@ -389,62 +414,6 @@ fn parameters(given: &[String]) -> anyhow::Result<Vec<(String, Parameter)>> {
         }
     }
     Ok(all)
-}
-
-/// For people. Without an image to compare with, standard output is the image ID alone.
-fn show(report: &Report, compared: bool) -> anyhow::Result<()> {
-    if !compared {
-        return match report.image_id {
-            Some(id) => print(&format!("{id}\n")),
-            None => Ok(()),
-        };
-    }
-    let (good, bad) = colours();
-    let verdict = report.verdict.as_str();
-    let colour = if verdict == Judged::Identical.as_str() {
-        good
-    } else {
-        bad
-    };
-    let mut text = format!("{colour}{verdict}{colour:#}\n");
-    if let Some(id) = &report.image_id {
-        writeln!(text, "image ID  {id}")?;
-    }
-    let levels = report.levels;
-    for (name, level) in [
-        ("config", levels.config),
-        ("diff_ids", levels.diff_ids),
-        ("blobs", levels.blobs),
-        ("manifest", levels.manifest),
-    ] {
-        writeln!(text, "{name:9} {}", level.as_str())?;
-    }
-    for name in &report.missing {
-        writeln!(text, "missing   {}", printable(name))?;
-    }
-    for reason in &report.reasons {
-        writeln!(text, "          {}", printable(reason))?;
-    }
-    for cause in &report.causes {
-        writeln!(text, "{bad}{}{bad:#}", cause.id.id())?;
-        for evidence in &cause.evidence {
-            writeln!(text, "  {}", printable(evidence))?;
-        }
-        writeln!(text, "  → {}", cause.fix)?;
-    }
-    print(&text)
-}
-
-/// Why a rebuild is incomplete, in one sentence.
-fn why(report: &Report) -> String {
-    let mut why = report.reasons.clone();
-    if !report.missing.is_empty() {
-        why.push(format!(
-            "the attestation does not tell {}",
-            report.missing.join(", ")
-        ));
-    }
-    printable(&why.join("; ")).into_owned()
 }
 
 fn failed(error: Error) -> anyhow::Error {
