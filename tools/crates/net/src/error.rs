@@ -208,6 +208,17 @@ impl Error {
         }
     }
 
+    /// Whether something else may be granted than what was asked for: a token server that knows
+    /// nothing of a scope says so with 404 as well, or in other words of its own.
+    pub(crate) fn is_refusal(&self) -> bool {
+        match self {
+            Self::TokenServer { status, .. } => {
+                matches!(status, 400..=499) && !matches!(status, 408 | 429)
+            }
+            _ => self.kind() == ErrorKind::Denied,
+        }
+    }
+
     /// Whether trying again can help.
     pub fn is_transient(&self) -> bool {
         match self {

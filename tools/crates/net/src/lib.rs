@@ -15,7 +15,6 @@ mod client;
 mod connection;
 mod credentials;
 mod dns;
-pub mod docker_hub;
 mod error;
 mod exchange;
 pub mod files;

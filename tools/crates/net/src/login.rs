@@ -12,7 +12,7 @@ use crate::call::Answer;
 use crate::challenge::{challenges, choose, Challenge, Way};
 use crate::client::Client;
 use crate::credentials::{basic, Credential};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::host::Url;
 use crate::scope::{Grant, Scope};
 use crate::secret::Secret;
@@ -151,7 +151,7 @@ impl Client {
                     .await
             }
             // The token server refuses what the registry itself does not ask for.
-            Err(error) if error.kind() == ErrorKind::Denied => {
+            Err(error) if error.is_refusal() => {
                 admission.stage = Stage::Exhausted;
                 match self
                     .second_answer(home, answer, &all, sent, admission)

@@ -30,7 +30,7 @@ impl Scope {
     pub(crate) fn of(text: &str) -> Self {
         let (host, path) = text.split_once('/').unwrap();
         Self {
-            path: crate::docker_hub::canonical_name(host, path).into_owned(),
+            path: verbatim_naming::canonical_name(host, path).into_owned(),
             ..Self::host(host)
         }
     }

@@ -17,6 +17,9 @@ use serde::{de, Deserialize, Deserializer, Serialize, Serializer};
 /// There is always a registry. Docker's short names (`nginx`, meaning an image of one
 /// company's registry) are refused: a release must say the same to everyone.
 ///
+/// Equal are those that are written the same. Whether two mean one image says their
+/// [`Identity`](crate::Identity).
+///
 /// There may be a million of them in a list: one is a text, and where its parts begin.
 #[derive(Clone)]
 pub struct Reference {

@@ -20,6 +20,9 @@ pub enum Promise {
     Zstd,
     /// A format that this program does not write, by the ending that says so.
     Other(String),
+    /// Something that is not known, by its ending: `x.txt`, `x.tar.gz.bak`. A folder may be called so; of an
+    /// archive nobody can say what was meant.
+    Unknown(String),
 }
 
 /// Endings of tar archives in gzip. A `.crate` is one by another name.
@@ -35,6 +38,11 @@ const OTHER: &str = "\
     iso img dmg sif squashfs sqfs erofs wim qcow2 vmdk vhd vhdx \
     deb udeb ddeb rpm drpm srpm apk apkg ipk opk xbps eopkg msi pkg snap flatpak appimage \
     jar war ear aar aab ipa apks xapk appx msix whl egg conda nupkg vsix xpi crx";
+
+/// Whether it is the end of a version, and no ending: `app-1.2`, `app.v1.2`. A dot alone ends nothing either.
+fn is_number(ending: &str) -> bool {
+    ending.bytes().all(|b| b.is_ascii_digit())
+}
 
 /// What the name of `path` promises.
 pub fn promise(path: &Path) -> Promise {
@@ -61,8 +69,10 @@ pub fn promise(path: &Path) -> Promise {
         Promise::Other(format!(".tar.{ending}"))
     } else if OTHER.split_ascii_whitespace().any(|other| other == ending) {
         Promise::Other(format!(".{ending}"))
-    } else {
+    } else if is_number(ending) {
         Promise::Nothing
+    } else {
+        Promise::Unknown(format!(".{ending}"))
     }
 }
 
@@ -120,13 +130,31 @@ mod tests {
     }
 
     #[test]
+    fn names_that_promise_what_is_not_known() {
+        for (name, ending) in [
+            ("x.out", ".out"),
+            ("x.oci", ".oci"),
+            ("x.TXT", ".txt"),
+            ("x.gz.bak", ".bak"),
+            ("x.tar.gz.1a", ".1a"),
+            ("app.v1", ".v1"),
+            ("x.gz~", ".gz~"),
+            ("x.layer", ".layer"),
+        ] {
+            assert_eq!(of(name), Promise::Unknown(ending.to_owned()), "{name}");
+        }
+    }
+
+    #[test]
     fn names_that_promise_nothing() {
         for name in [
-            "x", "layer", "x.out", "a.xz/x", "app.v1.2", "tar", ".xz", "", "/",
+            "x", "layer", "a.xz/x", "a.txt/x", "app-1.2", "app.v1.2", "x.", "tar", ".xz", ".bak",
+            "", "/", "-",
         ] {
             assert_eq!(of(name), Promise::Nothing, "{name}");
         }
         assert_eq!(of("/dev/null"), Promise::Nothing);
+        assert_eq!(of("/dev/stdout"), Promise::Nothing);
         let dir = tempfile::tempdir().unwrap();
         let pipe = dir.path().join("pipe.xz");
         std::os::unix::net::UnixListener::bind(&pipe).unwrap();

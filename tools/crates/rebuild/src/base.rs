@@ -98,17 +98,8 @@ impl Name {
 
 /// A repository by its name, which may be one of Docker's short ones.
 fn repository(path: &str) -> Option<Repository> {
-    let first = path.split('/').next()?;
-    let has_registry = path.contains('/') && (first.contains(['.', ':']) || first == "localhost");
-    let whole = if has_registry {
-        path.to_owned()
-    } else {
-        format!("docker.io/{path}")
-    };
-    whole
-        .parse::<Reference>()
-        .ok()
-        .map(|reference| Repository::from(&reference))
+    let reference = Reference::of_short_name(path).ok()?;
+    Some(Repository::from(&reference))
 }
 
 /// The tag of a reference without a digest; a colon before the last slash is that of a port.

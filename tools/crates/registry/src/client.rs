@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
-use verbatim_net::docker_hub::serving_host;
+use verbatim_naming::serving_host;
 use verbatim_net::{Answer, Call, HostPort, Url};
 
 use crate::error::Error;

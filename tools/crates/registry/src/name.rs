@@ -3,7 +3,7 @@
 use std::fmt;
 
 use verbatim_digest::Digest;
-use verbatim_net::docker_hub::{canonical_host, canonical_name};
+use verbatim_naming::{canonical_host, implied_prefix};
 use verbatim_net::HostPort;
 use verbatim_oci::Reference;
 
@@ -21,10 +21,10 @@ pub struct Repository {
 
 impl From<&Reference> for Repository {
     fn from(reference: &Reference) -> Self {
-        let (registry, name) = (reference.registry(), reference.repository());
+        let meant = reference.identity();
         Self {
-            name: canonical_name(registry, &name).into_owned(),
-            registry: canonical_host(registry).into_owned(),
+            registry: meant.registry().to_owned(),
+            name: meant.repository(),
         }
     }
 }
@@ -165,35 +165,49 @@ impl std::str::FromStr for Mirror {
     }
 }
 
+impl Mirror {
+    /// What a repository is called there; nothing where the mirror is not for it.
+    ///
+    /// # Errors
+    /// The name that it would have is none.
+    pub fn of(&self, repository: &Repository) -> Option<Result<Repository, Error>> {
+        let rest = self.rest(repository)?;
+        Some(format!("{}{rest}", self.to).parse())
+    }
+
+    /// What of the name stays.
+    fn rest(&self, repository: &Repository) -> Option<String> {
+        let full = repository.to_string();
+        // What need not be said is meant by both names.
+        let short = implied_prefix(&repository.registry).and_then(|implied| {
+            let name = repository.name.strip_prefix(implied)?.strip_prefix('/')?;
+            Some(format!("{}/{name}", repository.registry))
+        });
+        [Some(full), short].into_iter().flatten().find_map(|name| {
+            let rest = name.strip_prefix(self.from.as_str())?;
+            (rest.is_empty() || rest.starts_with('/')).then(|| rest.to_owned())
+        })
+    }
+}
+
 /// Where to ask for a repository, in this order. Mirrors stand for the original: it is
 /// asked only if it is listed as a mirror of itself, or there is no mirror.
 pub(crate) fn candidates(
     repository: &Repository,
     mirrors: &[Mirror],
 ) -> Result<Vec<Repository>, Error> {
-    let full = repository.to_string();
-    // Docker's own images are meant by both their names.
-    let short = full.replacen("docker.io/library/", "docker.io/", 1);
-    let rest = |mirror: &Mirror| -> Option<String> {
-        [&full, &short].into_iter().find_map(|full| {
-            let rest = full.strip_prefix(mirror.from.as_str())?;
-            (rest.is_empty() || rest.starts_with('/')).then(|| rest.to_owned())
-        })
-    };
-    let longest = mirrors
+    let named: Vec<_> = mirrors
         .iter()
-        .filter(|mirror| rest(mirror).is_some())
-        .map(|mirror| mirror.from.len())
-        .max();
-    let Some(longest) = longest else {
-        return Ok(vec![repository.clone()]);
-    };
-    mirrors
-        .iter()
-        .filter(|mirror| mirror.from.len() == longest)
-        .filter_map(|mirror| rest(mirror).map(|rest| format!("{}{rest}", mirror.to)))
-        .map(|text| text.parse())
-        .collect()
+        .filter_map(|mirror| Some((mirror.from.len(), mirror.of(repository)?)))
+        .collect();
+    match named.iter().map(|(length, _)| *length).max() {
+        None => Ok(vec![repository.clone()]),
+        Some(longest) => named
+            .into_iter()
+            .filter(|(length, _)| *length == longest)
+            .map(|(_, repository)| repository)
+            .collect(),
+    }
 }
 
 #[cfg(test)]

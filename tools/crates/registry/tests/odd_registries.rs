@@ -172,13 +172,36 @@ async fn a_refusal_for_every_scope_ends() {
 
 #[tokio::test]
 async fn a_token_server_that_knows_no_such_scope_is_asked_for_that_of_the_challenge() {
-    for status in [400, 401, 403] {
+    for status in [400, 401, 403, 404, 405, 410, 422, 451] {
         let tokens = Server::start(move |request| match scopes(request).concat().as_str() {
             "aws" => Reply::ok("{\"token\":\"aws\"}"),
             _ => Reply::status(status),
         });
         let server = scoped(&tokens, 401, "aws", "aws");
-        manifest(quick(), &server).await.unwrap();
+        manifest(quick(), &server)
+            .await
+            .unwrap_or_else(|e| panic!("{status}: {e}"));
+        assert_eq!(tokens.requests().len(), 2, "{status}");
+
+        // Where the challenge asks for the same, or for nothing, the refusal stands, and is told at once.
+        for says in [OWN, ""] {
+            let tokens = Server::start(move |_| Reply::status(status));
+            let server = scoped(&tokens, 401, "aws", says);
+            let error = manifest(quick(), &server).await.unwrap_err().to_string();
+            assert!(error.contains(&format!("answers {status}")), "{error}");
+            assert_eq!(tokens.requests().len(), 1, "{status}");
+        }
+    }
+    // Too many requests, and what fails or leads elsewhere, is no word about a scope.
+    for status in [302, 429, 500] {
+        let tokens = Server::start(move |_| Reply::status(status));
+        let server = scoped(&tokens, 401, "aws", "aws");
+        manifest(quick(), &server).await.unwrap_err();
+        let wrong = tokens
+            .requests()
+            .iter()
+            .any(|request| scopes(request).concat() == "aws");
+        assert!(!wrong, "{status}");
     }
 }
 

@@ -18,19 +18,47 @@ const KEY: Found = Found::Bad {
 
 /// Whether a file that begins so holds a private key in a form that is recognised for sure.
 pub(crate) fn look(start: &[u8], _: &Rules) -> Found {
-    // PowerShell writes text in two bytes a character.
-    let narrow: Vec<u8>;
-    let text = match start {
-        [0xff, 0xfe, rest @ ..] | [0xfe, 0xff, rest @ ..] => {
-            narrow = rest.iter().copied().filter(|&b| b != 0).collect();
-            &narrow
-        }
-        _ => start,
-    };
-    match armoured(text) || encoded(text) || putty(text) || age(text) || signify(text) {
+    let holds_key =
+        |text: &[u8]| armoured(text) || encoded(text) || putty(text) || age(text) || signify(text);
+    match holds_key(start) || narrowed(start).iter().any(|text| holds_key(text)) {
         true => KEY,
         false => Found::Fine,
     }
+}
+
+/// A word of each kind of key.
+const WORDS: [&[u8]; 5] = [
+    b"BEGIN",
+    b"LS0tLS1CRUdJ",
+    b"PuTTY",
+    b"AGE-SECRET",
+    b"untrusted",
+];
+
+/// What of a file is text of two bytes a character (UTF-16, as PowerShell and programs of Windows
+/// write it), in one byte a character; what is not ASCII is a byte that is none of a key. It may begin anywhere,
+/// with a byte order mark or without. Nothing where no such text can be of a key.
+fn narrowed(start: &[u8]) -> Vec<Vec<u8>> {
+    let is_there = |word: &&[u8]| {
+        let zero = word.iter().flat_map(|&b| [b, 0]);
+        let wide: Vec<u8> = zero.take(2 * word.len() - 1).collect();
+        memchr::memmem::find(start, &wide).is_some()
+    };
+    if !WORDS.iter().any(is_there) {
+        return Vec::new();
+    }
+    // The other byte is zero, whichever of both comes first: the zero before the next character is
+    // as good as the one behind this.
+    let narrow = |text: &[u8]| {
+        let pairs = text.chunks(2);
+        let one = pairs.map(|pair| match pair {
+            [byte, 0] | [byte] => *byte,
+            _ => 0xff,
+        });
+        one.collect()
+    };
+    let odd = start.get(1..).unwrap_or_default();
+    vec![narrow(start), narrow(odd)]
 }
 
 /// Whether a Kerberos keytab has entries: keys of a host.

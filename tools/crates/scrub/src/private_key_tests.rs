@@ -80,6 +80,28 @@ fn keys_of_every_kind() {
     }
 }
 
+/// The text in UTF-16 of both orders, alone, with a byte order mark, and inside of something else.
+fn in_two_bytes(text: &str) -> Vec<(Vec<u8>, String)> {
+    let mut all = Vec::new();
+    for (order, mark) in [("little", [0xff, 0xfe]), ("big", [0xfe, 0xff])] {
+        let units = text.encode_utf16();
+        let wide: Vec<u8> = match order {
+            "little" => units.flat_map(u16::to_le_bytes).collect(),
+            _ => units.flat_map(u16::to_be_bytes).collect(),
+        };
+        for (before, after) in [
+            (&[][..], &[][..]),
+            (&mark, &[]),
+            (b"MZ\x90", b"\0\0rest"),
+            (b"a line in ASCII\n", b"\xff"),
+        ] {
+            let what = format!("{order} endian behind {before:?}: {text}");
+            all.push(([before, &wide, after].concat(), what));
+        }
+    }
+    all
+}
+
 #[test]
 fn keys_in_other_files() {
     for key in keys() {
@@ -88,8 +110,6 @@ fn keys_in_other_files() {
             lines.collect::<String>()
         };
         let json = key.replace('\n', "\\n");
-        let mut wide = vec![0xff, 0xfe];
-        wide.extend(key.bytes().flat_map(|b| [b, 0]));
         for text in [
             key.replace('\n', "\r\n"),
             key.replace('\n', "\r"),
@@ -116,8 +136,10 @@ fn keys_in_other_files() {
             format!("\x7fELF\0{key}\0rest"),
         ] {
             assert!(found(&text), "{text}");
+            for (text, what) in in_two_bytes(&text) {
+                assert!(found(text), "{what}");
+            }
         }
-        assert!(found(&wide));
         // One line, as in a variable that lost its line ends.
         assert!(found(key.replace('\n', " ")), "{key}");
     }
@@ -250,6 +272,9 @@ fn what_only_mentions_a_key() {
         "LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0t",
     ] {
         assert!(!found(text), "{text}");
+        for (text, what) in in_two_bytes(text) {
+            assert!(!found(text), "{what}");
+        }
     }
 }
 
@@ -273,8 +298,12 @@ fn hostile_files_are_looked_through_in_linear_time() {
         "-BEGIN ",
     ] {
         let text = piece.repeat((64 << 10) / piece.len());
-        let begin = std::time::Instant::now();
-        found(&text);
-        assert!(begin.elapsed().as_secs() < 5, "{piece}");
+        let mut all: Vec<_> = in_two_bytes(&text).into_iter().step_by(4).collect();
+        all.push((text.into_bytes(), piece.to_owned()));
+        for (text, _) in all {
+            let begin = std::time::Instant::now();
+            found(text);
+            assert!(begin.elapsed().as_secs() < 5, "{piece}");
+        }
     }
 }

@@ -48,8 +48,7 @@ impl FromStr for FileName {
         if name.starts_with('/') {
             return wrong("it begins with `/`; make it relative to the sums file");
         }
-        // Line feeds and carriage returns have a form of their own in sums files.
-        if name.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\r')) {
+        if name.contains(|c: char| c.is_control()) {
             return wrong("it holds a control character; rename the file");
         }
         if name.split('/').any(|part| part == "..") {
@@ -109,6 +108,8 @@ mod tests {
             ("a\x1b[2Jb", "control"),
             ("a\tb", "control"),
             ("a\u{9b}b", "control"),
+            ("a\nb", "control"),
+            ("a\rb", "control"),
         ] {
             let error = name.parse::<FileName>().unwrap_err().to_string();
             assert!(error.contains(reason), "{name}: {error}");
@@ -119,7 +120,6 @@ mod tests {
             ("a..b", "a..b"),
             ("...", "..."),
             ("a b", "a b"),
-            ("a\nb\rc", "a\nb\rc"),
         ] {
             assert_eq!(name.parse::<FileName>().unwrap().as_str(), plain);
         }

@@ -20,4 +20,4 @@ pub use compare::{compare, Change};
 pub use file_name::{FileName, FileNameError};
 pub use list::{Conflict, Sums};
 pub use record::Record;
-pub use subject::{Reading, Subject, SubjectError};
+pub use subject::{Reading, Subject, SubjectError, SubjectIdentity};

@@ -1,5 +1,7 @@
 //! What is released, each thing with one digest.
 
+use std::collections::BTreeSet;
+
 use verbatim_digest::Digest;
 use verbatim_foreign::printable;
 
@@ -7,10 +9,12 @@ use crate::Subject;
 
 /// One subject was given two digests.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("conflicting digests for {}: {first} from {first_origin}, and {second} from {second_origin}; a release has one digest for a name", printable(&.subject.to_string()))]
+#[error("conflicting digests for {}: {first} from {first_origin}, and {second} from {second_origin}{}; a release has one digest for a name", printable(&.subject.to_string()), also_called(.synonym))]
 pub struct Conflict {
     /// The name that is claimed twice.
     pub subject: Box<Subject>,
+    /// Another name of the same image, if that is what it was claimed by then.
+    pub synonym: Option<Box<Subject>>,
     /// What it was given first.
     pub first: Digest,
     /// By whom: a file and line, a target, an argument.
@@ -21,7 +25,15 @@ pub struct Conflict {
     pub second_origin: String,
 }
 
-/// The sums of a release: sorted, every subject once.
+fn also_called(synonym: &Option<Box<Subject>>) -> String {
+    match synonym {
+        None => String::new(),
+        Some(name) => format!(", which calls it {}", printable(&name.to_string())),
+    }
+}
+
+/// The sums of a release: sorted, every subject once. Of an image that has several names one is kept, the
+/// first in order.
 #[derive(Debug, Clone, Default)]
 pub struct Sums {
     // There may be millions, nearly always in order when they arrive: a list takes half the
@@ -57,14 +69,18 @@ impl Sums {
         Self::default()
     }
 
-    /// The sums of a text.
-    pub(crate) fn of_lines(lines: Vec<(Subject, Entry)>, file: &str) -> Result<Self, Conflict> {
+    /// The sums of a text, and the lines that say once more what is said under another name.
+    pub(crate) fn of_lines(
+        lines: Vec<(Subject, Entry)>,
+        file: &str,
+    ) -> Result<(Self, Vec<usize>), Conflict> {
         let mut sums = Self {
             entries: lines,
             origins: vec![file.into()],
         };
-        sums.settle()?;
-        Ok(sums)
+        let synonyms = sums.settle()?;
+        let lines = synonyms.iter().map(|entry| entry.line as usize);
+        Ok((sums, lines.collect()))
     }
 
     /// Add sums, each with where it comes from, for the error about a conflict. The same sum
@@ -85,7 +101,7 @@ impl Sums {
             };
             self.entries.push((subject, entry));
         }
-        self.settle()
+        self.settle().map(drop)
     }
 
     /// Add all of `other`.
@@ -96,11 +112,11 @@ impl Sums {
             entry.origin += offset;
         }
         self.entries.append(&mut other.entries);
-        self.settle()
+        self.settle().map(drop)
     }
 
-    /// Put what was added into its place.
-    fn settle(&mut self) -> Result<(), Conflict> {
+    /// Put what was added into its place. Gives what was dropped as it stands there under another name.
+    fn settle(&mut self) -> Result<Vec<Entry>, Conflict> {
         // Stable, so that the first of several origins is the one that is named; and what is in
         // order already is found to be.
         self.entries.sort_by(|(a, _), (b, _)| a.cmp(b));
@@ -113,14 +129,60 @@ impl Sums {
             is_same
         });
         match conflict {
-            None => Ok(()),
-            Some((subject, first, second)) => Err(Conflict {
-                subject: Box::new(subject),
-                first: first.digest,
-                first_origin: self.origin(first),
-                second: second.digest,
-                second_origin: self.origin(second),
-            }),
+            None => self.drop_synonyms(),
+            Some((subject, first, second)) => Err(self.conflict(subject, None, first, second)),
+        }
+    }
+
+    /// Of several names of one image keep the first.
+    fn drop_synonyms(&mut self) -> Result<Vec<Entry>, Conflict> {
+        let has_synonyms = |subject: &Subject| match subject {
+            Subject::Image(reference) => reference.has_synonyms(),
+            Subject::File(_) => false,
+        };
+        let all = self.entries.iter().enumerate();
+        let mut several: Vec<usize> = all
+            .filter(|(_, (subject, _))| has_synonyms(subject))
+            .map(|(at, _)| at)
+            .collect();
+        let meant = |at: usize| self.entries[at].0.identity();
+        several.sort_by(|a, b| (meant(*a), a).cmp(&(meant(*b), b)));
+        let mut dropped = BTreeSet::new();
+        for group in several.chunk_by(|a, b| meant(*a) == meant(*b)) {
+            let (first, rest) = (&self.entries[group[0]], &group[1..]);
+            for &at in rest {
+                let second = &self.entries[at];
+                if first.1.digest != second.1.digest {
+                    let names = (first.0.clone(), Some(second.0.clone()));
+                    return Err(self.conflict(names.0, names.1, first.1, second.1));
+                }
+                dropped.insert(at);
+            }
+        }
+        if dropped.is_empty() {
+            return Ok(Vec::new());
+        }
+        let entries = dropped.iter().map(|&at| self.entries[at].1).collect();
+        let mut at = 0..;
+        self.entries
+            .retain(|_| at.next().is_none_or(|at| !dropped.contains(&at)));
+        Ok(entries)
+    }
+
+    fn conflict(
+        &self,
+        subject: Subject,
+        synonym: Option<Subject>,
+        first: Entry,
+        second: Entry,
+    ) -> Conflict {
+        Conflict {
+            subject: Box::new(subject),
+            synonym: synonym.map(Box::new),
+            first: first.digest,
+            first_origin: self.origin(first),
+            second: second.digest,
+            second_origin: self.origin(second),
         }
     }
 
@@ -140,12 +202,25 @@ impl Sums {
             .map(|(subject, entry)| (subject, entry.digest))
     }
 
-    /// The digest of a subject.
+    /// The digest of a subject, under whichever of its names it stands there.
     pub fn get(&self, subject: &Subject) -> Option<Digest> {
-        let found = self
-            .entries
-            .binary_search_by(|(there, _)| there.cmp(subject));
-        found.ok().map(|at| self.entries[at].1.digest)
+        self.find(subject).map(|(_, digest)| digest)
+    }
+
+    /// The same, and which one in order it is.
+    pub(crate) fn find(&self, subject: &Subject) -> Option<(usize, Digest)> {
+        let find = |subject: &Subject| {
+            let found = self
+                .entries
+                .binary_search_by(|(there, _)| there.cmp(subject));
+            found.ok().map(|at| (at, self.entries[at].1.digest))
+        };
+        find(subject).or_else(|| match subject {
+            Subject::File(_) => None,
+            Subject::Image(reference) => reference
+                .synonyms()
+                .find_map(|other| find(&Subject::Image(other))),
+        })
     }
 
     /// How many there are.
@@ -203,6 +278,52 @@ mod tests {
         add(&mut sums, "a.io/x", b"2", "//c").unwrap();
         assert_eq!(sums.len(), 2);
         assert_eq!(sums.get(&image("a.io/x")), Some(Digest::of(b"2")));
+    }
+
+    #[test]
+    fn an_image_of_several_names_is_one() {
+        let names = [
+            "docker.io/library/x:1",
+            "registry-1.docker.io/x:1",
+            "docker.io/x:1",
+            "index.docker.io/library/x:1",
+        ];
+        for first in names {
+            for second in names {
+                let mut sums = Sums::new();
+                sums.add_all([
+                    (image("a.io/x"), Digest::of(b"0"), "//a"),
+                    (image(first), Digest::of(b"1"), "//a"),
+                ])
+                .unwrap();
+                let mut other = Sums::new();
+                other
+                    .add_all([(image(second), Digest::of(b"1"), "//b")])
+                    .unwrap();
+                sums.merge(other).unwrap();
+                let kept = image(first).min(image(second));
+                let all: Vec<_> = sums.iter().map(|(s, _)| s.clone()).collect();
+                assert_eq!(all, [image("a.io/x"), kept]);
+                for name in names {
+                    assert_eq!(sums.get(&image(name)), Some(Digest::of(b"1")));
+                }
+                assert_eq!(sums.get(&image("docker.io/acme/x:1")), None);
+
+                let conflict = sums
+                    .add_all([(image(second), Digest::of(b"2"), "//c")])
+                    .unwrap_err()
+                    .to_string();
+                for part in [
+                    "conflicting digests",
+                    second,
+                    "//c",
+                    &Digest::of(b"1").to_string(),
+                    &Digest::of(b"2").to_string(),
+                ] {
+                    assert!(conflict.contains(part), "{conflict}");
+                }
+            }
+        }
     }
 
     #[test]

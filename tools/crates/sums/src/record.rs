@@ -4,7 +4,6 @@
 //! It never says something else than the text: [`Record::check_against`].
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use serde::{Deserialize, Serialize};
@@ -65,6 +64,15 @@ pub struct Image {
     pub platforms: Vec<PlatformImage>,
 }
 
+impl Image {
+    /// A layer that is encrypted: that its diff_id is that of its content is what somebody says, and
+    /// only who has the key can know it.
+    pub fn encrypted_layer(&self) -> Option<&LayerMetadata> {
+        let mut layers = self.platforms.iter().flat_map(|image| &image.layers);
+        layers.find(|layer| layer.media_type.is_encrypted())
+    }
+}
+
 /// An image of one platform.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -111,16 +119,27 @@ impl Record {
     ///
     /// Where one name is given twice with the same digest, the more telling of both is kept.
     pub fn new(mut images: Vec<Image>, mut files: Vec<File>) -> Self {
-        // Which of two is kept must not depend on the order in which they were given.
+        // Which of two is kept must not depend on the order in which they were given, nor on how
+        // long a name is.
         let telling = |image: &Image| {
             let document = json::to_canonical(image).unwrap_or_default();
-            (Reverse(document.len()), document)
+            let length = document
+                .len()
+                .saturating_sub(image.reference.as_str().len());
+            (Reverse(length), document)
         };
         images.sort_by(|a, b| {
-            let names = (&a.reference, a.digest).cmp(&(&b.reference, b.digest));
-            names.then_with(|| telling(a).cmp(&telling(b)))
+            let meant = (a.reference.identity(), a.digest).cmp(&(b.reference.identity(), b.digest));
+            meant.then_with(|| telling(a).cmp(&telling(b)))
         });
-        images.dedup_by(|b, a| (&a.reference, a.digest) == (&b.reference, b.digest));
+        images.dedup_by(|b, a| {
+            let is_same = (a.reference.identity(), a.digest) == (b.reference.identity(), b.digest);
+            if is_same && b.reference < a.reference {
+                a.reference = b.reference.clone();
+            }
+            is_same
+        });
+        images.sort_by(|a, b| (&a.reference, a.digest).cmp(&(&b.reference, b.digest)));
         files.sort_by(|a, b| {
             (&a.name, a.digest, a.size.is_none()).cmp(&(&b.name, b.digest, b.size.is_none()))
         });
@@ -143,6 +162,15 @@ impl Record {
             all.files.extend(record.files);
         }
         Self::new(all.images, all.files)
+    }
+
+    /// What it says of an image, under whichever of its names.
+    pub fn image(&self, reference: &Reference) -> Option<&Image> {
+        let find = |reference: &Reference| {
+            let by_name = |image: &Image| image.reference.cmp(reference);
+            self.images.get(self.images.binary_search_by(by_name).ok()?)
+        };
+        find(reference).or_else(|| reference.synonyms().find_map(|other| find(&other)))
     }
 
     /// What the text beside it says.
@@ -217,27 +245,27 @@ impl Record {
             what,
         };
         // Both are in the same order, unless somebody else wrote them.
-        let mut lines = parsed.iter().peekable();
+        let mut lines = parsed.iter().enumerate().peekable();
+        let mut told = vec![false; parsed.len()];
         for (subject, digest) in self.subjects() {
-            while lines.next_if(|(line, _)| **line < subject).is_some() {}
+            while lines.next_if(|(_, (line, _))| **line < subject).is_some() {}
             let said = match lines.peek() {
-                Some((line, digest)) if **line == subject => Some(*digest),
-                _ => parsed.get(&subject),
+                Some((at, (line, digest))) if **line == subject => Some((*at, *digest)),
+                _ => parsed.find(&subject),
             };
-            if said != Some(digest) {
-                return Err(disagreement(format!(
-                    "the text has no line `{}  {}`",
-                    digest.hex(),
-                    printable(&subject.to_string())
-                )));
+            match said {
+                Some((at, said)) if said == digest => told[at] = true,
+                _ => {
+                    return Err(disagreement(format!(
+                        "the text has no line `{}  {}`",
+                        digest.hex(),
+                        printable(&subject.to_string())
+                    )))
+                }
             }
         }
-        // Everything in it is in the text: as many subjects are the same ones.
-        if self.images.len() + self.files.len() == parsed.len() {
-            return Ok(());
-        }
-        let ours: BTreeSet<Subject> = self.subjects().map(|(subject, _)| subject).collect();
-        match parsed.iter().find(|(subject, _)| !ours.contains(subject)) {
+        let untold = parsed.iter().zip(&told).find(|(_, told)| !**told);
+        match untold.map(|(line, _)| line) {
             None => Ok(()),
             Some((subject, digest)) => Err(disagreement(format!(
                 "the JSON document has nothing for the line `{}  {}`",
@@ -349,8 +377,44 @@ mod tests {
     }
 
     #[test]
+    fn an_image_of_several_names_is_one() {
+        let bare = |reference| Image {
+            image_id: None,
+            ..image(reference, b"1")
+        };
+        let telling = image("docker.io/library/x:1", b"1");
+        for images in [
+            vec![bare("docker.io/x:1"), telling.clone()],
+            vec![telling.clone(), bare("docker.io/x:1")],
+        ] {
+            let record = Record::new(images, vec![]);
+            assert_eq!(record.images, [image("docker.io/x:1", b"1")]);
+        }
+        // A text may write it in another way, and a document all of them.
+        let line = |name: &str| format!("{}  {name}\n", Digest::of(b"1").hex());
+        for name in ["docker.io/x:1", "index.docker.io/library/x:1"] {
+            let record = Record::new(vec![telling.clone()], vec![]);
+            for reading in [Reading::Form, Reading::Files(Some(&record))] {
+                let text = line(name);
+                let parsed = text::parse_as(text.as_bytes(), "t", reading).unwrap();
+                record.check_against(&parsed.sums, "j", "t").unwrap();
+                assert_eq!(text::render(&parsed.sums), text);
+                assert_eq!(parsed.deviations, []);
+            }
+        }
+        let twice = Record {
+            images: vec![image("docker.io/x:1", b"1"), telling],
+            ..Record::new(vec![], vec![])
+        };
+        let text = line("a.io/a") + &line("docker.io/x:1");
+        let sums = text::parse(text.as_bytes(), "t").unwrap().sums;
+        let error = twice.check_against(&sums, "j", "t").unwrap_err();
+        assert!(error.to_string().contains("a.io/a"), "{error}");
+    }
+
+    #[test]
     fn files_are_canonical_whatever_their_names() {
-        let names = ["\u{e9}", "\u{202e}", "\u{2028}", "a\nb\r", "\"' \\.txt"];
+        let names = ["\u{e9}", "\u{202e}", "\u{2028}", "\"' \\.txt"];
         let record = Record::new(vec![], names.map(file).into());
         assert_eq!(written(&record), json::to_canonical_line(&record).unwrap());
     }

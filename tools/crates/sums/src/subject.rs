@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::fmt;
 
 use verbatim_foreign::excerpt;
-use verbatim_oci::Reference;
+use verbatim_oci::{Identity, Reference};
 
 use crate::record::{File, Image, Record};
 use crate::{FileName, FileNameError};
@@ -17,6 +17,15 @@ pub enum Subject {
     Image(Reference),
     /// A file, under its published name.
     File(FileName),
+}
+
+/// What a subject means, however it is written: see [`Identity`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SubjectIdentity<'a> {
+    /// An image, which may have several names.
+    Image(Identity<'a>),
+    /// A file, which has one.
+    File(&'a FileName),
 }
 
 /// The name alone. In a sums file a file whose name could be taken for a reference is written
@@ -68,6 +77,14 @@ impl Subject {
         match self {
             Self::Image(reference) => reference.as_str(),
             Self::File(name) => name.as_str(),
+        }
+    }
+
+    /// What it means: of one image in two spellings, these are equal.
+    pub fn identity(&self) -> SubjectIdentity<'_> {
+        match self {
+            Self::Image(reference) => SubjectIdentity::Image(reference.identity()),
+            Self::File(name) => SubjectIdentity::File(name),
         }
     }
 
@@ -129,7 +146,7 @@ impl<'a> Known<'a> {
     fn new(record: &'a Record) -> Self {
         // Sorted already, unless somebody else wrote it.
         let mut images: Vec<_> = record.images.iter().collect();
-        images.sort_by(|a, b| a.reference.cmp(&b.reference));
+        images.sort_by(|a, b| a.reference.identity().cmp(&b.reference.identity()));
         let mut files: Vec<_> = record.files.iter().collect();
         files.sort_by(|a, b| a.name.cmp(&b.name));
         Self {
@@ -140,21 +157,26 @@ impl<'a> Known<'a> {
         }
     }
 
-    /// The image of this name; as the document has it, so that a name is kept once.
-    fn image(&self, text: &str) -> Option<&'a Reference> {
-        let reference = |at: usize| Some(&self.images.get(at)?.reference);
+    /// The image of this name. Where the document writes it in the same way, its name is kept once.
+    fn image(&self, text: &str) -> Option<Reference> {
         let next = self.next_image.get();
-        let is_next = reference(next).is_some_and(|next| next.as_str() == text);
-        let found = match is_next {
-            true => next,
-            false => {
-                let wanted: Reference = text.parse().ok()?;
-                let find = |image: &&Image| image.reference.cmp(&wanted);
-                self.images.binary_search_by(find).ok()?
+        if let Some(image) = self.images.get(next) {
+            if image.reference.as_str() == text {
+                self.next_image.set(next + 1);
+                return Some(image.reference.clone());
             }
-        };
+        }
+        let wanted: Reference = text.parse().ok()?;
+        let meant = wanted.identity();
+        let find = |image: &&Image| image.reference.identity().cmp(&meant);
+        let found = self.images.binary_search_by(find).ok()?;
         self.next_image.set(found + 1);
-        reference(found)
+        let same = self.images.get(found).map(|image| &image.reference);
+        Some(
+            same.filter(|same| **same == wanted)
+                .unwrap_or(&wanted)
+                .clone(),
+        )
     }
 
     /// The file of this name.
@@ -192,7 +214,8 @@ impl<'a> Reader<'a> {
     pub(crate) fn read(&self, text: &str) -> Result<Subject, SubjectError> {
         let known_file = || self.known.as_ref()?.file(text).cloned();
         // Without a slash there is no registry, and with one that begins so, no host.
-        if !text.contains(['/', '@']) || text.starts_with("./") {
+        let is_file = !text.contains(['/', '@']) && Suspect::unfinished(text).is_none();
+        if is_file || text.starts_with("./") {
             return Ok(Subject::File(match known_file() {
                 Some(name) => name,
                 None => text.parse()?,
@@ -202,7 +225,7 @@ impl<'a> Reader<'a> {
         if let Some(known) = &self.known {
             if has_host || !known.images.is_empty() {
                 if let Some(reference) = known.image(text) {
-                    return Ok(Subject::Image(reference.clone()));
+                    return Ok(Subject::Image(reference));
                 }
             }
             if let Some(name) = known_file() {
@@ -238,7 +261,9 @@ impl Suspect {
         if holds_digest(text) {
             return Some(Self::certain("it holds a digest after `@`, and the digest stands at the beginning of the line; leave that out"));
         }
-        let host = host(text)?;
+        let Some(host) = host(text) else {
+            return Self::unfinished(text);
+        };
         if matches!(host, "." | "..") {
             return None;
         }
@@ -281,7 +306,7 @@ impl Suspect {
                     excerpt(&lower, 300)
                 )
             }
-            (_, Err(error), Err(_)) if tagged => error.to_string(),
+            (_, Err(error), Err(_)) if tagged || is_spelled_as_reference(path) => error.to_string(),
             // Hidden files, `@scope`, signs: a path.
             _ => return None,
         };
@@ -293,12 +318,43 @@ impl Suspect {
         })
     }
 
+    /// What is wrong with a name without a host that ends or begins where a tag would. Nobody calls a file so,
+    /// but one may be there.
+    fn unfinished(text: &str) -> Option<Self> {
+        let (before, last) = text.rsplit_once('/').unwrap_or(("", text));
+        let is_reference = |name: &str| Reference::of_short_name(name).is_ok();
+        let reason = if let Some(tag) = last.strip_prefix(':') {
+            let is_tag = is_reference(&format!("x:{tag}"));
+            let is_path = before.is_empty() || is_reference(&before.to_lowercase());
+            (is_tag && is_path)
+                .then_some("its name is empty; write REGISTRY/NAME:TAG, or a file of this name with `./` before it")
+        } else if let Some(name) = text.strip_suffix(':') {
+            is_reference(&name.to_lowercase())
+                .then_some("its tag is empty; write REGISTRY/NAME:TAG, or a file of this name with `./` before it")
+        } else {
+            None
+        };
+        reason.map(|reason| Self {
+            certain: false,
+            reason: reason.to_owned(),
+        })
+    }
+
     fn certain(reason: &str) -> Self {
         Self {
             certain: true,
             reason: reason.to_owned(),
         }
     }
+}
+
+/// Whether a path has the signs of a repository and no others, only not as registries take them:
+/// `x/y_-z`, `x..y`, `-x`. What begins with a dot is a hidden file.
+fn is_spelled_as_reference(path: &str) -> bool {
+    let is_sign =
+        |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-');
+    path.split('/')
+        .all(|part| !part.starts_with('.') && part.bytes().all(is_sign))
 }
 
 /// Whether a digest stands after an `@`.
@@ -367,7 +423,50 @@ mod tests {
             ("a.b/.hidden", FILE, FILE),
             ("package.app/@scope/x", FILE, FILE),
             ("conf.d/getty@tty1.service", FILE, FILE),
+            // A colon at an end of what has none of a registry: an image's tag or name is wanting.
+            ("library/x:", WRONG, FILE),
+            ("a/b/x:", WRONG, FILE),
+            ("x:", WRONG, FILE),
+            ("X:", WRONG, FILE),
+            (":v1", WRONG, FILE),
+            ("library/:v1", WRONG, FILE),
+            ("registry.example.com/:v1", WRONG, WRONG),
+            ("registry.example.com/x:", WRONG, WRONG),
+            // And elsewhere it is a sign like any other.
+            ("x:v1", FILE, FILE),
+            ("library/x:v1", FILE, FILE),
+            ("man3/File::Spec.3pm", FILE, FILE),
+            ("log-12:30:00.txt", FILE, FILE),
+            ("pkg_1:2.3-4_amd64.deb", FILE, FILE),
+            ("C:", WRONG, FILE),
+            ("C:/x", FILE, FILE),
+            ("x::", FILE, FILE),
+            ("::", FILE, FILE),
+            (":", FILE, FILE),
+            (":(exclude)x", FILE, FILE),
+            ("notes to self:", FILE, FILE),
+            ("./x:", FILE, FILE),
+            ("./:v1", FILE, FILE),
+            // Signs of a repository, and not as a registry takes them.
+            ("registry.example.com/x/y_-z", WRONG, FILE),
+            ("registry.example.com/x/y..z", WRONG, FILE),
+            ("registry.example.com/x/y___z", WRONG, FILE),
+            ("registry.example.com/x/-y", WRONG, FILE),
+            ("registry.example.com/x/y-", WRONG, FILE),
+            ("registry.example.com/_/y", WRONG, FILE),
+            ("registry.example.com/x//y", WRONG, FILE),
+            ("registry.example.com:/x", WRONG, FILE),
+            ("registry.example.com:99999/x", WRONG, FILE),
+            ("localhost:5000/x/y_-z", WRONG, FILE),
+            ("127.0.0.1:5000/x/y_-z", WRONG, FILE),
+            ("x/y_-z", FILE, FILE),
+            ("v1.2/y_-z", FILE, FILE),
+            ("conf.d/y_-z", FILE, FILE),
+            ("node.js/.eslintrc", FILE, FILE),
+            ("node.js/x+y", FILE, FILE),
+            ("node.js/x~", FILE, FILE),
             // It could be either, and is neither of both for sure.
+            ("node.js/y_-z", WRONG, FILE),
             ("node.js/README.md", WRONG, FILE),
             ("registry.example.com/acme/Server", WRONG, FILE),
             ("registry.example.com/acme/server for arm", WRONG, FILE),
@@ -458,6 +557,12 @@ mod tests {
             "a.io/x:",
             "v1.2/Tool",
             "https:/x",
+            "x:",
+            ":v1",
+            "library/x:",
+            "library/:v1",
+            "r.example.com/x/y_-z",
+            "a\\b",
             "x@sha256:00112233445566778899aabbccddeeff",
         ] {
             let file = Subject::File(name.parse().unwrap());

@@ -8,8 +8,9 @@
 //!
 //! sorted by subject, every subject once; images before files. It is the form of `sha256sum`,
 //! so `sha256sum -c` checks the lines of files. As there, a line whose file name holds a
-//! backslash, a line feed or a carriage return begins with a backslash, and the three stand
-//! in the name as `\\`, `\n` and `\r`.
+//! backslash begins with one, and in the name it stands twice. What `sha256sum` writes of names with
+//! a line feed or a carriage return (`\n` and `\r` in such a line) is refused, as are all names with
+//! control characters.
 //!
 //! Reading is strict in what could be understood in two ways and reports the rest as
 //! [`Deviation`]s: text that other tools wrote can be compared, but is not what we would write.
@@ -118,19 +119,10 @@ fn push_line(text: &mut String, digest: Digest, subject: &str) {
 
 /// A name as it stands in a line; its own only where nothing in it must be escaped.
 fn escaped(name: &str) -> Cow<'_, str> {
-    if !name.contains(['\\', '\n', '\r']) {
-        return Cow::Borrowed(name);
+    match name.contains('\\') {
+        true => Cow::Owned(name.replace('\\', "\\\\")),
+        false => Cow::Borrowed(name),
     }
-    let mut escaped = String::with_capacity(name.len() + 16);
-    for character in name.chars() {
-        match character {
-            '\\' => escaped.push_str("\\\\"),
-            '\n' => escaped.push_str("\\n"),
-            '\r' => escaped.push_str("\\r"),
-            other => escaped.push(other),
-        }
-    }
-    Cow::Owned(escaped)
 }
 
 /// The bytes of a text, as far as it can be one: a line without an end is given up at its limit.
@@ -250,7 +242,12 @@ pub fn parse_as(data: &[u8], file: &str, reading: Reading<'_>) -> Result<Parsed,
         }
         lines.push((subject, Entry::of_line(digest, number)));
     }
-    let sums = Sums::of_lines(lines, file)?;
+    let (sums, synonyms) = Sums::of_lines(lines, file)?;
+    if !synonyms.is_empty() {
+        let what = "the image stands there twice, under another of its names";
+        deviations.extend(synonyms.iter().map(|&line| Deviation { line, what }));
+        deviations.sort_by_key(|deviation| deviation.line);
+    }
     Ok(Parsed { sums, deviations })
 }
 
@@ -469,12 +466,12 @@ mod tests {
     #[test]
     fn names_are_escaped_as_sha256sum_does() {
         let mut sums = Sums::new();
-        let subject = Subject::File("a\\b\nc\rd".parse().unwrap());
+        let subject = Subject::File("a\\b\\nc".parse().unwrap());
         sums.add_all([(subject, Digest::of(b"x"), "t")]).unwrap();
         let text = render(&sums);
         assert_eq!(
             text,
-            format!("\\{}  a\\\\b\\nc\\rd\n", Digest::of(b"x").hex())
+            format!("\\{}  a\\\\b\\\\nc\n", Digest::of(b"x").hex())
         );
         assert_eq!(canonical(&text), sums);
     }
@@ -507,6 +504,11 @@ mod tests {
             (format!("{}  ../a\n", hex(0)), 1, 67, "leaves"),
             (format!("{}  /a\n", hex(0)), 1, 67, "relative"),
             (format!("\\{}  a\\x\n", hex(0)), 1, 69, "backslash"),
+            (format!("\\{}  a\\ntxt\n", hex(0)), 1, 68, "control"),
+            (format!("\\{}  a\\rtxt\n", hex(0)), 1, 68, "control"),
+            (format!("\\{}  ./a\\n\n", hex(0)), 1, 68, "control"),
+            (format!("{}  library/x:\n", hex(0)), 1, 67, "tag is empty"),
+            (format!("{}  :v1\n", hex(0)), 1, 67, "name is empty"),
             (
                 format!("{}  a\x1b[2J\n", hex(0)),
                 1,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{bail, Context};
 use verbatim_archive::{Builder, Compression, Defaults, Encoding, Layer, Summary};
-use verbatim_foreign::{counted, printable_path};
+use verbatim_foreign::{counted, printable, printable_path};
 use verbatim_oci::{Encoder, LayerMetadata, MediaType};
 use verbatim_output::{promise, OutputFile, Promise};
 
@@ -19,7 +19,8 @@ use crate::threads::threads;
 #[derive(Debug, clap::Args)]
 pub struct OutputOptions {
     /// How to compress. By default what the name of the output says (.tar, .tar.gz or .tgz, .tar.zst or
-    /// .tzst); a name that promises what is not written here needs this option, and with it any name goes.
+    /// .tzst), and not at all where it has no ending or is a device. A name with another ending needs this
+    /// option, and with it any name goes.
     #[arg(long, value_name = "KIND")]
     compression: Option<CompressionName>,
     /// The level: gzip 1 to 9 (6 by default), zstd 1 to 19 (3 by default).
@@ -80,9 +81,15 @@ impl OutputOptions {
                 Promise::Gzip => Compression::Gzip,
                 Promise::Zstd => Compression::Zstd,
                 Promise::Tar | Promise::Nothing => Compression::None,
+                Promise::Unknown(ending) => bail!(
+                    "-o {}: what is to be in it {ending} does not say; name it .tar, .tar.gz or .tar.zst, or say it with --compression",
+                    printable_path(path),
+                    ending = printable(&ending)
+                ),
                 Promise::Other(ending) => bail!(
                     "-o {}: the name promises {ending}, which is not written here; name it .tar, .tar.gz or .tar.zst, or say with --compression what goes into it",
-                    printable_path(path)
+                    printable_path(path),
+                    ending = printable(&ending)
                 ),
             },
         };

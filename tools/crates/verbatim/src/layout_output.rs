@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail};
-use verbatim_foreign::printable_path;
+use verbatim_foreign::{printable, printable_path};
 use verbatim_oci::layout::{Inputs, Link, Plan};
 use verbatim_oci::{Family, Named, Reference};
 use verbatim_output::{promise, Promise};
@@ -67,7 +67,7 @@ pub enum Form {
 /// The form that the name of a layout asks for.
 pub fn layout_form(output: &Path) -> anyhow::Result<Form> {
     let ending = match promise(output) {
-        Promise::Nothing => return Ok(Form::Folder),
+        Promise::Nothing | Promise::Unknown(_) => return Ok(Form::Folder),
         Promise::Tar => return Ok(Form::Archive),
         Promise::Gzip => "gzip".to_owned(),
         Promise::Zstd => "zstd".to_owned(),
@@ -75,7 +75,8 @@ pub fn layout_form(output: &Path) -> anyhow::Result<Form> {
     };
     bail!(
         "-o {}: the name promises {ending}, and a layout is a folder or a .tar archive without compression, as its layers have their own; name it so",
-        printable_path(output)
+        printable_path(output),
+        ending = printable(&ending)
     )
 }
 

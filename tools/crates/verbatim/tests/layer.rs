@@ -628,6 +628,11 @@ fn a_name_that_cannot_be_kept_is_refused() {
         "a.deb",
         "a.zip",
         "sub/../a.7z",
+        // What these promise nobody knows.
+        "a.gz.bak",
+        "a.oci",
+        "a.txt",
+        "a.layer",
     ] {
         let output = run_in(dir, &["-o", name, "f=f"]);
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();

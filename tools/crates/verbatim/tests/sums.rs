@@ -380,7 +380,7 @@ fn files_are_summed_as_sha256sum_does() {
     let folder = Folder::new();
     folder.write("dist/tool", b"1");
     folder.write("dist/sub/a b", b"2");
-    folder.write("dist/line\nfeed\\", b"3");
+    folder.write("dist/back\\slash\\", b"3");
     std::os::unix::fs::symlink("tool", folder.path().join("dist/link")).unwrap();
     folder.done(&["sums", "create", "--files=dist", "-o", "dist/SHA256SUMS"]);
     // Once more, with its own outputs there.
@@ -389,7 +389,7 @@ fn files_are_summed_as_sha256sum_does() {
     assert_eq!(
         text,
         format!(
-            "\\{}  line\\nfeed\\\\\n{}  link\n{}  sub/a b\n{}  tool\n",
+            "\\{}  back\\\\slash\\\\\n{}  link\n{}  sub/a b\n{}  tool\n",
             hex(b"3"),
             hex(b"1"),
             hex(b"2"),
@@ -409,6 +409,14 @@ fn files_are_summed_as_sha256sum_does() {
             .len(),
         4
     );
+    // A name that holds what ends a line is no name of a release, as one with other controls is none.
+    for control in ["line\nfeed", "carriage\rreturn", "bell\u{7}"] {
+        let name = format!("control/{control}");
+        folder.write(&name, b"4");
+        let e = folder.error(&["sums", "create", "--files=control", "-o", "never"]);
+        assert!(e.contains("control character"), "{e}");
+        std::fs::remove_file(folder.path().join(name)).unwrap();
+    }
     folder.write("dist/v1.example/image", b"4");
     let e = folder.error(&["sums", "create", "--files=dist", "-o", "never"]);
     assert!(e.contains("would be read as an image reference"), "{e}");

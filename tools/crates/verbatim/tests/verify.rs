@@ -436,17 +436,18 @@ fn a_signature_is_checked_before_anything_is_read() {
         "--key=cosign.pub",
         "--signature=cli-v2.0.0.sig",
     ];
-    // The list is signed, and nobody looked at the file that it names.
-    let (exit, report, stderr) = verify(dir, &published);
-    assert_eq!(exit, 3, "{stderr}");
-    assert_eq!(report["results"][0]["verdict"], "identical");
-    assert_eq!(report["results"][1]["verdict"], "unchecked");
-    assert!(
-        report["results"][0]["reasons"]
-            .to_string()
-            .contains("cosign"),
-        "{report}"
-    );
+    // The file is signed that the list names, and not the list.
+    for more in [&[][..], &["--only=files", "--files=."]] {
+        let (exit, report, stderr) = verify(dir, &[&published[..], more].concat());
+        assert!(exit == 3 || !more.is_empty(), "{stderr}");
+        assert_ne!(exit, 0, "{stderr}");
+        let list = &report["results"][0];
+        assert_eq!(list["reference"], "cli-v2.0.0.sha256");
+        assert_eq!(list["verdict"], "unchecked");
+        let reasons = list["reasons"].to_string();
+        assert!(reasons.contains("cosign"), "{report}");
+        assert!(reasons.contains("vouches for its name"), "{report}");
+    }
     let (exit, report, _) = verify(
         dir,
         &[

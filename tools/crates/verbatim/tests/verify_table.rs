@@ -142,7 +142,7 @@ fn image(dir: &Path, name: &str) -> String {
     let tree = format!("{name}.tree");
     fs::create_dir(dir.join(&tree)).unwrap();
     fs::write(dir.join(&tree).join("file"), name).unwrap();
-    let layer = format!("{name}.layer");
+    let layer = format!("{name}.layer.tar");
     done(dir, &["layer", "-o", &layer, &tree]);
     let layer = format!("--layer={layer}");
     done(

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use verbatim_digest::Digest;
 use verbatim_oci::Reference;
-use verbatim_registry::Mirror;
+use verbatim_registry::{Mirror, Repository};
 use verbatim_sums::record::{Image, PlatformImage};
 
 use crate::container::{Container, Name};
@@ -329,15 +329,13 @@ fn known(role: Role, other_name: Option<String>) -> Judgement {
 
 /// The names under which a reference may run: its own, and those of its mirrors.
 fn names(reference: &Reference, mirrors: &[Mirror]) -> Vec<Name> {
+    let repository = Repository::from(reference);
     let own = Name::of(reference);
     let mut names = vec![own.clone()];
     for mirror in mirrors {
-        let Some(rest) = own.repository.strip_prefix(mirror.from.as_str()) else {
-            continue;
-        };
-        if rest.is_empty() || rest.starts_with('/') {
+        if let Some(Ok(there)) = mirror.of(&repository) {
             names.push(Name {
-                repository: format!("{}{rest}", mirror.to),
+                repository: there.to_string(),
                 tag: own.tag.clone(),
             });
         }

@@ -263,6 +263,35 @@ fn pods_that_are_over_run_nothing() {
         );
         assert_eq!(one(&phased(phase, "", &id)).verdict, Verdict::Different);
     }
+    // But a container that runs is no part of what is over, and nobody knows what it runs; nor what is
+    // mounted there.
+    let volume =
+        r#","volumes":[{"name":"v","image":{"reference":"registry.example.com/acme/agent:v1"}}]"#;
+    for (state, runs) in [
+        (r#"{"running":{"startedAt":"2026-11-01T00:00:00Z"}}"#, true),
+        (r#"{"running":{}}"#, true),
+        (r#"{"running":null}"#, false),
+        (r#"{"terminated":{"exitCode":1}}"#, false),
+        (r#"{"waiting":{"reason":"ContainerCreating"}}"#, false),
+        ("{}", false),
+        ("null", false),
+    ] {
+        for id in [r#","imageID":"""#, ""] {
+            let status = format!(
+                r#","initContainerStatuses":[{{"name":"i","image":"x"}}],"containerStatuses":[{{"name":"c","image":"x"{id},"state":{state}}}]"#
+            );
+            for phase in ["Failed", "Succeeded"] {
+                let told = read(&phased(phase, volume, &status));
+                let places: Vec<_> = told.containers.iter().map(|c| c.place.as_str()).collect();
+                let running = ["a/p/volume v", "a/p/c"];
+                assert_eq!(places, if runs { &running[..] } else { &[] }, "{state}");
+                if runs {
+                    let verdict = one(&phased(phase, "", &status)).verdict;
+                    assert_eq!(verdict, Verdict::Unchecked, "{state}");
+                }
+            }
+        }
+    }
     // What may still start is not over.
     for phase in ["Pending", "Running", "Unknown", ""] {
         assert_eq!(

@@ -29,7 +29,13 @@ pub(crate) struct Explainer<'a> {
     /// Whether times and owners of folders count.
     pub(crate) metadata: bool,
     pub(crate) notes: Vec<String>,
+    /// Whether the digests alone were compared, as these are equal.
+    pub(crate) by_digest: bool,
 }
+
+/// What is to be known of two sides whose digests are equal.
+const BY_DIGEST: &str =
+    "both sides name the same digests, so nothing that these stand for was opened; `verbatim layout check` and `verbatim verify --deep` read every byte";
 
 /// Compare two sides and explain what differs.
 ///
@@ -44,16 +50,22 @@ pub fn explain(left: &Side, right: &Side, metadata: bool, limits: &Limits) -> Re
         explained: limits.differences,
         metadata,
         notes: Vec::new(),
+        by_digest: false,
     };
     let mut differences = explainer.sides(left, right)?;
     explainer.settle(&mut differences);
-    Ok(Report::new(
+    if explainer.by_digest {
+        explainer.notes.push(BY_DIGEST.into());
+    }
+    let mut report = Report::new(
         left.report(),
         right.report(),
         differences,
         explainer.notes,
         limits,
-    ))
+    );
+    report.by_digest = explainer.by_digest;
+    Ok(report)
 }
 
 impl Explainer<'_> {
@@ -62,7 +74,11 @@ impl Explainer<'_> {
         let mut node = Difference::new(Level::Artifact, &name, Kind::Changed);
         match (&left.opened, &right.opened) {
             (Opened::Image(l), Opened::Image(r)) => return image::compare(self, l, r),
-            (Opened::Sums(l), Opened::Sums(r)) => return Ok(sums::compare(&l.sums, &r.sums)),
+            (Opened::Sums(l), Opened::Sums(r)) => {
+                let differences = sums::compare(&l.sums, &r.sums);
+                self.by_digest = differences.is_empty();
+                return Ok(differences);
+            }
             (Opened::Folder(l), Opened::Folder(r)) => {
                 self.folders(&mut node, (left, l), (right, r))?;
             }

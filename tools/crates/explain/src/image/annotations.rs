@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 use verbatim_causes::Cause;
-use verbatim_oci::Descriptor;
+use verbatim_oci::{Descriptor, Reference};
 
 use super::Root;
 use crate::compare::Explainer;
@@ -46,6 +46,14 @@ const NAMES: &[&str] = &[
     "io.containerd.image.name",
 ];
 
+/// What a name means: one image may be written in several ways.
+pub(super) fn meant(name: &str) -> String {
+    match Reference::of_short_name(name) {
+        Ok(reference) => reference.identity().to_string(),
+        Err(_) => name.to_owned(),
+    }
+}
+
 /// The names of two images in their layouts: told only where nothing else differs, for images that are
 /// compared mostly have two names.
 pub(super) fn names(
@@ -57,7 +65,7 @@ pub(super) fn names(
     for key in NAMES {
         let of = |descriptor: &Descriptor| descriptor.annotations.get(*key).cloned();
         let (a, b) = (of(left), of(right));
-        if a == b {
+        if a.as_deref().map(meant) == b.as_deref().map(meant) {
             continue;
         }
         let (a, b) = (a.unwrap_or_default(), b.unwrap_or_default());

@@ -7,7 +7,7 @@ use verbatim_causes::Cause;
 use verbatim_oci::graph::Depth;
 use verbatim_oci::{Descriptor, Document, Index, Manifest};
 
-use super::annotations::{annotations, names};
+use super::annotations::{annotations, meant, names};
 use super::config::configs;
 use super::docker::Docker;
 use super::layers::{pair, Layer, Pair};
@@ -48,6 +48,7 @@ pub(crate) fn compare(
                 Depth::TOP,
             )?;
         } else {
+            explainer.by_digest = true;
             left.look()?;
             right.look()?;
         }
@@ -115,8 +116,13 @@ fn tags(explainer: &mut Explainer<'_>, left: &Image, right: &Image, out: &mut Ve
         let tags = docker.images.iter().map(|image| image.tags.join(", "));
         tags.collect()
     };
-    let (l, r) = (of(l), of(r));
-    if l != r {
+    let all_meant = |docker: &Docker| -> Vec<Vec<String>> {
+        let tags = docker.images.iter().map(|image| &image.tags);
+        tags.map(|tags| tags.iter().map(|tag| meant(tag)).collect())
+            .collect()
+    };
+    if all_meant(l) != all_meant(r) {
+        let (l, r) = (of(l), of(r));
         let mut node = Difference::new(Level::Index, "manifest.json", Kind::Changed);
         node.because(Cause::SourceChange, "RepoTags", l.join("; "), r.join("; "));
         out.push(node);

@@ -57,6 +57,9 @@ pub struct Report {
     pub right: SideReport,
     /// Most telling first.
     pub causes: Vec<CauseReport>,
+    /// Whether both sides name the same digests, so that no contents were opened.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub by_digest: bool,
     /// From the outside inwards.
     pub differences: Vec<Difference>,
     /// Differences beyond the limit of what is reported.
@@ -101,6 +104,7 @@ impl Report {
             left,
             right,
             causes,
+            by_digest: false,
             differences,
             left_out: Some(left_out).filter(|&n| n > 0),
             notes,

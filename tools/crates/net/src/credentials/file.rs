@@ -12,10 +12,10 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use base64::Engine;
 use serde_json::{Map, Value};
 use verbatim_foreign::{excerpt, printable_path};
+use verbatim_naming::canonical_host;
 use zeroize::Zeroizing;
 
 use super::Credential;
-use crate::docker_hub::canonical_host;
 use crate::error::Error;
 use crate::scope::Scope;
 use crate::secret::Secret;

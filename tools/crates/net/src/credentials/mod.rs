@@ -29,12 +29,12 @@ use base64::engine::general_purpose::STANDARD;
 use base64::Engine;
 use http::header::HeaderName;
 
-use crate::docker_hub::{canonical_host, login_name};
 use crate::error::Error;
 use crate::host::{HostPort, Url};
 use crate::scope::Scope;
 use crate::secret::Secret;
 use verbatim_foreign::{excerpt, printable_path};
+use verbatim_naming::{canonical_host, login_name};
 
 /// What a registry can be told.
 #[derive(Debug, Clone)]

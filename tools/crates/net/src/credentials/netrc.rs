@@ -6,10 +6,10 @@ use std::io;
 use std::path::Path;
 
 use verbatim_foreign::printable_path;
+use verbatim_naming::canonical_host;
 use zeroize::Zeroizing;
 
 use super::Credential;
-use crate::docker_hub::canonical_host;
 use crate::error::Error;
 use crate::secret::Secret;
 

@@ -8,7 +8,7 @@ use super::import::{images, offers_of, Offer};
 use super::listed::REF_NAME;
 use super::source::Layout;
 use crate::graph::{Link, Walk};
-use crate::{Descriptor, Error, ErrorKind, Index, Result};
+use crate::{Descriptor, Error, ErrorKind, Index, Reference, Result};
 
 /// What a layout stands for, where it could be two things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -153,7 +153,12 @@ fn different_images(layout: &Layout, entries: &[(usize, Descriptor)], file: &str
         let offers = offers_of(layout, Link::of_index(entry, file, *at))?;
         if let [Offer { platform, .. }, ..] = &offers[..] {
             images += 1;
-            names.extend(entry.annotations.get(REF_NAME));
+            // Mostly a tag alone, and else one name may be written in several ways.
+            let named = entry.annotations.get(REF_NAME);
+            names.extend(named.map(|name| match name.parse::<Reference>() {
+                Ok(reference) => reference.identity().to_string(),
+                Err(_) => name.clone(),
+            }));
             if entry.media_type.is_manifest() {
                 platforms.insert(platform.normalized());
             }

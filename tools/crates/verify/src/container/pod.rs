@@ -1,5 +1,6 @@
 //! Pods of Kubernetes: what was asked for, and what the kubelet tells of it.
 
+use serde::de::IgnoredAny;
 use serde::Deserialize;
 
 use super::Container;
@@ -45,6 +46,22 @@ pub(super) struct ContainerStatus {
     image_id: Option<String>,
     #[serde(rename = "volumeMounts")]
     volume_mounts: Option<Vec<Mount>>,
+    state: Option<State>,
+}
+
+/// What a container does, of which one thing matters.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct State {
+    running: Option<IgnoredAny>,
+}
+
+impl ContainerStatus {
+    fn runs(&self) -> bool {
+        self.state
+            .as_ref()
+            .is_some_and(|state| state.running.is_some())
+    }
 }
 
 /// A volume; of all its kinds one is an image (KEP-4639).
@@ -113,7 +130,13 @@ pub(super) fn read(metadata: Metadata, spec: Spec, status: Status) -> Running {
     .flatten()
     .flatten()
     .collect();
-    let mut told = volumes(&pod, spec.volumes.unwrap_or_default(), &statuses);
+    // But what of it still runs does: a phase is what was decided, and not what has ended by now.
+    let some_run = statuses.iter().any(ContainerStatus::runs);
+    let volumes = volumes(&pod, spec.volumes.unwrap_or_default(), &statuses);
+    let mut told: Vec<(bool, Container)> = volumes
+        .into_iter()
+        .map(|volume| (some_run, volume))
+        .collect();
     let specified = [
         spec.init_containers,
         spec.containers,
@@ -135,6 +158,7 @@ pub(super) fn read(metadata: Metadata, spec: Spec, status: Status) -> Running {
         }
     }
     told.extend(statuses.into_iter().map(|status| {
+        let runs = status.runs();
         let mut container = Container::new(format!("{pod}/{}", status.name));
         // What was asked for has the tag; what the runtime tells has the digest, and perhaps another name.
         if let Some((_, image)) = images.iter().find(|(name, _)| *name == status.name) {
@@ -142,14 +166,15 @@ pub(super) fn read(metadata: Metadata, spec: Spec, status: Status) -> Running {
         }
         container.tell_name(&status.image.unwrap_or_default());
         container.tell_id(&status.image_id.unwrap_or_default());
-        container
+        (runs, container)
     }));
     let (over, containers): (Vec<_>, Vec<_>) = told
         .into_iter()
-        .partition(|container| is_over && container.tells_no_digest());
+        .partition(|(runs, container)| is_over && !runs && container.tells_no_digest());
+    let of = |all: Vec<(bool, Container)>| all.into_iter().map(|(_, container)| container);
     Running {
-        containers,
-        over: over.into_iter().map(|container| container.place).collect(),
+        containers: of(containers).collect(),
+        over: of(over).map(|container| container.place).collect(),
     }
 }
 

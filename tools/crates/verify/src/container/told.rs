@@ -131,16 +131,8 @@ fn digest_of(text: &str) -> Option<Digest> {
 impl Name {
     /// The name that a runtime tells, in full: `nginx` is `docker.io/library/nginx`.
     pub fn parse(text: &str) -> Option<Self> {
-        let first = text.split_once('/').map(|(first, _)| first);
-        let has_registry = first.is_some_and(|f| f.contains(['.', ':']) || f == "localhost");
-        let full = match (has_registry, first) {
-            (true, _) => text.to_owned(),
-            (false, Some(_)) => format!("docker.io/{text}"),
-            (false, None) => format!("docker.io/library/{text}"),
-        };
-        full.parse::<Reference>()
-            .ok()
-            .map(|reference| Self::of(&reference))
+        let reference = Reference::of_short_name(text).ok()?;
+        Some(Self::of(&reference))
     }
 
     /// The name of a reference.

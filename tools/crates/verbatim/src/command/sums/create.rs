@@ -1,12 +1,11 @@
 //! `verbatim sums create`: the sums of images and files.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail, Context};
-use verbatim_foreign::printable_path;
+use verbatim_foreign::{printable, printable_path};
 use verbatim_oci::layout::Kind;
-use verbatim_oci::Reference;
+use verbatim_oci::{Error, ErrorKind, Reference};
 use verbatim_requests::{FileRecord, ImageRequest, Values};
 use verbatim_sums::collect::{self, Collection, Place, Wanted};
 use verbatim_sums::record::Image;
@@ -26,6 +25,9 @@ const MIN_RECORDS: usize = 16;
 /// these documents; layers are not read, but a layer that is there must be a file of its size. A
 /// layout that names one thing stands for that thing, one that names several for its
 /// index.json; --kind=REFERENCE=image|index says otherwise.
+///
+/// Of an encrypted layer nobody can tell what it holds: it is unsupported, and the exit code 3. With --no-json
+/// the digests of images alone are asked for, and these hold whatever is in the layers.
 ///
 /// Beside the text stands a JSON document that says of each image how its digest comes
 /// about: `x.json` beside `x.sha256`.
@@ -115,14 +117,18 @@ pub(super) fn run(options: Create) -> anyhow::Result<Outcome> {
             .filter(|(_, layout)| !layout.is_empty())
             .ok_or_else(|| anyhow!("--image={image}: write REFERENCE=LAYOUT, such as registry.example.com/app:v1=./layout"))?;
         let reference: Reference = reference.parse().context("--image")?;
-        let kind = kinds.get_mut(&reference).map(|(kind, used)| {
-            *used = true;
-            *kind
-        });
+        let mut kind = None;
+        for said in &mut kinds {
+            if said.reference.identity() == reference.identity() {
+                said.used = true;
+                kind = Some(said.kind);
+            }
+        }
         let entry = collect::of_path(reference, Path::new(layout), kind).map_err(unchecked)?;
         images.push((entry, layout.to_owned()));
     }
-    if let Some((reference, _)) = kinds.iter().find(|(_, (_, used))| !used) {
+    if let Some(said) = kinds.iter().find(|said| !said.used) {
+        let reference = &said.reference;
         bail!("--kind={reference}: no --image has this reference; name the image with --image, or leave --kind out");
     }
     let mut values = Values::default();
@@ -134,6 +140,9 @@ pub(super) fn run(options: Create) -> anyhow::Result<Outcome> {
     }
     for described in described(&options.records, &values, threads(options.threads)) {
         images.push(described?);
+    }
+    if !options.output.no_json {
+        images.iter().try_for_each(can_be_told)?;
     }
     collection.add_images(images)?;
     let mut outputs: Vec<PathBuf> = options.output.output.iter().cloned().collect();
@@ -170,8 +179,29 @@ pub(super) fn run(options: Create) -> anyhow::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// What was said of references, and whether it was of use.
-fn kinds(options: &[String]) -> anyhow::Result<BTreeMap<Reference, (Kind, bool)>> {
+/// Whether all that the document says of an image can be known: what an encrypted layer holds can not.
+fn can_be_told((image, origin): &(Image, String)) -> anyhow::Result<()> {
+    match image.encrypted_layer() {
+        None => Ok(()),
+        Some(layer) => Err(unchecked(Error::new(
+            ErrorKind::Unknowable,
+            printable(origin),
+            format!(
+                "the layer {} of {} is encrypted, and what it holds cannot be told; --no-json writes the digest of the image alone, which needs nothing of it",
+                layer.digest, image.reference
+            ),
+        ))),
+    }
+}
+
+/// What was said of a reference, and whether it was of use.
+struct Said {
+    reference: Reference,
+    kind: Kind,
+    used: bool,
+}
+
+fn kinds(options: &[String]) -> anyhow::Result<Vec<Said>> {
     options
         .iter()
         .map(|option| {
@@ -183,7 +213,11 @@ fn kinds(options: &[String]) -> anyhow::Result<BTreeMap<Reference, (Kind, bool)>
                 "index" => Kind::Index,
                 other => bail!("--kind={option}: `{other}` is no kind; write `image` or `index`"),
             };
-            Ok((reference.parse().context("--kind")?, (kind, false)))
+            Ok(Said {
+                reference: reference.parse().context("--kind")?,
+                kind,
+                used: false,
+            })
         })
         .collect()
 }

@@ -264,21 +264,22 @@ fn look(options: &Options, release: &mut Release) -> anyhow::Result<Vec<Finding>
         findings.extend(found);
         release.notes.extend(notes);
     }
-    let mut looked_at: BTreeSet<Reference> = BTreeSet::new();
+    let mut looked_at: Vec<Reference> = Vec::new();
     if !options.layout.is_empty() {
         let (found, note) = sides::layouts(options, &images)?;
         release.notes.push(note);
         for (reference, finding) in found {
-            looked_at.insert(reference);
+            looked_at.push(reference);
             findings.push(finding);
         }
     }
+    let looked_at: BTreeSet<_> = looked_at.iter().map(Reference::identity).collect();
     if let Some(place) = &options.files {
         findings.extend(sides::files(options, place, &files)?);
     }
     let unchecked_images = match (asked, &options.pods, &options.against) {
         (true, None, None) => {
-            images.retain(|image| !looked_at.contains(&image.reference));
+            images.retain(|image| !looked_at.contains(&image.reference.identity()));
             std::mem::take(&mut images)
         }
         _ => Vec::new(),

@@ -58,17 +58,21 @@ impl Release {
             more => notes.push(format!("{name}: and {more} more lines like these")),
         }
         let signed = signed.map(|signed| {
-            let what = match signed.subject {
-                None => format!("signed ({})", signed.by),
-                Some(_) => format!("the file that it names is signed ({})", signed.by),
-            };
             let own = Some(Digest::of(&data));
-            Finding::new(
-                name.clone(),
-                own,
-                own,
-                Judgement::because(Verdict::Identical, what),
-            )
+            let judgement = match signed.subject {
+                None => {
+                    Judgement::because(Verdict::Identical, format!("signed ({})", signed.by))
+                }
+                // Whoever wrote the list may have given the file another name.
+                Some(digest) => Judgement::because(
+                    Verdict::Unchecked,
+                    format!(
+                        "what is signed ({}) is not the list but the one file that it names, {digest}: nobody vouches for its name; sign the list, or check the signature of the file itself",
+                        signed.by
+                    ),
+                ),
+            };
+            Finding::new(name.clone(), own, own, judgement)
         });
         Ok(Ok(Self {
             name,
@@ -134,12 +138,8 @@ fn parse(
 }
 
 pub(super) fn image_of(record: Option<&Record>, reference: &Reference) -> Option<Image> {
-    let images = &record?.images;
-    // In the order of references.
-    let at = images
-        .binary_search_by(|image| image.reference.cmp(reference))
-        .ok()?;
-    Some(images[at].clone()).filter(|image| !image.platforms.is_empty())
+    let image = record?.image(reference)?;
+    Some(image.clone()).filter(|image| !image.platforms.is_empty())
 }
 
 /// The digest of the only line, before anything else of the text is believed.

@@ -202,12 +202,12 @@ fn is_asked(subject: &Subject, only: Option<Part>) -> bool {
 
 /// The digest of a name. Of two lists, one may know better of what kind it is.
 fn get(sums: &Sums, subject: &Subject) -> Option<Digest> {
-    sums.get(subject).or_else(|| {
-        let other = match subject {
-            Subject::Image(reference) => Subject::File(reference.to_string().parse().ok()?),
-            Subject::File(name) => Subject::Image(name.as_str().parse().ok()?),
-        };
-        sums.get(&other)
+    let as_file = |name: &Reference| sums.get(&Subject::File(name.as_str().parse().ok()?));
+    sums.get(subject).or_else(|| match subject {
+        Subject::Image(reference) => {
+            as_file(reference).or_else(|| reference.synonyms().find_map(|other| as_file(&other)))
+        }
+        Subject::File(name) => sums.get(&Subject::Image(name.as_str().parse().ok()?)),
     })
 }
 
@@ -227,16 +227,20 @@ pub(super) fn layouts(
         let reference: Reference = reference.parse().context("--layout")?;
         let path = Path::new(path);
         let image = collect::of_path(reference.clone(), path, None).map_err(unchecked)?;
-        let name = reference.to_string();
-        let mut finding = match images.iter().find(|e| e.reference == reference) {
+        let mut is_one = images
+            .iter()
+            .filter(|e| e.reference.identity() == reference.identity());
+        let mut finding = match is_one.next() {
             None => Finding::new(
-                name,
+                reference.to_string(),
                 None,
                 Some(image.digest),
                 Judgement::because(Verdict::Extra, "it is no part of the release"),
             ),
             Some(expected) => {
                 let judgement = image::judge(&expected.known(), &image);
+                // Under the name that the release has for it.
+                let name = expected.reference.to_string();
                 Finding::new(name, Some(expected.digest), Some(image.digest), judgement)
             }
         };
