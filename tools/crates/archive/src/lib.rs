@@ -50,7 +50,7 @@ mod whiteout;
 mod write;
 
 pub use builder::{Builder, Defaults, Item, Mtime, Wish};
-pub use contents::{Contents, Listed, Origin};
+pub use contents::{Contents, Listed, Origin, What};
 pub use encode::{Compression, Encoder, Encoding, Settings};
 pub use entry::Xattrs;
 pub use error::Error;

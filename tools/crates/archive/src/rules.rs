@@ -53,7 +53,7 @@ impl Glob {
     }
 
     /// Whether it matches the path or a directory above it.
-    fn covers(&self, path: &[u8]) -> bool {
+    pub fn covers(&self, path: &[u8]) -> bool {
         let mut at = Some(path);
         while let Some(path) = at {
             if self.matches(path) {

@@ -9,8 +9,10 @@
 
 pub mod ar;
 pub mod cpio;
+pub mod elf;
 mod flaw;
 pub mod gettext;
+pub mod go;
 pub mod gzip;
 pub mod inflate;
 pub mod marshal;

@@ -11,24 +11,33 @@ const MOST_LINKS: usize = 40;
 
 /// All symlinks of a set of packages.
 #[derive(Debug, Default)]
-pub(crate) struct Aliases {
+pub struct Aliases {
     targets: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
 impl Aliases {
     /// Add a symlink.
-    pub(crate) fn add(&mut self, path: Vec<u8>, target: &[u8]) {
+    pub fn add(&mut self, path: Vec<u8>, target: &[u8]) {
         self.targets.insert(path, target.to_vec());
     }
 
     /// Whether a symlink has this path.
-    pub(crate) fn has(&self, path: &[u8]) -> bool {
+    pub fn has(&self, path: &[u8]) -> bool {
         self.targets.contains_key(path)
     }
 
     /// Where a path leads if the links among the folders above it are followed; `None` if they go
     /// round in a circle.
-    pub(crate) fn place(&self, path: &[u8]) -> Option<Vec<u8>> {
+    pub fn place(&self, path: &[u8]) -> Option<Vec<u8>> {
+        self.follow(path, false)
+    }
+
+    /// The same, where the path itself may be a link that is followed.
+    pub fn real(&self, path: &[u8]) -> Option<Vec<u8>> {
+        self.follow(path, true)
+    }
+
+    fn follow(&self, path: &[u8], to_the_end: bool) -> Option<Vec<u8>> {
         let mut left = MOST_LINKS;
         let mut done: Vec<Vec<u8>> = Vec::new();
         let mut rest: Vec<Vec<u8>> = parts(path).rev().map(<[u8]>::to_vec).collect();
@@ -38,7 +47,7 @@ impl Aliases {
                 continue;
             }
             done.push(part);
-            if rest.is_empty() {
+            if rest.is_empty() && !to_the_end {
                 break;
             }
             let so_far = done.join(&b'/');
@@ -97,6 +106,13 @@ mod tests {
         ] {
             assert_eq!(place(path).as_deref(), Some(expected), "{path}");
         }
+        let real = |path: &str| {
+            let real = aliases.real(path.as_bytes())?;
+            Some(String::from_utf8(real).unwrap())
+        };
+        assert_eq!(real("bin/sh").as_deref(), Some("usr/bin/bash"));
+        assert_eq!(real("bin").as_deref(), Some("usr/bin"));
+        assert_eq!(real("round"), None);
         assert_eq!(place("round/x"), None);
         assert_eq!(place("self/x"), None);
         assert!(aliases.has(b"bin") && !aliases.has(b"usr/bin"));

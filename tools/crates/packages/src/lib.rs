@@ -29,6 +29,7 @@ mod sysusers;
 mod vendor;
 mod words;
 
+pub use aliases::Aliases;
 pub use error::{Error, ErrorKind, Result};
 pub use lock::Lock;
 pub use manifest::Manifest;

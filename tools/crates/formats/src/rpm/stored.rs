@@ -87,6 +87,9 @@ pub enum Part {
     Signatures,
     /// The package's own, which lies in its region to the last byte: signatures are made over it.
     Package,
+    /// The package's own as the database of installed packages has it: behind the region stands what
+    /// was added when it was installed.
+    Installed,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,7 +116,7 @@ impl Stored {
         let (count, size) = sizes(&bytes).ok_or_else(cut)?;
         let (most_entries, most_bytes) = match part {
             Part::Signatures => (SIGNATURE_ENTRIES, SIGNATURE_STORE),
-            Part::Package => (ENTRIES, STORE),
+            Part::Package | Part::Installed => (ENTRIES, STORE),
         };
         if count > most_entries || size > most_bytes {
             return Err(Flaw::at(0, "a header has more than rpm reads"));
@@ -289,12 +292,13 @@ fn region(bytes: &[u8], count: usize, store_at: usize, part: Part) -> Result<usi
     }
     let expected = match part {
         Part::Signatures => SIGNATURES,
-        Part::Package => IMMUTABLE,
+        Part::Package | Part::Installed => IMMUTABLE,
     };
     let entry = &bytes[8..8 + ENTRY];
     if word(entry, 0) != expected {
         return match part {
-            Part::Signatures => Ok(0),
+            // Keys in the database are packages without one.
+            Part::Signatures | Part::Installed => Ok(0),
             Part::Package => Err(flaw(
                 "the header has no region that signatures could be made over: it is a package of before 2001",
             )),
@@ -369,6 +373,28 @@ mod tests {
         assert_eq!(header.texts(1003).count(), 0);
     }
 
+    /// The example with a tag that was added when it was installed.
+    fn installed() -> Vec<u8> {
+        let whole = package(&[(1000, 6, 1, b"bash\0")]);
+        let (count, size) = sizes(&whole).unwrap();
+        let (entries, values) = whole[8..].split_at(count * ENTRY);
+        let at = size.next_multiple_of(4);
+        let words = [1008, 4, at as u32, 1].map(u32::to_be_bytes);
+        let mut values = values.to_vec();
+        values.resize(at, 0);
+        values.extend([0, 0, 0, 9]);
+        let head = [count as u32 + 1, values.len() as u32].map(u32::to_be_bytes);
+        [&head.concat()[..], entries, &words.concat(), &values].concat()
+    }
+
+    #[test]
+    fn what_was_installed_has_more_than_its_region() {
+        let header = Stored::read(installed(), Part::Installed).unwrap();
+        assert_eq!(header.text(1000), Some(&b"bash"[..]));
+        assert_eq!(header.number(1008), Some(9));
+        assert!(Stored::read(example(), Part::Installed).is_ok());
+    }
+
     #[test]
     fn what_contradicts_itself_is_refused() {
         let whole = example();
@@ -391,6 +417,8 @@ mod tests {
         // The text reaches into the end of the region, which holds zeros.
         refused(&[(1000, 6, 1, b"a")], "reach into the end");
         refused(&[(62, 7, 1, b"a")], "more than one region");
+        // What was added lies behind the region.
+        assert!(Stored::read(installed(), Part::Package).is_err());
         // A bit anywhere in the entries: never a panic.
         for at in 0..8 + 6 * 16 {
             for bit in 0..8 {

@@ -7,6 +7,7 @@ use super::tags;
 use crate::{Error, Result};
 
 /// Flags of a file (`rpmfileAttrs` of rpm 6.1).
+const CONFIG: u64 = 1;
 const GHOST: u64 = 1 << 6;
 
 /// What a file is, by its mode.
@@ -40,6 +41,8 @@ pub(super) struct File<'a> {
     pub(super) capabilities: &'a [u8],
     /// The package owns the path but does not bring the file.
     pub(super) is_ghost: bool,
+    /// Whoever runs the system may change it.
+    pub(super) is_config: bool,
     /// Files with one number are names of one file.
     pub(super) inode: (u64, u64),
 }
@@ -62,7 +65,8 @@ pub(super) fn list_of<'a>(package: &'a Package, file: &str) -> Result<Vec<File<'
     list(&package.header).map_err(|what| Error::refused(format!("{file}: {what}")))
 }
 
-fn list(header: &Stored) -> Result<Vec<File<'_>>, &'static str> {
+/// Read the list of files of a header.
+pub(super) fn list(header: &Stored) -> Result<Vec<File<'_>>, &'static str> {
     if !header.has(tags::BASENAMES) && !header.has(tags::OLDFILENAMES) {
         return Ok(Vec::new());
     }
@@ -132,6 +136,7 @@ fn list(header: &Stored) -> Result<Vec<File<'_>>, &'static str> {
                 digest: digests[i],
                 capabilities: capabilities[i],
                 is_ghost: flags & GHOST != 0,
+                is_config: flags & CONFIG != 0,
                 inode: (
                     devices.next().unwrap_or_default(),
                     inodes.next().unwrap_or_default(),

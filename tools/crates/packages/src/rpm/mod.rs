@@ -12,6 +12,7 @@ mod install;
 mod installed;
 mod package;
 mod payload;
+mod present;
 mod repository;
 mod rich;
 mod scripts;
@@ -22,6 +23,7 @@ mod xml;
 
 pub use choose::{choose, scripts_not_done};
 pub use install::install;
+pub use present::{present, Present, PresentFile};
 
 use std::io;
 

@@ -20,6 +20,7 @@ pub(super) const VERSION: u32 = 1001;
 pub(super) const RELEASE: u32 = 1002;
 pub(super) const EPOCH: u32 = 1003;
 pub(super) const INSTALLTIME: u32 = 1008;
+pub(super) const LICENSE: u32 = 1014;
 pub(super) const GROUP: u32 = 1016;
 pub(super) const ARCH: u32 = 1022;
 pub(super) const OLDFILENAMES: u32 = 1027;
