@@ -172,7 +172,7 @@ impl LayerMetadata {
     }
 
     /// What the types alone do not say. `pointer` is where in `file` the object stands.
-    pub(crate) fn check(&self, file: &str, pointer: &str) -> Result<()> {
+    pub fn check(&self, file: &str, pointer: &str) -> Result<()> {
         let Some(suffix) = self.media_type.layer_suffix() else {
             return Err(Error::new(
                 ErrorKind::Malformed,
