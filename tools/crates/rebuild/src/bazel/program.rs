@@ -23,6 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
 /// To say its version; a launcher may have to fetch the program first.
 const SHORT_PATIENCE: Duration = Duration::from_secs(15 * 60);
 
+/// So many of its errors are told in a sentence; the first ones are the cause of the others.
+const TOLD_ERRORS: usize = 3;
+
 /// The output group of `container_sums` and `file_sums` that holds what the digests are of.
 const RELEASED: &str = "released";
 
@@ -263,18 +266,26 @@ impl<'a> Bazel<'a> {
         let mut command = self.command(words);
         command.current_dir(run.workspace);
         let kept = RefCell::new(kept_log()?);
+        let errors = RefCell::new(Vec::new());
         let log = |line: &str| {
             // What is kept is a help; a disk that is full is told by Bazel, too.
             let _ = writeln!(kept.borrow_mut(), "{line}");
+            if is_error(line) && errors.borrow().len() < TOLD_ERRORS {
+                errors.borrow_mut().push(line.to_owned());
+            }
             (self.log)(line);
         };
         let ended = process::run(&mut command, PATIENCE, &log)?;
         if !ended.status.success() {
             let kept = kept.into_inner().keep();
             let place = kept.map(|(_, path)| format!(" (all it said is in {})", path.display()));
+            let errors = errors.into_inner();
+            let why = match errors.is_empty() {
+                true => ended.last_words(),
+                false => errors.join(" | "),
+            };
             return Err(Error::unchecked(format!(
-                "Bazel does not build it: {}{}",
-                ended.last_words(),
+                "Bazel does not build it: {why}{}",
                 place.unwrap_or_default()
             )));
         }
@@ -397,6 +408,13 @@ fn pass_network(command: &mut Command) {
             process::pass_on(command, &[name]);
         }
     }
+}
+
+/// Whether Bazel, or a rule of the sources, says what is wrong.
+fn is_error(line: &str) -> bool {
+    ["ERROR: ", "FATAL: ", "Error in ", "Error: "]
+        .iter()
+        .any(|word| line.starts_with(word))
 }
 
 /// Where what Bazel says is kept, if it fails.
