@@ -19,6 +19,8 @@ pub struct Bom {
     pub subjects: BTreeMap<Id, Subject>,
     /// The packages of all subjects, each once.
     pub packages: BTreeMap<Id, Package>,
+    /// The files of images, where they were asked for.
+    pub files: BTreeMap<Id, File>,
 }
 
 /// The identifier of a thing in the document: made of its name, for people, and of a digest of all
@@ -66,6 +68,8 @@ pub enum SubjectKind {
     Lock,
     /// A program, by its `Cargo.lock`.
     Program,
+    /// An image.
+    Image,
 }
 
 /// A thing that is described.
@@ -77,8 +81,12 @@ pub struct Subject {
     pub name: String,
     /// The digest of what it was read from.
     pub digest: Digest,
-    /// All that is in it.
+    /// What it is called across all kinds of packages, where it is called something.
+    pub purl: Option<Purl>,
+    /// All packages that are in it.
     pub contains: BTreeSet<Id>,
+    /// Files that are in it and in no package.
+    pub files: BTreeSet<Id>,
     /// What of that nothing else in it needs: it was asked for.
     pub needs: BTreeSet<Id>,
 }
@@ -90,7 +98,9 @@ impl Subject {
             kind,
             name: name.to_owned(),
             digest,
+            purl: None,
             contains: BTreeSet::new(),
+            files: BTreeSet::new(),
             needs: BTreeSet::new(),
         }
     }
@@ -114,8 +124,31 @@ pub struct Package {
     pub sha256: Option<Digest>,
     /// Where its archive is.
     pub download: Option<String>,
+    /// Its license, in the package's own words.
+    pub license: Option<String>,
     /// What it needs.
     pub needs: BTreeSet<Id>,
+    /// Its files.
+    pub files: BTreeSet<Id>,
+}
+
+/// A file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// Its path, relative to the root of the image.
+    pub path: String,
+    /// The digest of its content.
+    pub sha256: Digest,
+    /// The same by SHA-1, in hexadecimal digits: SPDX wants it of every file.
+    pub sha1: String,
+}
+
+impl File {
+    /// What it is called in the document.
+    pub fn id(&self) -> Id {
+        let name = self.path.rsplit('/').next().unwrap_or_default();
+        Id::of("file", name, &[&self.path, &self.sha256.hex()])
+    }
 }
 
 impl Package {
@@ -141,6 +174,7 @@ impl Bom {
             created,
             subjects: BTreeMap::new(),
             packages: BTreeMap::new(),
+            files: BTreeMap::new(),
         }
     }
 
@@ -148,9 +182,10 @@ impl Bom {
     /// needs what it needs in any of them.
     pub fn add(&mut self, subject: Subject, packages: impl IntoIterator<Item = Package>) {
         for package in packages {
-            let needs = package.needs.clone();
+            let (needs, files) = (package.needs.clone(), package.files.clone());
             let known = self.packages.entry(package.id()).or_insert(package);
             known.needs.extend(needs);
+            known.files.extend(files);
         }
         self.subjects.insert(subject.id(), subject);
     }

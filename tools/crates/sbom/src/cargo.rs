@@ -112,7 +112,9 @@ pub fn add(bom: &mut Bom, data: &[u8], (name, digest): (&str, Digest), file: &st
             purl: one.purl(),
             sha256,
             download: one.download(),
+            license: None,
             needs: BTreeSet::new(),
+            files: BTreeSet::new(),
         });
     }
     let ids: Vec<Id> = packages.iter().map(Package::id).collect();

@@ -1,9 +1,12 @@
 //! CycloneDX 1.6 in JSON (ECMA-424).
 
+use std::collections::BTreeSet;
+
 use serde_json::{json, Map, Value};
 use verbatim_document::{json as canonical, Result};
 
-use crate::bom::{Bom, Package, Subject};
+use crate::bom::{Bom, File, Id, Package, Subject};
+use crate::license::License;
 use crate::{SubjectKind, Uuid};
 
 /// The document as canonical JSON with a line feed; `tool` and its version wrote it.
@@ -44,6 +47,7 @@ fn subject(subject: &Subject) -> Map<String, Value> {
     let (kind, told) = match subject.kind {
         SubjectKind::Lock => ("container", "lock"),
         SubjectKind::Program => ("application", "Cargo.lock"),
+        SubjectKind::Image => ("container", "manifest"),
     };
     let mut out = Map::new();
     out.insert("type".into(), kind.into());
@@ -53,7 +57,25 @@ fn subject(subject: &Subject) -> Map<String, Value> {
         "properties".into(),
         json!([{"name": format!("verbatim:sha256:{told}"), "value": subject.digest.hex()}]),
     );
+    if subject.kind == SubjectKind::Image {
+        out.insert("version".into(), subject.digest.to_string().into());
+    }
+    if let Some(purl) = &subject.purl {
+        out.insert("purl".into(), purl.to_string().into());
+    }
     out
+}
+
+fn file(file: &File) -> Value {
+    json!({
+        "type": "file",
+        "bom-ref": file.id().to_string(),
+        "name": file.path,
+        "hashes": [
+            {"alg": "SHA-1", "content": file.sha1},
+            {"alg": "SHA-256", "content": file.sha256.hex()},
+        ],
+    })
 }
 
 fn components(bom: &Bom) -> Vec<Value> {
@@ -62,10 +84,15 @@ fn components(bom: &Bom) -> Vec<Value> {
         .values()
         .filter(|_| only(bom).is_none())
         .map(|one| Value::Object(subject(one)));
-    subjects.chain(bom.packages.values().map(package)).collect()
+    let owned: BTreeSet<&Id> = bom.packages.values().flat_map(|one| &one.files).collect();
+    let alone = bom.files.iter().filter(|(id, _)| !owned.contains(id));
+    subjects
+        .chain(bom.packages.values().map(|one| package(bom, one)))
+        .chain(alone.map(|(_, one)| file(one)))
+        .collect()
 }
 
-fn package(package: &Package) -> Value {
+fn package(bom: &Bom, package: &Package) -> Value {
     let purl = package.purl.to_string();
     let mut out = Map::new();
     for (key, value) in [
@@ -83,6 +110,24 @@ fn package(package: &Package) -> Value {
             json!([{"alg": "SHA-256", "content": sha256.hex()}]),
         );
     }
+    if let Some(words) = &package.license {
+        out.insert(
+            "licenses".into(),
+            match License::of(words) {
+                License::Expression(expression) => json!([{"expression": expression}]),
+                License::Words(words, _) => json!([{"license": {"name": words}}]),
+            },
+        );
+    }
+    let files: Vec<Value> = package
+        .files
+        .iter()
+        .filter_map(|id| bom.files.get(id))
+        .map(file)
+        .collect();
+    if !files.is_empty() {
+        out.insert("components".into(), files.into());
+    }
     if let Some(place) = &package.download {
         out.insert(
             "externalReferences".into(),
@@ -97,8 +142,7 @@ fn dependencies(bom: &Bom) -> Vec<Value> {
         true => json!({"ref": from}),
         false => json!({"ref": from, "dependsOn": to}),
     };
-    let texts =
-        |ids: &std::collections::BTreeSet<crate::Id>| ids.iter().map(|id| id.to_string()).collect();
+    let texts = |ids: &BTreeSet<Id>| ids.iter().map(|id| id.to_string()).collect();
     let mut all = Vec::new();
     if only(bom).is_none() {
         let subjects = bom.subjects.keys().map(|id| id.to_string()).collect();

@@ -2,20 +2,28 @@
 //!
 //! A [`Bom`] is a list of packages, each under an identifier that follows from what it is, and of
 //! the things that they are in. It is filled from files that say what is there with digests: a
-//! lock of packages ([`packages`]), a `Cargo.lock` ([`cargo`]). Written as [`spdx`] or
+//! lock of packages ([`packages`]), a `Cargo.lock` ([`cargo`]), the databases in an [`image`]. Written as [`spdx`] or
 //! [`cyclonedx`] it gives the same bytes on every machine: everything is sorted, the time is one
 //! that was given, and what must be unique is derived from the content ([`Uuid`]).
+//!
+//! What somebody else wrote is read as [`Stated`], and [`mod@check`] says whether it is true of the
+//! files of an image.
 
 mod bom;
 pub mod cargo;
+pub mod check;
 pub mod cyclonedx;
+pub mod image;
+mod license;
 mod origin;
 pub mod packages;
 mod purl;
 pub mod spdx;
+mod stated;
 mod uuid;
 
-pub use bom::{Bom, Id, Package, Subject, SubjectKind};
+pub use bom::{Bom, File, Id, Package, Subject, SubjectKind};
 pub use origin::Distribution;
 pub use purl::{Purl, PurlError};
+pub use stated::{Stated, StatedFile, StatedPackage, LARGEST};
 pub use uuid::Uuid;

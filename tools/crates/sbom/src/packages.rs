@@ -38,7 +38,9 @@ pub fn add(
             // A folder on somebody's machine is no place for others.
             download: (url.starts_with("https://") || url.starts_with("http://"))
                 .then(|| format!("{}/{}", url.trim_end_matches('/'), locked.path)),
+            license: None,
             needs: BTreeSet::new(),
+            files: BTreeSet::new(),
         });
     }
     let mut by_name: BTreeMap<&str, Vec<usize>> = BTreeMap::new();

@@ -19,6 +19,7 @@ mod printing;
 mod progress;
 mod registry_options;
 mod report_form;
+mod rootfs;
 mod set_options;
 mod signing;
 mod sums_file;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::runtime::Runtime;
 use verbatim_oci::gather::Attachments;
-use verbatim_oci::layout::{Layout, Published};
+use verbatim_oci::layout::{Blobs, Layout, Published};
 use verbatim_oci::{Descriptor, MediaType};
 use verbatim_registry::{Client, Remote, Target};
 
@@ -30,6 +30,14 @@ pub enum From {
 }
 
 impl From {
+    /// The blobs that are there.
+    pub fn blobs(&self) -> &dyn Blobs {
+        match self {
+            Self::Registry(_, remote) => remote,
+            Self::Layout(layout) => &**layout,
+        }
+    }
+
     pub fn attachments(&self) -> &dyn Attachments {
         match self {
             Self::Registry(_, remote) => remote,

@@ -20,6 +20,7 @@ mod rebuild;
 mod sbom;
 mod sums;
 mod verify;
+mod why;
 
 use std::ffi::OsString;
 
@@ -59,6 +60,7 @@ enum Command {
     Packages(packages::Options),
     Rebuild(Box<rebuild::Options>),
     Sbom(Box<sbom::Options>),
+    Why(Box<why::Options>),
     Completions(completions::Options),
     Man(man::Options),
 }
@@ -91,6 +93,7 @@ pub fn run(arguments: Vec<OsString>) -> anyhow::Result<Outcome> {
         Command::Packages(options) => packages::run(options),
         Command::Rebuild(options) => rebuild::run(*options),
         Command::Sbom(options) => sbom::run(*options),
+        Command::Why(options) => why::run(*options),
         Command::Completions(options) => completions::run(options),
         Command::Man(options) => man::run(options),
     }

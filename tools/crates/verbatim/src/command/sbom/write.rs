@@ -2,32 +2,34 @@
 
 use std::path::Path;
 
-use anyhow::{bail, Context};
+use anyhow::Context;
 use verbatim_digest::Digest;
 use verbatim_document::json;
 use verbatim_foreign::printable_path;
 use verbatim_packages::Lock;
-use verbatim_sbom::{cargo, cyclonedx, packages, spdx, Bom};
+use verbatim_sbom::{cargo, cyclonedx, image, packages, spdx, Bom, Purl};
 
 use super::{Options, Type};
 use crate::outcome::{unchecked, Outcome};
+use crate::place::Place;
 use crate::printing::print_lines;
+use crate::rootfs::{unreadable, Files};
 
 /// What is written into the document as its author.
 const TOOL: &str = "verbatim";
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-pub(super) fn run(options: &Options) -> anyhow::Result<Outcome> {
+pub(super) fn run(options: &Options, form: Type) -> anyhow::Result<Outcome> {
     let names: Vec<String> = match (&options.name, &options.inputs[..]) {
         (Some(name), [_]) => vec![name.clone()],
-        (_, all) => all.iter().map(|path| stem(path)).collect(),
+        (_, all) => all.iter().map(|input| stem(input)).collect(),
     };
     let title = options.name.clone().unwrap_or_else(|| names.join("+"));
     let mut bom = Bom::new(&title, options.created);
-    for (path, name) in options.inputs.iter().zip(&names) {
-        add(&mut bom, path, name, options)?;
+    for (input, name) in options.inputs.iter().zip(&names) {
+        add(&mut bom, input, name, options)?;
     }
-    let bytes = match options.r#type {
+    let bytes = match form {
         Type::Spdx => spdx::write(&bom, &format!("{TOOL}-{VERSION}"))?,
         Type::Cyclonedx => cyclonedx::write(&bom, (TOOL, VERSION))?,
     };
@@ -39,25 +41,39 @@ pub(super) fn run(options: &Options) -> anyhow::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// The name of a file without its endings: `image` of `image.lock.json`.
-fn stem(path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    match name.split_once('.') {
+/// The name of a file without its endings, and of an image without its registry and tag: `image` of
+/// `image.lock.json`, `app` of `registry.example.com/acme/app:v1`.
+fn stem(input: &str) -> String {
+    let name = input
+        .trim_end_matches('/')
+        .rsplit('/')
+        .next()
+        .unwrap_or(input);
+    match name.split_once(['.', ':', '@']) {
         Some((stem, _)) if !stem.is_empty() => stem.to_owned(),
-        _ => name.into_owned(),
+        _ => name.to_owned(),
     }
 }
 
-fn add(bom: &mut Bom, path: &Path, name: &str, options: &Options) -> anyhow::Result<()> {
-    let shown = printable_path(path);
+/// Whether a file is a lock: in JSON or YAML, where an image is a folder or an archive.
+fn is_lock(path: &Path) -> bool {
     let ending = path.extension().and_then(|ending| ending.to_str());
-    if ending == Some("lock") {
+    path.is_file() && matches!(ending, Some("json" | "yaml" | "yml"))
+}
+
+fn add(bom: &mut Bom, input: &str, name: &str, options: &Options) -> anyhow::Result<()> {
+    let path = Path::new(input);
+    let shown = printable_path(path);
+    if path.extension().is_some_and(|ending| ending == "lock") {
         let data = json::read_file(path, cargo::LARGEST).map_err(unchecked)?;
         cargo::add(bom, &data, (name, Digest::of(&data)), &shown)?;
         return Ok(());
     }
-    if path.is_dir() {
-        bail!("{shown} is a folder; name a lock of packages or a Cargo.lock");
+    if !is_lock(path) {
+        let files = Files::open(input, options.platform.as_ref(), &options.registry)?;
+        let purl = purl(input, &files)?;
+        let tree = (&files.tree, &files.inventory);
+        return image::add(bom, tree, (name, purl), options.files).map_err(unreadable);
     }
     let digest = verbatim_digest::of_file(path)
         .with_context(|| format!("{shown} cannot be read"))?
@@ -71,4 +87,18 @@ fn add(bom: &mut Bom, path: &Path, name: &str, options: &Options) -> anyhow::Res
         options.distribution.as_ref(),
     )?;
     Ok(())
+}
+
+/// What an image of a registry is called: by the digest of the manifest that was read.
+fn purl(input: &str, files: &Files) -> anyhow::Result<Option<Purl>> {
+    let Place::Registry(target) = Place::of(input)? else {
+        return Ok(None);
+    };
+    let repository = target.repository().to_string();
+    let name = repository.rsplit('/').next().unwrap_or(&repository);
+    let purl = Purl::new("oci", "", name)
+        .version(&files.tree.image.digest.to_string())
+        .with("arch", &files.tree.image.platform.architecture)
+        .with("repository_url", &repository);
+    Ok(Some(purl))
 }
