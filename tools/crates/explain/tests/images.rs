@@ -191,7 +191,12 @@ fn the_name_of_an_image_is_no_part_of_it() {
         causes(&report),
         [("source-change".into(), vec!["index.json".to_owned()])]
     );
-    assert_eq!(report.notes.len(), 1);
+    // That the images are the same their digests say, and nothing was opened.
+    assert_eq!(report.notes.len(), 2);
+    assert!(report.by_digest && report.notes[1].contains("nothing"));
+    assert!(!paths(&a, &c).unwrap().by_digest);
+    let report = paths(&a, &a).unwrap();
+    assert!(report.by_digest && report.notes.len() == 1);
 }
 
 /// Rewrite the config of the only image of a layout.

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// A media type. OCI's and Docker's are known by name, any other passes as it is.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct MediaType(Cow<'static, str>);
 
@@ -14,8 +14,22 @@ macro_rules! known {
     ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
         impl MediaType {
             $($(#[$doc])* pub const $name: Self = Self(Cow::Borrowed($text));)*
+
+            /// The known one of this name.
+            fn known(text: &str) -> Option<Self> {
+                $(if text == $text { return Some(Self::$name); })*
+                None
+            }
         }
     };
+}
+
+// A list may hold a million: those that are known take no memory of their own.
+impl<'de> Deserialize<'de> for MediaType {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <Cow<'_, str>>::deserialize(deserializer)?;
+        Ok(Self::known(&text).unwrap_or_else(|| Self(Cow::Owned(text.into_owned()))))
+    }
 }
 
 known! {
