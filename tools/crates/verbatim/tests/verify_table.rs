@@ -20,16 +20,13 @@ enum Kinds {
 }
 
 /// What is asked for; nothing means the registry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Side {
-    Registry,
-    Deep,
-    Files,
-    Pods,
-    Layout,
-    Against,
-    FilesAndPods,
-    FilesAndLayout,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Side {
+    deep: bool,
+    files: bool,
+    pods: bool,
+    layout: bool,
+    against: bool,
 }
 
 /// What is there, on every side.
@@ -49,35 +46,30 @@ enum Fate {
     Unchecked,
 }
 
-const SIDES: [Side; 8] = [
-    Side::Registry,
-    Side::Deep,
-    Side::Files,
-    Side::Pods,
-    Side::Layout,
-    Side::Against,
-    Side::FilesAndPods,
-    Side::FilesAndLayout,
-];
-
 impl Side {
-    fn of_files(self) -> bool {
-        matches!(
-            self,
-            Self::Files | Self::FilesAndPods | Self::FilesAndLayout
-        )
+    /// Every set of options; `--deep` goes with the registry and with layouts.
+    fn all() -> impl Iterator<Item = Self> {
+        let bits = |n: u8| [0, 1, 2, 3].map(|at| n >> at & 1 == 1);
+        let sides = (0..16)
+            .map(bits)
+            .map(|[files, pods, layout, against]| Self {
+                deep: false,
+                files,
+                pods,
+                layout,
+                against,
+            });
+        let deep = [false, true].map(|layout| Self {
+            deep: true,
+            layout,
+            ..Self::default()
+        });
+        sides.chain(deep)
     }
 
-    fn of_images(self) -> bool {
-        !matches!(self, Self::Files | Self::Against)
-    }
-
-    fn of_pods(self) -> bool {
-        matches!(self, Self::Pods | Self::FilesAndPods)
-    }
-
-    fn of_layouts(self) -> bool {
-        matches!(self, Self::Layout | Self::FilesAndLayout)
+    /// Whether something else is asked for than the registry.
+    fn is_named(self) -> bool {
+        self.files || self.pods || self.layout || self.against
     }
 }
 
@@ -175,20 +167,21 @@ impl Table<'_> {
             There::Nothing => "nothing",
         };
         *self.folder.lock().unwrap() = (there != There::Nothing).then(|| self.dir.join(folder));
-        match side {
-            Side::Deep => arguments.push("--deep".into()),
-            Side::Against => arguments.push(format!("--against={folder}.{kinds:?}.list")),
-            _ => {}
+        if side.deep {
+            arguments.push("--deep".into());
         }
-        if side.of_files() {
+        if side.against {
+            arguments.push(format!("--against={folder}.{kinds:?}.list"));
+        }
+        if side.files {
             arguments.push(format!("--files={folder}.dist"));
         }
-        if side.of_pods() {
+        if side.pods {
             // A cluster is not the registry: it is asked for more where a digest is unknown.
             *self.folder.lock().unwrap() = None;
             arguments.push(format!("--pods={folder}.pods"));
         }
-        if side.of_layouts() {
+        if side.layout {
             arguments.push(format!("--layout={}={folder}", self.reference));
         }
         arguments.extend(only.map(|part| format!("--only={part}")));
@@ -242,7 +235,7 @@ impl Table<'_> {
         }
     }
 
-    /// What must become of each subject that is asked for; nothing if the options make no sense.
+    /// What must become of each subject that is asked for, on each side; nothing if the options make no sense.
     fn fates(
         &self,
         kinds: Kinds,
@@ -251,63 +244,71 @@ impl Table<'_> {
         there: There,
         only: Option<&str>,
     ) -> Option<Vec<(String, Fate)>> {
-        // Without the document, whoever says where the files are says that all lines are files.
-        let read_as_file = side.of_files() && !document;
         let (mut images, mut files) = (Vec::new(), Vec::new());
         if kinds != Kinds::Files {
-            let into = if read_as_file {
-                &mut files
-            } else {
-                &mut images
+            // Without the document, whoever says where the files are says that all lines are files.
+            let into = match side.files && !document {
+                true => &mut files,
+                false => &mut images,
             };
             into.push(self.reference.clone());
         }
         if kinds != Kinds::Images {
             files.push("tool".to_owned());
         }
+        match only {
+            Some("images") if side.files => return None,
+            Some("files") if side.deep || side.pods || side.layout => return None,
+            Some("images") => files.clear(),
+            Some("files") => images.clear(),
+            _ => {}
+        }
+        let needs_images = side.pods || side.layout || !side.is_named();
+        if images.is_empty() && needs_images
+            || files.is_empty() && side.files
+            || images.is_empty() && files.is_empty()
+        {
+            return None;
+        }
         let fate = match there {
             There::Right => Fate::Identical,
             There::Wrong => Fate::Different,
             There::Nothing => Fate::Missing,
         };
-        match only {
-            Some("images") if side.of_files() => return None,
-            Some("files") if side.of_images() && side != Side::Registry => return None,
-            Some("images") => files.clear(),
-            Some("files") => images.clear(),
-            _ => {}
-        }
-        if images.is_empty() && files.is_empty() && side == Side::Against {
-            return None;
-        }
-        let asks_for_images =
-            side.of_images() && (side != Side::Registry || only == Some("images"));
-        if images.is_empty() && asks_for_images && side != Side::Deep {
-            return None;
-        }
-        if images.is_empty() && matches!(side, Side::Registry | Side::Deep) {
-            return None;
-        }
-        if files.is_empty() && side.of_files() {
-            return None;
-        }
-        let of_image = match side {
-            Side::Files => Fate::Unchecked,
-            // Another digest may be that of a config: nobody knows, without the document.
-            _ if side.of_pods() && there == There::Wrong && !document => Fate::Unchecked,
-            _ => fate,
-        };
-        let images = images.into_iter().map(|name| (name, of_image));
-        let files = files.into_iter().map(|name| {
-            let fate = match side {
-                _ if name != "tool" => Fate::Missing,
-                Side::Against => fate,
-                _ if side.of_files() => fate,
-                _ => Fate::Unchecked,
+        let of_image = || {
+            let in_pods = match there {
+                // Another digest may be that of a config: nobody knows, without the document.
+                There::Wrong if !document => Fate::Unchecked,
+                _ => fate,
             };
-            (name, fate)
+            let mut fates = Vec::new();
+            fates.extend(side.pods.then_some(in_pods));
+            fates.extend(side.layout.then_some(fate));
+            fates.extend(side.against.then_some(fate));
+            fates.extend((!side.is_named()).then_some(fate));
+            fates
+        };
+        let of_file = |name: &str| {
+            let mut fates = Vec::new();
+            fates.extend(side.files.then_some(match name {
+                "tool" => fate,
+                _ => Fate::Missing,
+            }));
+            fates.extend(side.against.then_some(fate));
+            fates
+        };
+        let images = images.into_iter().map(|name| (name, of_image()));
+        let files = files.into_iter().map(|name| {
+            let fates = of_file(&name);
+            (name, fates)
         });
-        Some(images.chain(files).collect())
+        let all = images.chain(files).flat_map(|(name, mut fates)| {
+            if fates.is_empty() {
+                fates.push(Fate::Unchecked);
+            }
+            fates.into_iter().map(move |fate| (name.clone(), fate))
+        });
+        Some(all.collect())
     }
 
     /// The lists, and all that may be there.
@@ -370,10 +371,10 @@ fn no_cell_is_all_right_with_something_unchecked() {
     table.prepare();
     for kinds in [Kinds::Images, Kinds::Files, Kinds::Both] {
         for document in [true, false] {
-            for side in SIDES {
+            for side in Side::all() {
                 for there in [There::Right, There::Wrong, There::Nothing] {
                     // A layout that is not there is a wrong option.
-                    if side.of_layouts() && there == There::Nothing {
+                    if side.layout && there == There::Nothing {
                         continue;
                     }
                     for only in [None, Some("images"), Some("files")] {
