@@ -5,7 +5,7 @@ load(":checks.bzl", "check_exclusive", "check_glob", "check_line", "check_mode",
 load(":toolchain.bzl", "run_verbatim")
 
 # Compression to the ending of the blob's name and the levels there are.
-_COMPRESSIONS = {
+COMPRESSIONS = {
     "gzip": struct(extension = ".tar.gz", levels = (1, 9)),
     "none": struct(extension = ".tar", levels = None),
     "zstd": struct(extension = ".tar.zst", levels = (1, 19)),
@@ -44,7 +44,37 @@ OUTPUT_ATTRS = {
     ),
 }
 
-def _layer_resources(_os, _inputs):
+def check_level(ctx, compression):
+    """Fail if the compression has no such level.
+
+    Args:
+        ctx: the context of a rule with `OUTPUT_ATTRS`.
+        compression: one of `COMPRESSIONS`.
+    """
+    if not ctx.attr.level:
+        return
+    if not compression.levels:
+        fail_at(ctx.label, "level", "there is no level without compression; remove it, or choose a `compression`.")
+    lowest, highest = compression.levels
+    if not lowest <= ctx.attr.level or not ctx.attr.level <= highest:
+        fail_at(ctx.label, "level", "%d is not a level of %s; write one from %d to %d." % (
+            ctx.attr.level,
+            ctx.attr.compression,
+            lowest,
+            highest,
+        ))
+
+def layer_resources(_os, _inputs):
+    """Tell Bazel how much of the machine making layers takes.
+
+    Args:
+        _os: the operating system.
+        _inputs: the number of inputs.
+
+    Returns:
+        A dict.
+    """
+
     # The program compresses on every core it gets; two is what pays off on any machine.
     return {"cpu": 2, "memory": 128}
 
@@ -91,18 +121,8 @@ def make_layer(ctx, *, command, args, entries = None, operands = None, inputs, m
     Returns:
         A list of providers.
     """
-    compression = _COMPRESSIONS[check_one_of(ctx.label, "compression", ctx.attr.compression, sorted(_COMPRESSIONS))]
-    if ctx.attr.level:
-        if not compression.levels:
-            fail_at(ctx.label, "level", "there is no level without compression; remove it, or choose a `compression`.")
-        lowest, highest = compression.levels
-        if not lowest <= ctx.attr.level or not ctx.attr.level <= highest:
-            fail_at(ctx.label, "level", "%d is not a level of %s; write one from %d to %d." % (
-                ctx.attr.level,
-                ctx.attr.compression,
-                lowest,
-                highest,
-            ))
+    compression = COMPRESSIONS[check_one_of(ctx.label, "compression", ctx.attr.compression, sorted(COMPRESSIONS))]
+    check_level(ctx, compression)
 
     # Without the attribute times are what the subcommand makes them.
     mtime = getattr(ctx.attr, "mtime", None)
@@ -136,7 +156,7 @@ def make_layer(ctx, *, command, args, entries = None, operands = None, inputs, m
         mnemonic = mnemonic,
         progress_message = progress_message,
         path_mapping = path_mapping,
-        resource_set = _layer_resources,
+        resource_set = layer_resources,
     )
     return [
         DefaultInfo(files = depset([blob])),

@@ -79,6 +79,19 @@ def directory_entry_request(path, *, origin):
     """
     return {"origin": origin, "path": path, "type": "directory"}
 
+def archive_entry_request(file, *, component, origin):
+    """All that an archive holds.
+
+    Args:
+        file: the archive.
+        component: what its files are a part of, as long as nothing in them says it better.
+        origin: whom to name in messages.
+
+    Returns:
+        A dict.
+    """
+    return {"component": component, "origin": origin, "path": "", "source": exec_path(file), "type": "archive"}
+
 # The members of the settings of an image, by the names of their attributes.
 IMAGE_SETTINGS = {
     "annotations": "annotations",

@@ -4,6 +4,7 @@ load("//rules:providers.bzl", "OciImageInfo", "OciIndexInfo", "OciLayerInfo", "P
 load(
     "//rules/private:requests.bzl",
     "IMAGE_SETTINGS",
+    "archive_entry_request",
     "directory_entry_request",
     "documents_request",
     "exec_path",
@@ -72,6 +73,7 @@ def _written_requests_impl(ctx):
         ("entry", file_entry_request("app.runfiles/_main/link", keep_relative_links = True, origin = "runfiles of //app", source = exec_path(_file("app/link")))),
         ("entry", symlink_entry_request("etc/link", "it's $HOME", origin = "//app:layer")),
         ("entry", directory_entry_request("var/empty", origin = "//app:layer")),
+        ("entry", archive_entry_request(_file("app/layer.tar.gz"), component = "//app:layer", origin = "//app:layer")),
         ("spec", image_spec_request(struct(**settings), struct(architecture = "arm64", os = "linux", variant = "v8"))),
         ("layer", layer_request(layer, exec_path)),
         ("documents", documents_request(image, exec_path)),

@@ -124,6 +124,29 @@ impl LayerMetadata {
         Self::parse(&json::read_file(path, MAX_METADATA)?, &name(path))
     }
 
+    /// Read the documents of one or several layers from a file, one a line.
+    pub fn read_all(path: &Path) -> Result<Vec<Self>> {
+        let data = json::read_file(path, MAX_METADATA)?;
+        let lines = data
+            .split(|&b| b == b'\n')
+            .filter(|line| !line.trim_ascii().is_empty());
+        // A document that somebody laid out nicely is one all the same.
+        if lines
+            .clone()
+            .any(|line| json::parse_value(line, "").is_err())
+        {
+            return Ok(vec![Self::parse(&data, &name(path))?]);
+        }
+        let parsed = lines.enumerate().map(|(at, line)| {
+            let file = match at {
+                0 => name(path),
+                _ => format!("{} line {}", name(path), at + 1),
+            };
+            Self::parse(line, &file)
+        });
+        parsed.collect()
+    }
+
     /// Describe a layer's blob by reading it, whatever its compression.
     ///
     /// How it was compressed stays unknown, except where it was not.

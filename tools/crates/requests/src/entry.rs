@@ -115,6 +115,8 @@ pub enum Entry {
         mtime: Option<i64>,
         /// Whom to name in messages.
         origin: Option<String>,
+        /// What it is a part of, for whoever makes several layers: the label of a target, for example.
+        component: Option<String>,
     },
 }
 
@@ -320,10 +322,11 @@ impl Entry {
                 gid,
                 mtime,
                 origin,
+                component,
             } => {
                 let wish = wish(None, (uid, gid, mtime), &none);
                 let origin = origin.unwrap_or_else(|| source.display().to_string());
-                (path, origin, wish, What::Archive(source))
+                (path, origin, wish, What::Archive(source, component))
             }
         };
         let at = Place {
@@ -345,7 +348,7 @@ impl Entry {
                 &wish,
                 &origin,
             ),
-            What::Archive(source) => {
+            What::Archive(source, component) => {
                 let owner = match (wish.uid, wish.gid) {
                     (None, None) => None,
                     (Some(uid), Some(gid)) => Some((uid, gid)),
@@ -360,7 +363,10 @@ impl Entry {
                     mtime: wish.mtime.map(Mtime::Set),
                     ..ArchiveOptions::default()
                 };
-                builder.archive(path.as_bytes(), &source, &options, &origin)
+                builder.component(component.as_deref());
+                let added = builder.archive(path.as_bytes(), &source, &options, &origin);
+                builder.component(None);
+                added
             }
         }
         .map_err(|source| EntryError::Content {
@@ -373,7 +379,7 @@ impl Entry {
 enum What {
     Item(Item),
     Tree(PathBuf, bool),
-    Archive(PathBuf),
+    Archive(PathBuf, Option<String>),
 }
 
 #[cfg(test)]

@@ -3,15 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use verbatim_oci::layout::LayerInput;
 use verbatim_oci::{json, ImageMetadata, LayerMetadata, Named, Result};
 
-/// A layer, and what was written beside it.
+/// A layer, or several in a folder, and what was written beside them.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LayerFiles {
-    /// The bytes.
+    /// The bytes; or a folder with the blob and the metadata of each layer.
     pub blob: PathBuf,
-    /// What is known of them (`verbatim.layer/1`).
+    /// What is known of them (`verbatim.layer/1`), of several layers one object a line.
     pub metadata: PathBuf,
 }
 
@@ -21,9 +22,15 @@ impl LayerFiles {
         json::parse(text.as_bytes(), option)
     }
 
-    /// What is known of the layer.
-    pub fn read(&self) -> Result<LayerMetadata> {
-        LayerMetadata::read(&self.metadata)
+    /// The layers, the lowest first.
+    pub fn read(&self) -> Result<Vec<LayerInput>> {
+        if self.blob.is_dir() {
+            return LayerInput::in_folder(&self.blob);
+        }
+        Ok(vec![LayerInput {
+            blob: self.blob.clone(),
+            metadata: LayerMetadata::read(&self.metadata)?,
+        }])
     }
 }
 

@@ -79,7 +79,9 @@ impl ImageRequest {
             inputs.add_anywhere(repository.clone());
         }
         for layer in &self.blobs.layers {
-            inputs.add_file(layer.read()?.digest, layer.blob.clone());
+            for layer in layer.read()? {
+                inputs.add_file(layer.metadata.digest, layer.blob);
+            }
         }
         for path in &self.blobs.layouts {
             add_layout(&mut inputs, path)?;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use verbatim_oci::layout::LayerInput;
 use verbatim_oci::LayerMetadata;
 use verbatim_requests::LayerFiles;
 
@@ -14,13 +15,19 @@ pub fn pair(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// What is known of a layer, and where its blob is if that was said.
-pub fn layer_input(text: &str) -> anyhow::Result<(LayerMetadata, Option<PathBuf>)> {
+/// What is known of layers, the lowest first, and where their blobs are if that was said: one layer for
+/// each argument, or those of a folder that `verbatim layer --layers` filled.
+pub fn layer_inputs(text: &str) -> anyhow::Result<Vec<(LayerMetadata, Option<PathBuf>)>> {
+    let with_blob = |layer: LayerInput| (layer.metadata, Some(layer.blob));
     if text.starts_with('{') {
-        let layer = LayerFiles::parse(text, "--layer")?;
-        return Ok((layer.read()?, Some(layer.blob)));
+        let layers = LayerFiles::parse(text, "--layer")?.read()?;
+        return Ok(layers.into_iter().map(with_blob).collect());
     }
     let path = Path::new(text);
+    if path.is_dir() {
+        let layers = LayerInput::in_folder(path)?;
+        return Ok(layers.into_iter().map(with_blob).collect());
+    }
     let mut start = [0; 1];
     let is_document = verbatim_document::file::open(path)
         .and_then(|(mut file, _)| std::io::Read::read(&mut file, &mut start))
@@ -28,7 +35,11 @@ pub fn layer_input(text: &str) -> anyhow::Result<(LayerMetadata, Option<PathBuf>
         == 1
         && start == *b"{";
     if is_document {
-        return Ok((LayerMetadata::read(path)?, None));
+        let layers = LayerMetadata::read_all(path)?;
+        return Ok(layers
+            .into_iter()
+            .map(|metadata| (metadata, None))
+            .collect());
     }
-    Ok((LayerMetadata::of_blob(path)?, Some(path.to_owned())))
+    Ok(vec![(LayerMetadata::of_blob(path)?, Some(path.to_owned()))])
 }

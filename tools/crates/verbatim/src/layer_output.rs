@@ -29,7 +29,8 @@ pub struct OutputOptions {
     /// How many threads to use; the bytes never depend on it. By default as many as there are cores.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
-    /// Write what is to be known about the layer (digest, diff_id, sizes, encoder) to this file as JSON.
+    /// Write what is to be known about the layer (digest, diff_id, sizes, encoder) to this file as JSON;
+    /// of several layers one object a line.
     #[arg(long, value_name = "FILE")]
     metadata: Option<PathBuf>,
     /// What to print: text on a terminal, or the metadata as JSON.
@@ -47,14 +48,29 @@ enum CompressionName {
     Zstd,
 }
 
+impl From<CompressionName> for Compression {
+    fn from(name: CompressionName) -> Self {
+        match name {
+            CompressionName::None => Self::None,
+            CompressionName::Gzip => Self::Gzip,
+            CompressionName::Zstd => Self::Zstd,
+        }
+    }
+}
+
 impl OutputOptions {
     /// The output's name; it is only missing where nothing is written.
-    fn path(&self) -> anyhow::Result<&Path> {
+    pub fn path(&self) -> anyhow::Result<&Path> {
         let path = self.output.as_deref().context("name the output with -o")?;
         if path.as_os_str() == "-" {
             bail!("-o -: an output appears whole or not at all, so it must be a file; name one");
         }
         Ok(path)
+    }
+
+    /// The file for what is to be known, if one is asked for.
+    pub fn metadata_path(&self) -> Option<&Path> {
+        self.metadata.as_deref()
     }
 
     /// Whether options are given that only matter where a layer is written.
@@ -74,9 +90,7 @@ impl OutputOptions {
         let path = self.path()?;
         check_distinct([path].into_iter().chain(self.metadata.as_deref()))?;
         let compression = match self.compression {
-            Some(CompressionName::None) => Compression::None,
-            Some(CompressionName::Gzip) => Compression::Gzip,
-            Some(CompressionName::Zstd) => Compression::Zstd,
+            Some(name) => name.into(),
             None => match promise(path) {
                 Promise::Gzip => Compression::Gzip,
                 Promise::Zstd => Compression::Zstd,
@@ -96,6 +110,20 @@ impl OutputOptions {
         Ok(Encoding::new(compression, self.level)?)
     }
 
+    /// The compression of layers in a folder, whose name promises nothing.
+    pub fn encoding_in_folder(&self) -> anyhow::Result<Encoding> {
+        let path = self.path()?;
+        if promise(path) != Promise::Nothing {
+            bail!(
+                "-o {}: with --layers it is a folder, and the name is that of a file; name a folder",
+                printable_path(path)
+            );
+        }
+        check_distinct([path].into_iter().chain(self.metadata.as_deref()))?;
+        let compression = self.compression.map_or(Compression::Gzip, Into::into);
+        Ok(Encoding::new(compression, self.level)?)
+    }
+
     /// Where temporary files go: where the output goes.
     pub fn scratch(&self) -> PathBuf {
         match &self.output {
@@ -105,11 +133,20 @@ impl OutputOptions {
         }
     }
 
-    /// A builder whose temporary files go where the output goes, and which keeps that out of the layer.
-    pub fn builder(&self, defaults: Defaults) -> Builder {
+    /// A builder whose temporary files go where the output goes, and which keeps that, and `more` that
+    /// is written, out of the layer.
+    pub fn builder<'a>(
+        &'a self,
+        defaults: Defaults,
+        more: impl Iterator<Item = &'a Path>,
+    ) -> Builder {
         let mut builder = Builder::new(defaults, self.scratch());
-        let outputs = self.output.iter().chain(&self.metadata);
-        builder.outputs(outputs.filter_map(|path| real(path)).collect());
+        let outputs = self
+            .output
+            .iter()
+            .chain(&self.metadata)
+            .map(PathBuf::as_path);
+        builder.outputs(outputs.chain(more).filter_map(real).collect());
         builder.threads(self.threads());
         builder
     }
@@ -156,8 +193,17 @@ impl OutputOptions {
     }
 }
 
+/// What the name of a layer's blob ends with.
+pub fn media_ending(encoding: Encoding) -> &'static str {
+    match encoding.compression() {
+        Compression::None => ".tar",
+        Compression::Gzip => ".tar.gz",
+        Compression::Zstd => ".tar.zst",
+    }
+}
+
 /// What is recorded about a layer, in the form that images are built from.
-fn metadata(summary: &Summary) -> LayerMetadata {
+pub fn metadata(summary: &Summary) -> LayerMetadata {
     let encoder = &summary.encoder;
     let mut parameters = BTreeMap::new();
     if let Some(block) = encoder.block {

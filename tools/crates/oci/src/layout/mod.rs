@@ -27,7 +27,7 @@ pub use import::{
     image_for, images, images_and_names, import, import_documents, platforms, Candidate,
 };
 pub use listed::{Listed, Tie};
-pub use plan::{Inputs, LayerInput, Plan};
+pub use plan::{layer_names, Inputs, LayerInput, LayerNames, Plan};
 pub use published::{Kind, Published};
 pub use source::Layout;
 pub use whole::{Moved, Whole};

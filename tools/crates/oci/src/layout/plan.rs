@@ -23,6 +23,70 @@ pub struct LayerInput {
     pub metadata: LayerMetadata,
 }
 
+/// The names of a layer's files in a folder with several.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LayerNames {
+    /// Of the blob.
+    pub blob: String,
+    /// Of what is known of it.
+    pub metadata: String,
+}
+
+/// What the name of metadata ends with.
+const METADATA: &str = ".layer.json";
+/// What the name of a blob ends with.
+const BLOBS: [&str; 3] = [".tar", ".tar.gz", ".tar.zst"];
+
+/// The names of the layer at this position, the lowest one first; `ending` is that of its blob.
+pub fn layer_names(position: usize, ending: &str) -> LayerNames {
+    let number = position + 1;
+    LayerNames {
+        blob: format!("{number:03}{ending}"),
+        metadata: format!("{number:03}{METADATA}"),
+    }
+}
+
+impl LayerInput {
+    /// The layers of a folder, the lowest one first: those with [`layer_names`], and nothing else may be
+    /// there.
+    pub fn in_folder(folder: &Path) -> Result<Vec<Self>> {
+        let unreadable = |e| Error::io(name(folder), "cannot be read as a folder of layers", e);
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+            names.push(entry.map_err(unreadable)?.file_name());
+        }
+        names.sort();
+        let mut layers = Vec::new();
+        for file in names.iter().filter_map(|file| file.to_str()) {
+            let Some(stem) = file.strip_suffix(METADATA) else {
+                continue;
+            };
+            let blob = BLOBS.iter().map(|ending| format!("{stem}{ending}"));
+            let blob = blob
+                .into_iter()
+                .find(|blob| names.iter().any(|other| *other == **blob));
+            let Some(blob) = blob else {
+                let what =
+                    "has no blob beside it; take the folder as `verbatim layer --layers` wrote it";
+                return Err(Error::new(
+                    ErrorKind::Missing,
+                    name(&folder.join(file)),
+                    what,
+                ));
+            };
+            layers.push(Self {
+                blob: folder.join(blob),
+                metadata: LayerMetadata::read(&folder.join(file))?,
+            });
+        }
+        if layers.is_empty() || names.len() != 2 * layers.len() {
+            let what = "is no folder that `verbatim layer --layers` filled: it holds a blob and its metadata (.layer.json) for each layer, and nothing else";
+            return Err(Error::new(ErrorKind::Malformed, name(folder), what));
+        }
+        Ok(layers)
+    }
+}
+
 /// Where the parts of a layout may be found.
 #[derive(Debug, Default)]
 pub struct Inputs {

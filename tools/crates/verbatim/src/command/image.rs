@@ -9,7 +9,7 @@ use verbatim_oci::layout::{import, Inputs, LayerInput, Layout};
 use verbatim_oci::{build, json, Base, ImageMetadata, Named, Platform, Settings};
 use verbatim_requests::ImageSpec;
 
-use crate::arguments::layer_input;
+use crate::arguments::layer_inputs;
 use crate::arguments::pair;
 use crate::image_files::ImageFiles;
 use crate::layout_output::write_layout;
@@ -30,7 +30,8 @@ use crate::threads::threads;
 /// else replaces. The base must be for the platform of the image.
 ///
 /// A layer is a blob (plain, gzip or zstd tar), the metadata that `verbatim layer --metadata`
-/// wrote, or both: {"blob":"layer.tar.gz","metadata":"layer.json"}.
+/// wrote, or both: {"blob":"layer.tar.gz","metadata":"layer.json"}. A folder that `verbatim layer
+/// --layers` filled stands for all layers in it.
 ///
 /// Settings come from files, then --spec, then single options; what is later wins. Files of
 /// variables, labels and annotations hold NAME=VALUE lines or a JSON object, files of
@@ -161,18 +162,19 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
     let base = base(&options, &settings, &mut inputs)?;
     let mut layers = Vec::new();
     for layer in &options.layers {
-        let (metadata, blob) = layer_input(layer)?;
-        match blob {
-            Some(blob) => inputs.add_layer(LayerInput {
-                blob,
-                metadata: metadata.clone(),
-            }),
-            None if options.layout.output.is_some() => bail!(
-                "{layer} is the metadata of a layer, and a layout needs the blob; write --layer={{\"blob\":…,\"metadata\":…}}"
-            ),
-            None => {}
+        for (metadata, blob) in layer_inputs(layer)? {
+            match blob {
+                Some(blob) => inputs.add_layer(LayerInput {
+                    blob,
+                    metadata: metadata.clone(),
+                }),
+                None if options.layout.output.is_some() => bail!(
+                    "{layer} is the metadata of a layer, and a layout needs the blob; write --layer={{\"blob\":…,\"metadata\":…}}"
+                ),
+                None => {}
+            }
+            layers.push(metadata);
         }
-        layers.push(metadata);
     }
     let image = build(
         base.as_ref(),

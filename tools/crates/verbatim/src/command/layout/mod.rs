@@ -9,7 +9,7 @@ use verbatim_foreign::printable_path;
 use verbatim_oci::layout::{import, import_documents, Inputs, LayerInput, Layout, Plan};
 use verbatim_oci::{json, Named, Platform};
 
-use crate::arguments::layer_input;
+use crate::arguments::layer_inputs;
 use crate::image_files::ImageFiles;
 use crate::layout_output::{archive_name, layout_form, Form, LinkName};
 use crate::outcome::{unchecked, Outcome};
@@ -72,11 +72,13 @@ impl Parts {
             inputs.add_document_file(object)?;
         }
         for layer in &self.layers {
-            match layer_input(layer)? {
-                (metadata, Some(blob)) => inputs.add_layer(LayerInput { blob, metadata }),
-                (_, None) => bail!(
-                    "{layer} is the metadata of a layer, and a layout needs the blob; write --layer={{\"blob\":…,\"metadata\":…}}"
-                ),
+            for input in layer_inputs(layer)? {
+                match input {
+                    (metadata, Some(blob)) => inputs.add_layer(LayerInput { blob, metadata }),
+                    (_, None) => bail!(
+                        "{layer} is the metadata of a layer, and a layout needs the blob; write --layer={{\"blob\":…,\"metadata\":…}}"
+                    ),
+                }
             }
         }
         for layout in &self.layouts {

@@ -169,10 +169,11 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
         true => None,
         false => Some(options.output.encoding()?),
     };
-    let mut builder = options.output.builder(Defaults {
+    let defaults = Defaults {
         mtime,
         ..Defaults::default()
-    });
+    };
+    let mut builder = options.output.builder(defaults, std::iter::empty());
     builder.overrides(options.set.overrides()?);
     builder.create_parents(options.create_parents);
     if let Some(rules) = options.scrub_rules_wanted()? {

@@ -55,7 +55,9 @@ pub(super) fn run(options: Options) -> anyhow::Result<Outcome> {
         threads: options.output.threads(),
         status_d: options.status_d,
     };
-    let builder = options.output.builder(Defaults::default());
+    let builder = options
+        .output
+        .builder(Defaults::default(), std::iter::empty());
     let layer = install::install(&lock, &places, &fetcher, &wanted, builder)?;
     options.output.write(&layer, encoding)?;
     Ok(Outcome::Done)

@@ -1,4 +1,6 @@
-//! `verbatim layer`: a layer from files, directories, archives and lists.
+//! `verbatim layer`: a layer from files, directories, archives and lists, or several by component.
+
+mod planned;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -8,8 +10,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{anyhow, bail, Context};
 use verbatim_archive::{ArchiveOptions, Builder, Defaults, Mtime};
 use verbatim_requests::{mode, Entry};
-use verbatim_scrub::Rules;
+use verbatim_scrub::{Done, Rules};
 
+use self::planned::PlanOptions;
 use crate::layer_output::OutputOptions;
 use crate::outcome::Outcome;
 use crate::set_options::{owner, SetOptions};
@@ -51,7 +54,12 @@ use crate::set_options::{owner, SetOptions};
       --set-owner=etc/app.conf=65532:65532 --set-mode=etc/app.conf=0600
 
   From a list that can be reviewed (mtree):
-    verbatim layer --mtree=layer.mtree -o layer.tar")]
+    verbatim layer --mtree=layer.mtree -o layer.tar
+
+  A root file system as forty layers, of which the next release keeps what did not change:
+    verbatim layer --layers=40 --plan=1.json -o layers-1 root-1.tar
+    verbatim layer --layers=40 --plan=2.json --previous=1.json -o layers-2 root-2.tar
+    verbatim image -o image --layer=layers-2 --platform=linux/amd64")]
 pub struct Options {
     #[command(flatten)]
     output: OutputOptions,
@@ -89,6 +97,8 @@ pub struct Options {
     create_parents: bool,
     #[command(flatten)]
     scrub: ScrubOptions,
+    #[command(flatten)]
+    plan: PlanOptions,
     /// Directories, tar archives, or DEST=PATH.
     #[arg(value_name = "IN")]
     inputs: Vec<PathBuf>,
@@ -135,8 +145,11 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
         dir_mode: options.dir_mode,
         mtime: Mtime::Set(options.mtime),
     };
-    let encoding = options.output.encoding()?;
-    let mut builder = options.output.builder(defaults);
+    let encoding = match options.plan.is_asked() {
+        true => options.output.encoding_in_folder()?,
+        false => options.output.encoding()?,
+    };
+    let mut builder = options.output.builder(defaults, options.plan.outputs());
     builder.overrides(options.set.overrides()?);
     builder.create_parents(options.create_parents);
     for text in options.entries {
@@ -154,13 +167,17 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
     if let Some(rules) = options.scrub.rules(options.mtime)? {
         builder.scrub(rules);
     }
-    let layer = builder.finish()?;
-    options.output.write(&layer, encoding)?;
-    let done: String = layer
-        .scrubbed()
-        .iter()
-        .map(|done| format!("{done}\n"))
-        .collect();
+    let told = |done: &[Done]| -> String { done.iter().map(|done| format!("{done}\n")).collect() };
+    let done = if options.plan.is_asked() {
+        let contents = builder.contents()?;
+        let done = told(contents.scrubbed());
+        options.plan.run(&options.output, contents, encoding)?;
+        done
+    } else {
+        let layer = builder.finish()?;
+        options.output.write(&layer, encoding)?;
+        told(layer.scrubbed())
+    };
     std::io::stderr()
         .lock()
         .write_all(done.as_bytes())
