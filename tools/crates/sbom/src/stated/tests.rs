@@ -121,7 +121,7 @@ fn what_is_none_is_refused() {
 #[test]
 fn what_lies_deep_ends() {
     let deep = format!(
-        r#"{{"bomFormat":"CycloneDX","specVersion":"1.6","components":{}{}}}"#,
+        r#"{{"bomFormat":"CycloneDX","specVersion":"1.6","components":{}[]{}}}"#,
         r#"[{"type":"library","name":"x","components":"#.repeat(100_000),
         "}]".repeat(100_000)
     );
