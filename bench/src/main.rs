@@ -9,6 +9,7 @@
 mod cases;
 mod differences;
 mod measure;
+mod moved;
 mod registries;
 mod report;
 mod trees;
@@ -61,9 +62,28 @@ struct Options {
     svg: Option<PathBuf>,
 }
 
-/// The least that any tool must do: what the share of the limit is measured against.
+/// What is no case: how much of a layer moves, and the least that any tool must do, which the share of the limit is
+/// measured against.
 #[derive(Debug, Subcommand)]
 enum Limit {
+    /// How many bytes of a layer are new to whoever chunks it by content, after one small change.
+    ///
+    /// A file of 10 kB is inserted, removed and changed at the front, in the middle and at the end of a tree, and ten bytes
+    /// are inserted into a file of 200 MB that is made of the tree's own largest files. Old and new layer are cut into chunks of 512 KiB on
+    /// average, by a chunker that knows nothing of their format.
+    Moved {
+        /// The tree. It is not touched: its copy below the work folder holds links to its files.
+        tree: PathBuf,
+        /// The program.
+        #[arg(long, default_value = "tools/target/release/verbatim")]
+        verbatim: PathBuf,
+        /// Folder for copies and layers, on the file system of the tree.
+        #[arg(long, default_value = "bench/target/moved")]
+        work: PathBuf,
+        /// gzip and zstd, unless others are given.
+        #[arg(long)]
+        compression: Vec<String>,
+    },
     /// Hash a file once, from memory.
     Hash {
         /// The file.
@@ -104,6 +124,12 @@ fn main() -> Result<()> {
             std::hint::black_box(&memory);
             return Ok(());
         }
+        Some(Limit::Moved {
+            tree,
+            verbatim,
+            work,
+            compression,
+        }) => return moved::run(tree, verbatim, work, compression),
         None => {}
     }
 

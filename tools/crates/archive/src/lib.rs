@@ -11,7 +11,8 @@
 //! its origin and the component it belongs to. A [`Layer`] is all of them, or a part that
 //! somebody selects ([`Contents::select`]): several layers may be made of what was collected
 //! once. It knows its tar stream down to the byte, so [`Layer::write`] can cut the stream into
-//! blocks that any number of threads make, hash and compress, in one pass and in bounded memory.
+//! blocks that any number of threads make, hash and compress, in one pass and in bounded memory. Blocks
+//! end where the content says, so that after a change the others keep their bytes.
 //!
 //! ```
 //! # fn main() -> Result<(), verbatim_archive::Error> {
@@ -31,6 +32,7 @@ mod block_kind;
 mod builder;
 mod content;
 mod contents;
+mod cut;
 mod encode;
 mod entry;
 mod error;
@@ -45,13 +47,14 @@ mod replaced;
 mod rules;
 mod scrubbing;
 mod settle;
+mod stream;
 mod tree;
 mod whiteout;
 mod write;
 
 pub use builder::{Builder, Defaults, Item, Mtime, Wish};
 pub use contents::{Contents, Listed, Origin, What};
-pub use encode::{Compression, Encoder, Encoding, Settings};
+pub use encode::{Compression, Cut, Encoder, Encoding, Settings};
 pub use entry::Xattrs;
 pub use error::Error;
 pub use import::{ArchiveOptions, Devices};

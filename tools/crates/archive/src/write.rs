@@ -1,10 +1,12 @@
 //! From a complete layer to bytes, in one pass.
 //!
 //! The layer's list fixes the tar stream down to the byte before a single file is read. So
-//! the stream is cut into blocks of a fixed size, and each block is one piece of work:
-//! whichever thread is free reads the files that lie in it and compresses it. Two more
-//! threads keep the order: one hashes the tar bytes, one hashes and writes what comes out.
-//! Nothing depends on which thread did what, and a bounded number of blocks is under way.
+//! the stream is cut into blocks, and each block is one piece of work: whichever thread is
+//! free reads the files that lie in it and compresses it. Inside a large file the end of a
+//! block is only found by reading it; there one thread at a time reads on, while the others
+//! compress what was read before. Two more threads keep the order: one hashes the tar bytes,
+//! one hashes and writes what comes out. Nothing depends on which thread did what, and a
+//! bounded number of blocks is under way.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -13,9 +15,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use verbatim_digest::{Digest, Hasher};
 
-use crate::encode::{Compression, Encoded, Encoder, Encoding};
-use crate::header::{self, BLOCK};
-use crate::layer::{Body, Layer};
+use crate::encode::{Blocks, Compression, Encoded, Encoder, Encoding};
+use crate::layer::Layer;
+use crate::stream::{Block, Cursor, Stream};
 use crate::Error;
 
 /// What was written.
@@ -35,22 +37,6 @@ pub struct Summary {
     pub uncompressed_size: u64,
 }
 
-/// Where in the list a block of the stream begins.
-#[derive(Debug, Clone, Copy)]
-struct Start {
-    entry: usize,
-    /// How many bytes of that entry lie in earlier blocks.
-    skip: u64,
-}
-
-/// The tar stream of a layer, before it is made.
-struct Stream<'a> {
-    layer: &'a Layer,
-    block: usize,
-    starts: Vec<Start>,
-    size: u64,
-}
-
 impl Layer {
     /// Write the layer to `out` with up to `threads` threads.
     ///
@@ -63,124 +49,26 @@ impl Layer {
         out: &mut (dyn Write + Send),
         progress: &dyn Fn(u64),
     ) -> Result<Summary, Error> {
-        let stream = Stream::new(self, encoding.block());
-        let (diff_id, blob) = if threads <= 1 || stream.blocks() == 1 {
+        let stream = Stream::new(self, encoding.blocks());
+        let (diff_id, blob) = if threads <= 1 || stream.is_one_block() {
             write_alone(&stream, encoding, out, progress)?
         } else {
             write_together(&stream, encoding, threads, out, progress)?
         };
-        let (digest, size) = blob.unwrap_or((diff_id, stream.size));
+        let (digest, size) = blob.unwrap_or((diff_id, stream.size()));
         Ok(Summary {
             encoding,
             encoder: encoding.encoder(),
             digest,
             size,
             diff_id,
-            uncompressed_size: stream.size,
+            uncompressed_size: stream.size(),
         })
     }
 
     /// The size of the tar stream.
     pub fn stream_size(&self) -> u64 {
-        Stream::new(self, usize::MAX).size
-    }
-}
-
-impl<'a> Stream<'a> {
-    fn new(layer: &'a Layer, block: usize) -> Self {
-        let mut starts = Vec::new();
-        let mut at: u64 = 0;
-        let mut header = Vec::new();
-        for number in 0..layer.len() {
-            let entry = layer.placed(number);
-            header.clear();
-            header::render(&entry, &mut header);
-            let end = at + header.len() as u64 + entry.body.size().next_multiple_of(BLOCK as u64);
-            while starts.len() as u64 * (block as u64) < end {
-                let skip = starts.len() as u64 * block as u64 - at;
-                starts.push(Start {
-                    entry: number,
-                    skip,
-                });
-            }
-            at = end;
-        }
-        // Two blocks of zeros end the archive.
-        let size = at + 2 * BLOCK as u64;
-        while starts.len() as u64 * (block as u64) < size {
-            let skip = starts.len() as u64 * block as u64 - at;
-            starts.push(Start {
-                entry: layer.len(),
-                skip,
-            });
-        }
-        Self {
-            layer,
-            block,
-            starts,
-            size,
-        }
-    }
-
-    fn blocks(&self) -> usize {
-        self.starts.len()
-    }
-
-    /// Make block `number` in `buffer`.
-    fn fill(&self, number: usize, buffer: &mut Vec<u8>, header: &mut Vec<u8>) -> Result<(), Error> {
-        let begin = number as u64 * self.block as u64;
-        let length = (self.size - begin).min(self.block as u64) as usize;
-        buffer.resize(length, 0);
-        let Start { entry, mut skip } = self.starts[number];
-        let mut rest = &mut buffer[..];
-        for entry in entry..self.layer.len() {
-            if rest.is_empty() {
-                return Ok(());
-            }
-            let entry = self.layer.placed(entry);
-            header.clear();
-            header::render(&entry, header);
-            let header_size = header.len() as u64;
-            if skip < header_size {
-                let from = skip as usize;
-                let n = rest.len().min(header.len() - from);
-                let (piece, after) = rest.split_at_mut(n);
-                piece.copy_from_slice(&header[from..from + n]);
-                rest = after;
-                skip += n as u64;
-                if skip < header_size {
-                    return Ok(());
-                }
-            }
-            let size = entry.body.size();
-            let padded = size.next_multiple_of(BLOCK as u64);
-            let mut offset = skip - header_size;
-            if let (&Body::File { content, at, .. }, true) = (&entry.body, offset < size) {
-                let want =
-                    usize::try_from(size - offset).map_or(rest.len(), |left| left.min(rest.len()));
-                // The padding behind the content, as far as it lies in this block.
-                let spare = ((padded - offset) as usize).min(rest.len()) - want;
-                let (piece, after) = rest.split_at_mut(want + spare);
-                let files = &self.layer.contents.files;
-                files.read(at, content, size, offset, piece, spare)?;
-                piece[want..].fill(0);
-                rest = after;
-                offset += (want + spare) as u64;
-            }
-            if offset < padded {
-                let n = rest.len().min((padded - offset) as usize);
-                let (piece, after) = rest.split_at_mut(n);
-                piece.fill(0);
-                rest = after;
-                offset += n as u64;
-                if offset < padded {
-                    return Ok(());
-                }
-            }
-            skip = 0;
-        }
-        rest.fill(0);
-        Ok(())
+        Stream::new(self, Blocks::Equal(usize::MAX)).size()
     }
 }
 
@@ -204,8 +92,12 @@ fn write_alone(
     let mut encoder = encoding.start()?;
     let (mut buffer, mut encoded, mut header) = (Vec::new(), Encoded::default(), Vec::new());
     let (mut diff_id, mut digest, mut size) = (Hasher::new(), Hasher::new(), 0);
-    for number in 0..stream.blocks() {
-        stream.fill(number, &mut buffer, &mut header)?;
+    let mut cursor = Cursor::default();
+    while !stream.is_cut(&cursor) {
+        match stream.known(&mut cursor) {
+            Some(block) => stream.make(block, &mut buffer, &mut header)?,
+            None => stream.read_on(&mut cursor, &mut buffer, &mut header)?,
+        }
         diff_id.update(&buffer);
         match &mut encoder {
             None => out.write_all(&buffer).map_err(write_error)?,
@@ -230,12 +122,15 @@ struct Shared {
     encoded: Mutex<Vec<Encoded>>,
     /// How many blocks may be under way.
     window: usize,
-    blocks: usize,
 }
 
 struct Progress {
-    /// The next block that nobody has begun.
-    next: usize,
+    /// Where the next block begins, while nobody reads to find where that one ends.
+    cursor: Option<Cursor>,
+    /// All blocks are begun.
+    complete: bool,
+    /// How many blocks are begun, hashed, and written.
+    begun: usize,
     hashed: usize,
     written: usize,
     /// No new block is begun.
@@ -246,17 +141,34 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What there is to do.
+enum Task {
+    /// A block to make.
+    Make(Block),
+    /// One to be found by reading on from here. Nobody else begins one until the cursor is
+    /// back.
+    ReadOn(Cursor),
+}
+
 impl Shared {
-    /// The next block to make, once few enough are under way.
-    fn take(&self) -> Option<usize> {
+    /// The next block to make and its number, once few enough are under way.
+    fn take(&self, stream: &Stream<'_>) -> Option<(usize, Task)> {
         let mut state = lock(&self.state);
         loop {
-            if state.stop || state.next == self.blocks {
+            if state.stop || state.complete {
                 return None;
             }
-            if state.next < state.hashed.min(state.written) + self.window {
-                state.next += 1;
-                return Some(state.next - 1);
+            if state.begun < state.hashed.min(state.written) + self.window {
+                if let Some(mut cursor) = state.cursor.take() {
+                    let number = state.begun;
+                    state.begun += 1;
+                    let Some(block) = stream.known(&mut cursor) else {
+                        return Some((number, Task::ReadOn(cursor)));
+                    };
+                    state.complete = stream.is_cut(&cursor);
+                    state.cursor = Some(cursor);
+                    return Some((number, Task::Make(block)));
+                }
             }
             state = self
                 .wake
@@ -334,10 +246,12 @@ fn write_together(
     let compresses = encoding.compression() != Compression::None;
     // Hashing and writing are quick beside opening files and compressing them, so all
     // threads may do that; the system shares the cores out.
-    let workers = threads.min(stream.blocks());
+    let workers = threads.min(stream.most_blocks());
     let shared = Shared {
         state: Mutex::new(Progress {
-            next: 0,
+            cursor: Some(Cursor::default()),
+            complete: false,
+            begun: 0,
             hashed: 0,
             written: 0,
             stop: false,
@@ -348,7 +262,6 @@ fn write_together(
         // One more than there are workers: the next one to take a block need not wait until
         // the oldest one is written.
         window: workers + 1,
-        blocks: stream.blocks(),
     };
     let (to_hash, hash) = channel();
     let (to_write, write) = channel();
@@ -380,8 +293,9 @@ fn write_together(
                 }
             }
         }
-        let complete = hash.next == stream.blocks();
-        shared.advance(|state| state.stop |= !complete || failed.is_some());
+        shared.advance(|state| {
+            state.stop |= !state.complete || hash.next < state.begun || failed.is_some();
+        });
         drop(hash);
         let written = match writer.join() {
             Ok(written) => written,
@@ -404,11 +318,25 @@ fn work(
     to_hash: &Sender<Numbered<Arc<Vec<u8>>>>,
     to_write: &Sender<Numbered<Piece>>,
 ) {
+    let _stop = StopOnDrop(shared);
     let mut header = Vec::new();
     let mut encoder = None;
-    while let Some(number) = shared.take() {
+    while let Some((number, task)) = shared.take(stream) {
         let mut buffer = lock(&shared.plain).pop().unwrap_or_default();
-        if let Err(error) = stream.fill(number, &mut buffer, &mut header) {
+        let made = match task {
+            Task::Make(block) => stream.make(block, &mut buffer, &mut header),
+            Task::ReadOn(mut cursor) => {
+                let made = stream.read_on(&mut cursor, &mut buffer, &mut header);
+                if made.is_ok() {
+                    shared.advance(|state| {
+                        state.complete = stream.is_cut(&cursor);
+                        state.cursor = Some(cursor);
+                    });
+                }
+                made
+            }
+        };
+        if let Err(error) = made {
             let _ = to_hash.send((number, Err(error)));
             return;
         }

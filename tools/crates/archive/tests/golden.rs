@@ -4,7 +4,9 @@
 //! blocks, and must come out with 1, 2 and 8 threads, in every build mode and on every
 //! architecture.
 
-use verbatim_archive::{Builder, Compression, Defaults, Encoding, Item, Layer, Settings, Wish};
+use verbatim_archive::{
+    Builder, Compression, Cut, Defaults, Encoding, Item, Layer, Settings, Wish,
+};
 use verbatim_digest::Digest;
 
 /// A small random number generator whose numbers are the same for ever.
@@ -94,51 +96,51 @@ fn layer() -> Layer {
         Item::Bytes((0..300_000).map(|_| numbers.next() as u8).collect()),
     );
     add("usr/text", Item::Bytes(text(&mut numbers, 700_000)));
-    // Enough for a second frame of zstd, and quick at every level.
-    let sparse = (0..2_700_000).map(|at| u8::from(at % 4001 == 0)).collect();
+    // Enough for a second frame of zstd, whose end the content decides, and quick at every level.
+    let sparse = (0..9_000_000).map(|at| u8::from(at % 4001 == 0)).collect();
     add("usr/sparse", Item::Bytes(sparse));
     add("usr/link", Item::Symlink(b"text".to_vec()));
     add("usr/name", Item::HardLink(b"usr/text".to_vec()));
     builder.finish().unwrap()
 }
 
-const DIFF_ID: &str = "e691bacd5cdec65e17e068aeb1a23e90e6d7bb5df51b975d1ce1aae82e808e73";
+const DIFF_ID: &str = "393ba95494ac3c1e777388e817215b287ee9fdc5f121924f76df0cbc992229e3";
 
 const GZIP: [&str; 9] = [
-    "c06c53a44ea1144c1e91bf2b41c7519783f34396dc9a5ad5d8bb4887e4091238",
-    "c717d4a7b8bee11be0446ebefa2ff0dbe162d79b2e70d525e20fbcb2ecaa6dad",
-    "c717d4a7b8bee11be0446ebefa2ff0dbe162d79b2e70d525e20fbcb2ecaa6dad",
-    "370eedd87c9f67936b25ab325c34e3bc0d63ad88f6e4c03643f1003d0b83c15d",
-    "370eedd87c9f67936b25ab325c34e3bc0d63ad88f6e4c03643f1003d0b83c15d",
-    "51643ece2b894ff0daf4db9a1a0bd8966cbfd922c6bba8876e43734a1d818bcd",
-    "3a6aba0fc96db4d4171860938b8b0976745329ae2010be050de3505602681ec5",
-    "71a6c8e596d2e4d21ee44c7277f384c6ba47f99fe12addf8cb2f488fe7cd04e6",
-    "f60647407e19e5905f7ee09703efb091352cf5446811910ed333751d570762a7",
+    "dd59ff6a1d6724fee527d60e14ba191cf3fcdf2b9e829725f38db8d74c4e816e",
+    "db53b7c5af410fe114fb61c9f49bb2d183b0053030a3dd802152c51acadd2f7b",
+    "db53b7c5af410fe114fb61c9f49bb2d183b0053030a3dd802152c51acadd2f7b",
+    "93815355af82e03e2df846d8ce848f5f62f68a318d3bf4b7981bdc2b74ee4243",
+    "93815355af82e03e2df846d8ce848f5f62f68a318d3bf4b7981bdc2b74ee4243",
+    "7c6e4a6b99ba428ef6960e80f074dda1dad26b71a9984aff5c7f4cf051db5869",
+    "b0630e6e5b09e54f2cebead97e76bec252c2fa1bf4f6e02acc54efb2598edfc1",
+    "0332229715aeab6c5a5b918a136e45f6eea8b42b9fc7ce7ebd2e27b3503a33a6",
+    "3d12d1cadb5cb34b8e53d5db730b5fc360fb583eca71c6146cff66e7a4fdbab9",
 ];
 
 /// Of what is compressed already, at the default level of gzip.
-const PACKED: &str = "f363b7391906f397b7b087834f97c6bbd3c5c68951a752f497e6ce746e0d6c18";
+const PACKED: &str = "cac8c54f249a4799869b3739524701f5dd2884bde9552168adc3a5f9dfc697e4";
 
 const ZSTD: [&str; 19] = [
-    "8a75841b217b57021caf156f809ba81d2bca25cf714915b5b29effb0afbf74f5",
-    "d2ba63ec30a95a1ab002d6f8f042eda505111cd72b0458b4b0702e13f7c4ef1b",
-    "1b88c0c4a68172369b30e3635a86e10f892c3102a02c1ce1a72078f6353e89d5",
-    "ce9b8851e7bc2100cb1ef55ae4bc36da1fc0591eff217e1565fbe39bcf3e6ec1",
-    "c7f6467244266f9d00615dfc2fcdd160ea8a99f664928ab1f19245aaedc5f041",
-    "da95d0bc0cb85fddc68c1bb8d83ef1833c49f7b4f4c47a3e7f1cb9ff405762d7",
-    "64f0155e1fae491e625bcdc83c756549e13d753a57b74f029ff3375b35ee3bc6",
-    "c767c560a7916b0b0f518dc61f59b114f62df24fc62264454a4a383287406d5c",
-    "728984668b51011c05efd7759f51f5c0e209b98444e6c67506337d54a0dfa9be",
-    "66a2583ad1ede385227be5f8159471d4ef18ba7b55fe5e642979a771ad17b851",
-    "b4c05af30207dedcd8216177f3f6f39a519ce128d36734844348d4806e849244",
-    "b4c05af30207dedcd8216177f3f6f39a519ce128d36734844348d4806e849244",
-    "8f25415890bea179a3bae2cbe989692820436a593a77fa45cf34d0a28efb5e1c",
-    "d20ef68f600d65e05dd9805997f43d431e2ade18ae67800af5cc7a778b2d4b2e",
-    "75c5235b997cac24d9f9858420c1edba68e3cf3a4cd0e77b8944da233a0da899",
-    "ebf838c3f06ca8583215bf3f6dfba073e3b38c97de3c6a8383a61f0bc6046ce6",
-    "467b099466eba9d073ea98af8bdc65e0c3280102121092b5779fdfe0d34f46eb",
-    "fa3a31c733c16123d132601b1c2f45258de7758d24660f43c4db2ce70a3672fb",
-    "d3a04f7974e641c1ae490c904d55d062971539644b807fa7829e6c4ff79deed2",
+    "6e65112b89045540d75aab24f2b6886c1a7c78d5a3f4a9b358693df3103a4c11",
+    "90169c2e290c25191366e5c854292444e27f44c1f9de9b81cf440897f3262913",
+    "08c905ff708bda1a3d4aa0b21e38b307e80161f858cf7f2dd8058066d10ccd6d",
+    "86b978ae5a1639ffa6be10ce1764eac2030b1167ae884247152fdbf5a5d6afe4",
+    "3f42e5fd19579b24342ad7688053c6d9e70898eac1a4a5806a8cd35e572e5fe7",
+    "67eecabaa2e5081f74b2cc6c039aa863bbf38310d20bc69a28e1a4400b3cc5c3",
+    "0a70e0cb9500d1d53f7f22ca4171bb9082d503d18e9edd489b39f9878ea062bb",
+    "2e3630824470fa9933f7b3bcdc0081955c9596fa840c1a24eade3798611c6aa9",
+    "03fbd3657c0d30831199876d4d74dd46f795d757bd26c2bf35b3279acea0f5ce",
+    "6d2098ce06a10a4d09d9f361b9b3b831336aa2910525b5c32775b6fbd7092e29",
+    "6b5ccb3c2fac09bd72d7ba1c4450a647486b6113342c799a1e8df1b593058fa1",
+    "9192d1a5595e576a0896027b4d69b097482521fda3d37ff6d58dc526293d1344",
+    "30312fd086797d366db69649cca15e32119b81c03f447b50518e4eae9830c3b6",
+    "45eadb42e6549f88a4d2d578208f05b2b7c16ccb2c59485c9f2036f96537193f",
+    "1ca848693a7156d9f6494c8043f35deb26dab959dfa95cb8b9fca9b1c091135e",
+    "362420a85d68eca7be033aac4b1b0347bae31e5eb1ae3120205489a3a5ed36a6",
+    "c207f1ebadb39db57c703b07aa245c3018d005d8be14163fa12a9ebcb1f177e8",
+    "9ce9248133d49562768e12e0a6b4d42e28060db580e99939f322a7469e0bfed3",
+    "39bcedadd5ad23390dcf6bbea595a0d8c25ecd3b2db8c9b365e03d40159cdd30",
 ];
 
 /// Write the layer with 1, 2 and 8 threads, see that the bytes are the same, and give their digest.
@@ -244,7 +246,7 @@ fn the_encoders_are_the_pinned_ones() {
     let gzip = Encoding::new(Compression::Gzip, None).unwrap().encoder();
     assert_eq!((gzip.name, gzip.version), ("libdeflate", Some("1.26.1")));
     assert_eq!(
-        (gzip.level, gzip.settings, gzip.block),
+        (gzip.level, gzip.settings, gzip.cut),
         (
             Some(6),
             Some(Settings {
@@ -252,14 +254,24 @@ fn the_encoders_are_the_pinned_ones() {
                 text: 5,
                 packed: 1
             }),
-            Some(1 << 20)
+            Some(Cut {
+                rule: "content/1",
+                largest: 2 << 20
+            })
         )
     );
     let zstd = Encoding::new(Compression::Zstd, None).unwrap().encoder();
     assert_eq!((zstd.name, zstd.version), ("zstd", Some("1.5.7")));
     assert_eq!(
-        (zstd.level, zstd.settings, zstd.block),
-        (Some(3), None, Some(4 << 20))
+        (zstd.level, zstd.settings, zstd.cut),
+        (
+            Some(3),
+            None,
+            Some(Cut {
+                rule: "content/1",
+                largest: 8 << 20
+            })
+        )
     );
 }
 

@@ -206,8 +206,9 @@ pub fn media_ending(encoding: Encoding) -> &'static str {
 pub fn metadata(summary: &Summary) -> LayerMetadata {
     let encoder = &summary.encoder;
     let mut parameters = BTreeMap::new();
-    if let Some(block) = encoder.block {
-        parameters.insert("block".to_owned(), block.into());
+    if let Some(cut) = encoder.cut {
+        parameters.insert("cut".to_owned(), cut.rule.into());
+        parameters.insert("largest_block".to_owned(), cut.largest.into());
     }
     if let Some(settings) = encoder.settings {
         parameters.insert("setting".to_owned(), settings.data.into());

@@ -333,7 +333,7 @@ fn entries_of_rules_and_inputs_of_people_give_the_same_layer() {
     assert_eq!(metadata["uncompressed_size"], 6 * 512 + 4 * 512 + 2 * 512);
     assert_eq!(
         metadata["encoder"],
-        serde_json::json!({"name":"libdeflate","version":"1.26.1","level":6,"setting":3,"text_setting":5,"packed_setting":1,"block":1 << 20})
+        serde_json::json!({"name":"libdeflate","version":"1.26.1","level":6,"setting":3,"text_setting":5,"packed_setting":1,"cut":"content/1","largest_block":2 << 20})
     );
 }
 

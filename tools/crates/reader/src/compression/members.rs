@@ -16,8 +16,8 @@ use libdeflate_sys as sys;
 
 /// The part of a header that members of one file share: magic, method, flags, time, system.
 const HEADER: usize = 10;
-/// The largest member, compressed, that is looked for.
-pub(super) const LARGEST: usize = 2 << 20;
+/// The largest member, compressed, that is looked for: one that stores the largest content as it is.
+pub(super) const LARGEST: usize = LARGEST_CONTENT + (4 << 10);
 /// What has to be in the buffer to find some.
 pub(super) const BUFFER: usize = 2 * LARGEST;
 /// The largest content of a member.
