@@ -83,6 +83,9 @@ enum Limit {
         /// gzip and zstd, unless others are given.
         #[arg(long)]
         compression: Vec<String>,
+        /// Only changes whose name contains one of these texts, `10 bytes` or `inserted, front` for example.
+        #[arg(long)]
+        only: Vec<String>,
     },
     /// Hash a file once, from memory.
     Hash {
@@ -129,7 +132,8 @@ fn main() -> Result<()> {
             verbatim,
             work,
             compression,
-        }) => return moved::run(tree, verbatim, work, compression),
+            only,
+        }) => return moved::run(tree, verbatim, work, compression, only),
         None => {}
     }
 

@@ -24,8 +24,16 @@ const LARGE: usize = 200_000_000;
 const PLACES: [(&str, usize); 3] = [("front", 0), ("middle", 1), ("end", 2)];
 
 /// Run all changes, and print a line for each.
-pub fn run(tree: &Path, verbatim: &Path, work: &Path, compressions: &[String]) -> Result<()> {
-    let verbatim = verbatim.canonicalize().context("no program: name it with --verbatim")?;
+pub fn run(
+    tree: &Path,
+    verbatim: &Path,
+    work: &Path,
+    compressions: &[String],
+    only: &[String],
+) -> Result<()> {
+    let verbatim = verbatim
+        .canonicalize()
+        .context("no program: name it with --verbatim")?;
     if work.exists() {
         fs::remove_dir_all(work)?;
     }
@@ -36,7 +44,11 @@ pub fn run(tree: &Path, verbatim: &Path, work: &Path, compressions: &[String]) -
     }
     let files = files(tree)?;
     ensure!(files.len() > 100, "a tree of more files is needed");
-    let bench = Bench { verbatim, work };
+    let bench = Bench {
+        verbatim,
+        work,
+        only,
+    };
     say("| change | compression | layer, bytes | new, bytes | share |");
     say("| --- | --- | ---: | ---: | ---: |");
     for compression in &compressions {
@@ -79,7 +91,9 @@ fn large(tree: &Path, files: &[PathBuf]) -> Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(LARGE);
     for (_, file) in by_size {
         let left = (LARGE - bytes.len()) as u64;
-        File::open(tree.join(file))?.take(left).read_to_end(&mut bytes)?;
+        File::open(tree.join(file))?
+            .take(left)
+            .read_to_end(&mut bytes)?;
     }
     Ok(bytes)
 }
@@ -99,9 +113,14 @@ fn noise(size: usize) -> Vec<u8> {
 struct Bench<'a> {
     verbatim: PathBuf,
     work: &'a Path,
+    only: &'a [String],
 }
 
 impl Bench<'_> {
+    fn asked(&self, change: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|text| change.contains(text.as_str()))
+    }
+
     fn layer(&self, tree: &Path, compression: &str) -> Result<Vec<u8>> {
         let out = self.work.join("layer");
         let status = Command::new(&self.verbatim)
@@ -115,9 +134,17 @@ impl Bench<'_> {
 
     /// A small file comes, goes and changes.
     fn small(&self, tree: &Path, files: &[PathBuf], compression: &str) -> Result<()> {
-        let old = self.layer(tree, compression)?;
+        let mut old = None;
         for what in ["inserted", "removed", "changed"] {
             for (place, at) in PLACES {
+                let change = format!("10 kB {what}, {place}");
+                if !self.asked(&change) {
+                    continue;
+                }
+                let old = match &old {
+                    Some(old) => old,
+                    None => old.insert(self.layer(tree, compression)?),
+                };
                 // The fourth file of the first, middle and last eight, or the next small one.
                 let first = [0, files.len() / 2, files.len() - 8][at];
                 let file = files[first + 3..]
@@ -142,7 +169,7 @@ impl Bench<'_> {
                 }
                 let new = self.layer(&copy, compression)?;
                 fs::remove_dir_all(copy)?;
-                self.tell(&format!("10 kB {what}, {place}"), compression, &old, &new);
+                self.tell(&change, compression, old, &new);
             }
         }
         Ok(())
@@ -156,6 +183,10 @@ impl Bench<'_> {
         fs::write(&file, content)?;
         let old = self.layer(&folder, compression)?;
         for (place, at) in PLACES {
+            let change = format!("10 bytes inserted into 200 MB, {place}");
+            if !self.asked(&change) {
+                continue;
+            }
             let at = [1_000_000, content.len() / 2, content.len() - 1_000_000][at];
             let mut out = File::create(&file)?;
             out.write_all(&content[..at])?;
@@ -163,8 +194,7 @@ impl Bench<'_> {
             out.write_all(&content[at..])?;
             drop(out);
             let new = self.layer(&folder, compression)?;
-            let what = format!("10 bytes inserted into 200 MB, {place}");
-            self.tell(&what, compression, &old, &new);
+            self.tell(&change, compression, &old, &new);
         }
         fs::remove_dir_all(folder)?;
         Ok(())
