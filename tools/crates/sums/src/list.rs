@@ -18,11 +18,11 @@ pub struct Conflict {
     /// What it was given first.
     pub first: Digest,
     /// By whom: a file and line, a target, an argument.
-    pub first_origin: String,
+    pub first_origin: Box<str>,
     /// What it was given then.
     pub second: Digest,
     /// By whom.
-    pub second_origin: String,
+    pub second_origin: Box<str>,
 }
 
 fn also_called(synonym: &Option<Box<Subject>>) -> String {
@@ -180,9 +180,9 @@ impl Sums {
             subject: Box::new(subject),
             synonym: synonym.map(Box::new),
             first: first.digest,
-            first_origin: self.origin(first),
+            first_origin: self.origin(first).into(),
             second: second.digest,
-            second_origin: self.origin(second),
+            second_origin: self.origin(second).into(),
         }
     }
 
