@@ -125,6 +125,9 @@ fn package(bom: &Bom, package: &Package) -> Value {
         out.insert("licenseDeclared".into(), declared.into());
     }
     analyzed(&mut out, bom, &package.files);
+    if let Some(place) = &package.download {
+        out.insert("downloadLocation".into(), (&**place).into());
+    }
     if let Some(sha256) = &package.sha256 {
         out.insert(
             "checksums".into(),
