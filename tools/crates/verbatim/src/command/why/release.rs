@@ -71,11 +71,10 @@ pub(super) fn run(options: &Options, new: &str) -> anyhow::Result<Outcome> {
 }
 
 /// A thing of two lists: its name, and on each side what it is and its digest.
-type Pair<'a> = (
-    String,
-    Option<(&'a Subject, Digest)>,
-    Option<(&'a Subject, Digest)>,
-);
+type Pair<'a> = (String, Option<Listed<'a>>, Option<Listed<'a>>);
+
+/// A line of a list.
+type Listed<'a> = (&'a Subject, Digest);
 
 /// What is one thing in both lists: of one name; where the tag alone differs, as it does from release
 /// to release, of one name but for the tag, if there is one such on each side.
@@ -85,8 +84,7 @@ fn pairs<'a>(old: &'a Sums, new: &'a Sums) -> Vec<Pair<'a>> {
         Subject::File(file) => file.to_string(),
     };
     let mut pairs: Vec<Pair<'a>> = Vec::new();
-    let mut left: BTreeMap<String, (Vec<(&Subject, Digest)>, Vec<(&Subject, Digest)>)> =
-        BTreeMap::new();
+    let mut left: BTreeMap<String, [Vec<Listed<'a>>; 2]> = BTreeMap::new();
     for (subject, digest) in old.iter() {
         match new.get(subject) {
             Some(other) => pairs.push((
@@ -94,21 +92,14 @@ fn pairs<'a>(old: &'a Sums, new: &'a Sums) -> Vec<Pair<'a>> {
                 Some((subject, digest)),
                 Some((subject, other)),
             )),
-            None => left
-                .entry(name(subject))
-                .or_default()
-                .0
-                .push((subject, digest)),
+            None => left.entry(name(subject)).or_default()[0].push((subject, digest)),
         }
     }
     for (subject, digest) in new.iter().filter(|(subject, _)| old.get(subject).is_none()) {
-        left.entry(name(subject))
-            .or_default()
-            .1
-            .push((subject, digest));
+        left.entry(name(subject)).or_default()[1].push((subject, digest));
     }
     for (name, sides) in left {
-        match (&sides.0[..], &sides.1[..]) {
+        match (&sides[0][..], &sides[1][..]) {
             ([a], [b]) => pairs.push((name, Some(*a), Some(*b))),
             (gone, come) => {
                 pairs.extend(gone.iter().map(|one| (one.0.to_string(), Some(*one), None)));
