@@ -107,11 +107,7 @@ fn component(system: Option<&System>, paragraph: &Paragraph, told_by: &[u8]) -> 
 }
 
 /// A package of `status` with its files in `info`.
-fn installed(
-    collector: &mut Collector<'_, '_>,
-    paragraph: &Paragraph,
-    moved: &HashMap<Vec<u8>, (Vec<u8>, String)>,
-) -> Step {
+fn installed(collector: &mut Collector<'_, '_>, paragraph: &Paragraph, moved: &Diversions) -> Step {
     let state = paragraph.get("Status").unwrap_or_default();
     let state = state.split_ascii_whitespace().nth(2).unwrap_or_default();
     if matches!(state, "not-installed" | "config-files") {
@@ -257,7 +253,9 @@ fn text(collector: &mut Collector<'_, '_>, path: &[u8]) -> Result<Option<Vec<u8>
 
 /// Files that are elsewhere, because one package said so (dpkg-divert(1)): from where they would be to
 /// where they are and who said so.
-fn diversions(collector: &mut Collector<'_, '_>) -> Result<HashMap<Vec<u8>, (Vec<u8>, String)>> {
+type Diversions = HashMap<Vec<u8>, (Vec<u8>, String)>;
+
+fn diversions(collector: &mut Collector<'_, '_>) -> Result<Diversions> {
     let Some(text) = text(collector, DIVERSIONS)? else {
         return Ok(HashMap::new());
     };
