@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
@@ -27,6 +28,7 @@ struct Side {
     pods: bool,
     layout: bool,
     against: bool,
+    storage: bool,
 }
 
 /// What is there, on every side.
@@ -47,7 +49,8 @@ enum Fate {
 }
 
 impl Side {
-    /// Every set of options; `--deep` goes with the registry and with layouts.
+    /// Every set of options; `--deep` goes with the registry and with layouts. `--storage` stands alone and beside
+    /// each of the others.
     fn all() -> impl Iterator<Item = Self> {
         let bits = |n: u8| [0, 1, 2, 3].map(|at| n >> at & 1 == 1);
         let sides = (0..16)
@@ -58,18 +61,27 @@ impl Side {
                 pods,
                 layout,
                 against,
+                storage: false,
             });
         let deep = [false, true].map(|layout| Self {
             deep: true,
             layout,
             ..Self::default()
         });
-        sides.chain(deep)
+        let storage = (0..5).map(|beside| Self {
+            files: beside == 1,
+            pods: beside == 2,
+            layout: beside == 3,
+            against: beside == 4,
+            storage: true,
+            deep: false,
+        });
+        sides.chain(deep).chain(storage)
     }
 
     /// Whether something else is asked for than the registry.
     fn is_named(self) -> bool {
-        self.files || self.pods || self.layout || self.against
+        self.files || self.pods || self.layout || self.against || self.storage
     }
 }
 
@@ -149,11 +161,57 @@ fn image(dir: &Path, name: &str) -> String {
     digest
 }
 
+/// What podman has on its disk of an image of one layer with one file, as containers/storage writes it.
+fn store(dir: &Path, name: &str, reference: &str, digest: &str) {
+    use base64::prelude::{Engine as _, BASE64_STANDARD};
+
+    let store = dir.join(format!("{name}.store"));
+    let files = store.join("overlay/layer/diff");
+    let documents = store.join("overlay-images/image");
+    for folder in [&files, &documents, &store.join("overlay-layers")] {
+        fs::create_dir_all(folder).unwrap();
+    }
+    fs::write(files.join("file"), name).unwrap();
+    let permit =
+        |path: &Path, mode| fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+    permit(&files.join("file"), 0o644);
+    permit(&files, 0o755);
+    let time = std::time::UNIX_EPOCH;
+    fs::File::open(files.join("file"))
+        .unwrap()
+        .set_modified(time)
+        .unwrap();
+    let archive = fs::read(dir.join(format!("{name}.layer.tar"))).unwrap();
+    let record = format!(
+        "{}\n{}\n{}\n",
+        serde_json::json!({"type": 2, "payload": BASE64_STANDARD.encode(&archive[..512])}),
+        serde_json::json!({"type": 1, "name": "file", "size": name.len(), "payload": ""}),
+        serde_json::json!({"type": 2, "payload": BASE64_STANDARD.encode(&archive[512 + name.len()..])}),
+    );
+    fs::write(store.join("overlay-layers/layer.tar-split.gz"), record).unwrap();
+    let layers = serde_json::json!([{"id": "layer"}]).to_string();
+    fs::write(store.join("overlay-layers/layers.json"), layers).unwrap();
+
+    let blob =
+        |digest: &str| fs::read(dir.join(name).join("blobs/sha256").join(&digest[7..])).unwrap();
+    let manifest = blob(digest);
+    let config: Value = serde_json::from_slice(&manifest).unwrap();
+    let config = config["config"]["digest"].as_str().unwrap();
+    fs::write(documents.join("manifest"), &manifest).unwrap();
+    let encoded = format!("={}", BASE64_STANDARD.encode(config));
+    fs::write(documents.join(encoded), blob(config)).unwrap();
+    let images = serde_json::json!([
+        {"id": "image", "names": [reference], "layer": "layer", "big-data-names": ["manifest", config]}
+    ]);
+    fs::write(store.join("overlay-images/images.json"), images.to_string()).unwrap();
+}
+
 struct Table<'a> {
     dir: &'a Path,
     reference: String,
     folder: Arc<Mutex<Option<std::path::PathBuf>>>,
     digests: [String; 2],
+    is_root: bool,
 }
 
 impl Table<'_> {
@@ -180,6 +238,9 @@ impl Table<'_> {
             // A cluster is not the registry: it is asked for more where a digest is unknown.
             *self.folder.lock().unwrap() = None;
             arguments.push(format!("--pods={folder}.pods"));
+        }
+        if side.storage {
+            arguments.push(format!("--storage={folder}.store"));
         }
         if side.layout {
             arguments.push(format!("--layout={}={folder}", self.reference));
@@ -258,12 +319,12 @@ impl Table<'_> {
         }
         match only {
             Some("images") if side.files => return None,
-            Some("files") if side.deep || side.pods || side.layout => return None,
+            Some("files") if side.deep || side.pods || side.layout || side.storage => return None,
             Some("images") => files.clear(),
             Some("files") => images.clear(),
             _ => {}
         }
-        let needs_images = side.pods || side.layout || !side.is_named();
+        let needs_images = side.pods || side.layout || side.storage || !side.is_named();
         if images.is_empty() && needs_images
             || files.is_empty() && side.files
             || images.is_empty() && files.is_empty()
@@ -284,6 +345,12 @@ impl Table<'_> {
             let mut fates = Vec::new();
             fates.extend(side.pods.then_some(in_pods));
             fates.extend(side.layout.then_some(fate));
+            // The files of a user's store have other owners than containers see.
+            let in_storage = match there {
+                There::Right if !self.is_root => Fate::Unchecked,
+                _ => fate,
+            };
+            fates.extend(side.storage.then_some(in_storage));
             fates.extend(side.against.then_some(fate));
             fates.extend((!side.is_named()).then_some(fate));
             fates
@@ -323,6 +390,7 @@ impl Table<'_> {
                 r#"{{"kind":"Pod","metadata":{{"name":"p"}},"spec":{{"containers":[{{"name":"c","image":"{reference}"}}]}},"status":{{"phase":"Running","containerStatuses":[{{"name":"c","image":"{reference}","imageID":"{repository}@{digest}"}}]}}}}"#
             );
             fs::write(dir.join(format!("{folder}.pods")), pod).unwrap();
+            store(dir, folder, reference, digest);
             let image = format!("--image={reference}={folder}");
             let files = format!("--files={folder}.dist");
             for (kinds, arguments) in [
@@ -345,6 +413,7 @@ impl Table<'_> {
         }
         fs::create_dir(dir.join("nothing.dist")).unwrap();
         fs::write(dir.join("nothing.pods"), "[]").unwrap();
+        fs::create_dir_all(dir.join("nothing.store/overlay-images")).unwrap();
         for kinds in [Kinds::Images, Kinds::Files, Kinds::Both] {
             let line = |name: &str| format!("{}  {name}\n", "0".repeat(64));
             let text = match kinds {
@@ -367,6 +436,7 @@ fn no_cell_is_all_right_with_something_unchecked() {
         reference: format!("{host}/acme/server:v1"),
         folder,
         digests: [image(dir, "released"), image(dir, "other")],
+        is_root: fs::metadata(dir).unwrap().uid() == 0,
     };
     table.prepare();
     for kinds in [Kinds::Images, Kinds::Files, Kinds::Both] {

@@ -1,7 +1,7 @@
 //! Is what is there what was released?
 //!
 //! What was released is a list of sums. What is there may be served by a registry, run in a
-//! cluster, lie on a disk, or be another list. For each thing there is one [`Verdict`], and
+//! cluster, lie on a disk as files or unpacked by an engine, or be another list. For each thing there is one [`Verdict`], and
 //! it binds to bytes: a digest that was not recomputed here is not believed. "It could not
 //! be checked" is a verdict of its own, never a way of saying equal or different.
 //!
@@ -17,7 +17,9 @@ mod report;
 pub mod running;
 pub mod served;
 pub mod signature;
+pub mod stored;
 mod tasks;
+pub mod unpacked;
 mod verdict;
 
 pub use report::{Finding, Place, Report};

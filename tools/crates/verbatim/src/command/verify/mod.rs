@@ -68,6 +68,9 @@ enum Part {
   Does the cluster run it?
     kubectl get pods -A -o json | verbatim verify container_sums.sha256 --pods - --accept extra
 
+  Are the files that podman has unpacked still those that were released?
+    verbatim verify container_sums.sha256 --storage podman
+
   Are the layers there too, and every byte of them right?
     verbatim verify container_sums.sha256 --deep
 
@@ -105,11 +108,18 @@ pub struct Options {
     /// Read everything below what a registry serves, or of a --layout: size and digest of every
     /// blob, every diff_id, configs and platforms. Nothing is kept; of a registry --parallel blobs
     /// are read at a time.
-    #[arg(long, conflicts_with_all = ["pods", "files", "against"])]
+    #[arg(long, conflicts_with_all = ["pods", "files", "against", "storage"])]
     deep: bool,
     /// Check an OCI layout, or an archive of one, in place of what a registry serves.
     #[arg(long, value_name = "REFERENCE=LAYOUT")]
     layout: Vec<String>,
+    /// Check the files that a container engine has unpacked, and make the digest of each image again
+    /// from them: `podman` for its store on this machine, the folder of a store of podman, buildah
+    /// or CRI-O, or a folder with the unpacked files of the one image of SUMS. A file that was
+    /// changed, added or removed since the image was pulled is named. Of `containerd` nothing is
+    /// read yet: all is `unchecked`.
+    #[arg(long, value_name = "podman|containerd|DIR")]
+    storage: Option<PathBuf>,
     /// Check the signature of SUMS with this key before anything else: a file, or the key
     /// itself. Of cosign (PEM), minisign, or SSH (a public key or an allowed_signers file).
     #[arg(long, value_name = "KEY")]
@@ -195,6 +205,7 @@ fn contradictions(options: &Options) -> anyhow::Result<()> {
     let of_images = [
         ("--pods", options.pods.is_some()),
         ("--layout", !options.layout.is_empty()),
+        ("--storage", options.storage.is_some()),
         ("--deep", options.deep),
     ];
     let of_files = [("--files", options.files.is_some())];
@@ -238,12 +249,14 @@ fn look(options: &Options, release: &mut Release) -> anyhow::Result<Vec<Finding>
     let asked = options.pods.is_some()
         || options.files.is_some()
         || options.against.is_some()
+        || options.storage.is_some()
         || !options.layout.is_empty();
     let of_images = options.pods.is_some()
+        || options.storage.is_some()
         || !options.layout.is_empty()
         || (!asked && options.only == Some(Part::Images));
     if images.is_empty() && of_images {
-        bail!("{name} holds no sum of an image, and the options ask for images; name a list that has some, or leave out --pods, --layout and --only=images");
+        bail!("{name} holds no sum of an image, and the options ask for images; name a list that has some, or leave out --pods, --layout, --storage and --only=images");
     }
     if files.is_empty() && options.files.is_some() {
         bail!("{name} holds no sum of a file, and --files asks for them; name a list that has some, or leave --files out");
@@ -264,6 +277,11 @@ fn look(options: &Options, release: &mut Release) -> anyhow::Result<Vec<Finding>
         findings.extend(found);
         release.notes.extend(notes);
     }
+    if let Some(place) = &options.storage {
+        let (found, notes) = sides::storage(&images, place)?;
+        findings.extend(found);
+        release.notes.extend(notes);
+    }
     let mut looked_at: Vec<Reference> = Vec::new();
     if !options.layout.is_empty() {
         let (found, note) = sides::layouts(options, &images)?;
@@ -277,8 +295,8 @@ fn look(options: &Options, release: &mut Release) -> anyhow::Result<Vec<Finding>
     if let Some(place) = &options.files {
         findings.extend(sides::files(options, place, &files)?);
     }
-    let unchecked_images = match (asked, &options.pods, &options.against) {
-        (true, None, None) => {
+    let unchecked_images = match (asked, &options.pods, &options.storage, &options.against) {
+        (true, None, None, None) => {
             images.retain(|image| !looked_at.contains(&image.reference.identity()));
             std::mem::take(&mut images)
         }

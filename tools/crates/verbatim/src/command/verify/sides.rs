@@ -1,20 +1,22 @@
 //! The other side: what is served, what runs, what lies on a disk, or another list.
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{anyhow, bail, Context};
 use verbatim_digest::Digest;
 use verbatim_foreign::{counted, printable, printable_path};
-use verbatim_oci::layout::{Layout, Published};
+use verbatim_oci::layout::{Layout, Progress as _, Published};
 use verbatim_oci::Reference;
 use verbatim_registry::{Assets, Repository};
+use verbatim_storage::Store;
 use verbatim_sums::{collect, FileName, Subject, Sums};
 use verbatim_verify::container::Told;
 use verbatim_verify::served::Expected;
 use verbatim_verify::{
-    assets, container, deep, files as local, image, running, served, Finding, Judgement, Verdict,
+    assets, container, deep, files as local, image, running, served, stored, unpacked, Finding,
+    Judgement, Verdict,
 };
 
 use super::release::{image_of, Release};
@@ -114,6 +116,72 @@ pub(super) fn registry(
     );
     bar.finish();
     Ok((findings, Some(everything_was_read(amount))))
+}
+
+/// What an engine has unpacked on its disk, and remarks about what was not looked at.
+pub(super) fn storage(
+    images: &[Expected],
+    place: &Path,
+) -> anyhow::Result<(Vec<Finding>, Vec<String>)> {
+    let folder = match place.to_str() {
+        Some("podman") => podman_store()?,
+        Some("containerd") => PathBuf::from("/var/lib/containerd"),
+        _ => place.to_owned(),
+    };
+    let metadata = std::fs::metadata(&folder)
+        .with_context(|| format!("--storage={} cannot be looked at", printable_path(&folder)))
+        .map_err(|e| e.context(Unchecked))?;
+    if !metadata.is_dir() {
+        bail!(
+            "--storage={}: it is no folder; name that of a store, which `podman info` calls graphRoot",
+            printable_path(&folder)
+        );
+    }
+    if folder.join("io.containerd.content.v1.content").is_dir() {
+        let why = "which snapshots of containerd are those of an image stands in its database, which is not read here";
+        return Ok((stored::unread(images, why), Vec::new()));
+    }
+    let bar = Bar::new("reading");
+    let progress = |bytes| bar.add(bytes);
+    let found = if Store::is_at(&folder) {
+        let store = Store::open(&folder).map_err(unchecked)?;
+        stored::check(&store, images, &progress)
+    } else if let [image] = images {
+        let finding = unpacked::check(&folder, image, &progress);
+        (vec![finding], Vec::new())
+    } else {
+        bail!(
+            "--storage={}: it is no store of podman, buildah or CRI-O (a folder with `overlay-images` or `vfs-images` in it, which `podman info` calls graphRoot), so it would have to hold the unpacked files of one image, and the list names {}",
+            printable_path(&folder),
+            images.len()
+        );
+    };
+    bar.finish();
+    Ok(found)
+}
+
+/// Where podman keeps its images unless it is told otherwise: those of root, or of this user.
+fn podman_store() -> anyhow::Result<PathBuf> {
+    let data = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from);
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let own = data.or_else(|| Some(home?.join(".local/share")));
+    let places = [
+        own.map(|folder| folder.join("containers/storage")),
+        Some(PathBuf::from("/var/lib/containers/storage")),
+    ];
+    let places: Vec<_> = places.into_iter().flatten().collect();
+    places
+        .iter()
+        .find(|place| Store::is_at(place))
+        .cloned()
+        .ok_or_else(|| {
+            let names: Vec<_> = places.iter().map(|place| printable_path(place)).collect();
+            anyhow!(
+                "--storage=podman: podman has no store at {}; name the folder that `podman info` calls graphRoot",
+                names.join(" or ")
+            )
+            .context(Unchecked)
+        })
 }
 
 fn read_containers(path: &Path) -> anyhow::Result<Told> {

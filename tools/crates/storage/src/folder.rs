@@ -1,0 +1,99 @@
+//! A folder that somebody else may have written: no link in it is followed.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use verbatim_document::file::open_listed;
+use verbatim_document::json::read_limited;
+use verbatim_oci::{Error, ErrorKind, Result};
+
+/// A folder that was reached without following a link, except for those in the path that a person
+/// named.
+#[derive(Debug, Clone)]
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    /// The folder that a person named.
+    pub(crate) fn named(path: &Path) -> Result<Self> {
+        let metadata = std::fs::metadata(path)
+            .map_err(|e| Error::io(path.display(), "cannot be looked at", e))?;
+        if !metadata.is_dir() {
+            return Err(Error::new(
+                ErrorKind::Malformed,
+                path.display(),
+                "is no folder; name the one that holds the store",
+            ));
+        }
+        Ok(Self(path.to_owned()))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// A path for messages.
+    pub(crate) fn name(&self, name: &str) -> String {
+        self.0.join(name).display().to_string()
+    }
+
+    /// Whether something has this name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        is_name(name) && self.0.join(name).symlink_metadata().is_ok()
+    }
+
+    /// The folder of this name in it.
+    pub(crate) fn folder(&self, name: &str) -> Result<Self> {
+        let path = self.child(name)?;
+        let metadata = path
+            .symlink_metadata()
+            .map_err(|e| Error::io(path.display(), "cannot be looked at", e))?;
+        if !metadata.is_dir() {
+            return Err(Error::new(
+                ErrorKind::Malformed,
+                path.display(),
+                "must be a folder, and is a link or something else, which is not followed",
+            ));
+        }
+        Ok(Self(path))
+    }
+
+    /// The regular file of this name in it, and its size.
+    pub(crate) fn file(&self, name: &str) -> Result<(File, u64)> {
+        let path = self.child(name)?;
+        open(&path).map_err(|e| Error::io(path.display(), "cannot be read", e))
+    }
+
+    /// The content of a small file.
+    pub(crate) fn read(&self, name: &str, limit: u64) -> Result<Vec<u8>> {
+        let (file, _) = self.file(name)?;
+        read_limited(file, limit, &self.name(name))
+    }
+
+    fn child(&self, name: &str) -> Result<PathBuf> {
+        if !is_name(name) {
+            return Err(Error::new(
+                ErrorKind::Malformed,
+                self.0.display(),
+                format!("`{name}` cannot be the name of a file in it"),
+            ));
+        }
+        Ok(self.0.join(name))
+    }
+}
+
+/// Whether it names something in a folder and nothing elsewhere.
+fn is_name(name: &str) -> bool {
+    !matches!(name, "" | "." | "..") && name.len() <= 255 && !name.contains(['/', '\0'])
+}
+
+/// Open what must be a regular file, and no link to one.
+pub(crate) fn open(path: &Path) -> io::Result<(File, u64)> {
+    if !path.symlink_metadata()?.is_file() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "it is not a regular file",
+        ));
+    }
+    open_listed(path)
+}
