@@ -82,7 +82,7 @@ pub struct Settings {
 const GZIP_BLOCKS: Sizes = Sizes { largest: 2 << 20 };
 /// zstd looks back further, so shorter frames cost more.
 const ZSTD_BLOCKS: Sizes = Sizes { largest: 8 << 20 };
-/// A frame is searched as a whole: that is smaller, and takes no longer, than to forget what is 2 MiB back.
+/// A frame is searched as a whole: that is smaller than to forget what is 2 MiB back.
 const ZSTD_WINDOW_LOG: u32 = 23;
 /// One of zstd's tables at the default level, twice as large as zstd has it: 1 % smaller on programs.
 const ZSTD_DEFAULT_TABLE: (i32, u32) = (3, 17);

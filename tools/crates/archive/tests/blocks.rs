@@ -355,7 +355,6 @@ fn a_change_stays_where_it_is() {
             ("changed", changed),
         ] {
             let (blocks, bytes, all) = moved(&base, &files, Compression::Gzip);
-            println!("{what} at {at}: {blocks} blocks, {bytes} of {all} bytes");
             assert!(
                 blocks <= 3 && 8 * bytes < all,
                 "{what} at {at}: {blocks} blocks, {bytes} of {all} bytes"
@@ -374,7 +373,6 @@ fn bytes_inserted_into_a_large_file_change_blocks_near_them() {
         longer.splice(at..at, *b"0123456789");
         let files: Files = vec![("large".into(), longer)];
         let (blocks, bytes, all) = moved(&base, &files, Compression::Gzip);
-        println!("at {at}: {blocks} blocks, {bytes} of {all} bytes");
         // The first block always: the size is in the header.
         assert!(
             blocks <= 5 && 4 * bytes < all,

@@ -29,8 +29,8 @@ impl Chunker {
         let (rare, frequent) = (u64::MAX << (64 - bits - 2), u64::MAX << (64 - bits + 2));
         let most = bytes.len().min(4 * self.wanted);
         let mut hash: u64 = 0;
-        for at in self.wanted / 4..most {
-            hash = (hash << 1).wrapping_add(self.gear[usize::from(bytes[at])]);
+        for (at, &byte) in bytes.iter().enumerate().take(most).skip(self.wanted / 4) {
+            hash = (hash << 1).wrapping_add(self.gear[usize::from(byte)]);
             let mask = if at < self.wanted { rare } else { frequent };
             if hash & mask == 0 {
                 return at + 1;
