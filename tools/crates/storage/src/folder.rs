@@ -70,6 +70,16 @@ impl Folder {
         read_limited(file, limit, &self.name(name))
     }
 
+    /// Where the link of this name leads, as it says; nothing where there is none.
+    pub(crate) fn link(&self, name: &str) -> Result<Option<PathBuf>> {
+        let path = self.child(name)?;
+        match std::fs::read_link(&path) {
+            Ok(target) => Ok(Some(target)),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(Error::io(path.display(), "is no link", e)),
+        }
+    }
+
     fn child(&self, name: &str) -> Result<PathBuf> {
         if !is_name(name) {
             return Err(Error::new(

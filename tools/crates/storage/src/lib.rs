@@ -29,6 +29,7 @@ mod folder;
 mod node;
 mod podman;
 mod reassembled;
+mod stack;
 #[cfg(test)]
 mod tests;
 mod wanted;

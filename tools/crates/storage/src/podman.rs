@@ -19,6 +19,7 @@ use crate::compare::compare;
 use crate::disk::{Disk, Whiteouts};
 use crate::folder::Folder;
 use crate::reassembled::Reassembled;
+use crate::stack;
 use crate::wanted::Tree;
 use crate::{Change, How};
 
@@ -245,6 +246,10 @@ impl Store {
                 ),
             ));
         }
+        if self.driver == Driver::Overlay {
+            let names: Vec<_> = layers.iter().map(|layer| &*layer.id).collect();
+            stack::check(&self.root.folder("overlay")?, &names)?;
+        }
         let whiteouts = match self.driver {
             Driver::Overlay => Whiteouts::Overlay,
             Driver::Vfs => Whiteouts::None,
@@ -298,13 +303,6 @@ impl Store {
         let (folder, whiteouts) = match self.driver {
             Driver::Overlay => {
                 let folder = self.root.folder("overlay")?.folder(&layer.id)?;
-                if folder.has("composefs-data") {
-                    return Err(Error::new(
-                        ErrorKind::Unsupported,
-                        folder.path().display(),
-                        "is a layer of composefs, whose files have no names of their own; this is not read here",
-                    ));
-                }
                 (folder.folder("diff")?, Whiteouts::Overlay)
             }
             Driver::Vfs => (

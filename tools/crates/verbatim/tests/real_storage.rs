@@ -261,6 +261,29 @@ fn a_store_that_lies_is_believed_nothing() {
     assert_eq!((exit, &*verdict), (1, "different"), "{reasons}");
     assert!(reasons.contains("was changed too"), "{reasons}");
 
+    // Other folders than those that are listed.
+    let overlay = podman.root.join("overlay");
+    let lower = layers[1].with_file_name("lower");
+    let right = fs::read_to_string(&lower).unwrap();
+    for (file, content) in [
+        (&lower, "l/OTHER:l/MORE"),
+        (&layers[0].with_file_name("diff1"), ""),
+    ] {
+        fs::write(file, content).unwrap();
+        let (exit, verdict, reasons) = verify(dir, &podman.root);
+        assert_eq!((exit, &*verdict), (1, "different"), "{reasons}");
+        assert!(reasons.contains("laid over"), "{reasons}");
+    }
+    fs::remove_file(layers[0].with_file_name("diff1")).unwrap();
+    fs::write(&lower, &right).unwrap();
+    let link = overlay.join(&right);
+    let target = fs::read_link(&link).unwrap();
+    fs::remove_file(&link).unwrap();
+    symlink("/tmp", &link).unwrap();
+    assert_eq!(verify(dir, &podman.root).0, 1);
+    fs::remove_file(&link).unwrap();
+    symlink(target, &link).unwrap();
+
     // A record that is none, and a layer that lies elsewhere.
     fs::write(&record, "x\n").unwrap();
     let (exit, verdict, reasons) = verify(dir, &podman.root);
