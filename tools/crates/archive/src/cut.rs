@@ -191,23 +191,38 @@ impl Search {
         for &byte in bytes.get(self.seen..warm)? {
             self.hash = step(self.hash, byte);
         }
+        self.seen = warm;
+        while let Some(piece) = bytes.get(self.seen..self.seen + PIECE) {
+            let (lowest, hash) = glance(self.hash, piece);
+            if lowest > self.lowest.0 {
+                // As nearly always: nothing here that counts.
+                self.hash = hash;
+                self.seen += PIECE;
+            } else if let Some(end) = self.look(piece) {
+                return Some(end);
+            }
+        }
+        if let Some(end) = self.look(&bytes[self.seen..]) {
+            return Some(end);
+        }
+        (bytes.len() >= self.sizes.largest).then_some(self.lowest.1)
+    }
+
+    /// Go on byte by byte; the end of the block, if one of them is the last.
+    fn look(&mut self, bytes: &[u8]) -> Option<usize> {
         let threshold = self.sizes.threshold();
-        let (mut hash, mut lowest) = (self.hash, self.lowest.0);
-        for (n, &byte) in bytes[warm..].iter().enumerate() {
-            hash = step(hash, byte);
-            // Hardly ever true; of equal hashes the last one counts, so that long runs of zeros
-            // are not cut early.
-            if hash <= lowest {
-                lowest = hash;
-                self.lowest = (hash, warm + n + 1);
-                if hash < threshold {
-                    return Some(self.lowest.1);
+        for &byte in bytes {
+            self.hash = step(self.hash, byte);
+            self.seen += 1;
+            // Of equal hashes the last one counts, so that long runs of zeros are not cut early.
+            if self.hash <= self.lowest.0 {
+                self.lowest = (self.hash, self.seen);
+                if self.hash < threshold {
+                    return Some(self.seen);
                 }
             }
         }
-        self.hash = hash;
-        self.seen = bytes.len().max(self.seen);
-        (bytes.len() >= self.sizes.largest).then_some(self.lowest.1)
+        None
     }
 
     /// How many bytes should be there the next time, if `there` are there now.
@@ -218,6 +233,33 @@ impl Search {
     }
 }
 
+/// How many bytes are looked over at once.
+const PIECE: usize = 16 << 10;
+
+/// The lowest hash over `bytes`, and the hash behind them. Each step waits for the one before it, so
+/// four quarters are hashed side by side: three of them can begin anywhere, as the hash looks back
+/// over [`WINDOW`] bytes only.
+fn glance(hash: u64, bytes: &[u8]) -> (u64, u64) {
+    let (half, other) = bytes.split_at(bytes.len() / 2);
+    let (a, b) = half.split_at(half.len() / 2);
+    let (c, d) = other.split_at(other.len() / 2);
+    let behind = |part: &[u8]| {
+        let last = &part[part.len().saturating_sub(WINDOW)..];
+        last.iter().fold(0, |hash, &byte| step(hash, byte))
+    };
+    let mut hashes = [hash, behind(a), behind(b), behind(c)];
+    let mut lowest = [u64::MAX; 4];
+    for (((a, b), c), d) in a.iter().zip(b).zip(c).zip(d) {
+        for (n, &byte) in [a, b, c, d].into_iter().enumerate() {
+            hashes[n] = step(hashes[n], byte);
+            lowest[n] = lowest[n].min(hashes[n]);
+        }
+    }
+    let [a, b, c, d] = lowest;
+    (a.min(b).min(c.min(d)), hashes[3])
+}
+
+#[inline]
 fn step(hash: u64, byte: u8) -> u64 {
     (hash << 1).wrapping_add(GEAR[usize::from(byte)])
 }
