@@ -22,19 +22,19 @@ fn run_in(dir: &Path, arguments: &[&str]) -> Output {
 
 /// Normalise, and give the bytes.
 fn normalize(dir: &Path, arguments: &[&str]) -> Vec<u8> {
-    let mut all = vec!["-o", "normal.out"];
+    let mut all = vec!["-o", "normal.tar"];
     all.extend(arguments);
     let output = run_in(dir, &all);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{arguments:?}: {stderr}");
-    let bytes = fs::read(dir.join("normal.out")).unwrap();
-    fs::remove_file(dir.join("normal.out")).unwrap();
+    let bytes = fs::read(dir.join("normal.tar")).unwrap();
+    fs::remove_file(dir.join("normal.tar")).unwrap();
     bytes
 }
 
 /// See that it fails with one sentence and leaves nothing.
 fn fails(dir: &Path, arguments: &[&str], parts: &[&str]) {
-    let mut all = vec!["-o", "normal.out", "--metadata=normal.json"];
+    let mut all = vec!["-o", "normal.tar", "--metadata=normal.json"];
     all.extend(arguments);
     let output = run_in(dir, &all);
     let stderr = String::from_utf8_lossy(&output.stderr);
@@ -43,7 +43,7 @@ fn fails(dir: &Path, arguments: &[&str], parts: &[&str]) {
     for part in parts {
         assert!(stderr.contains(part), "{part}: {stderr}");
     }
-    assert!(!dir.join("normal.out").exists() && !dir.join("normal.json").exists());
+    assert!(!dir.join("normal.tar").exists() && !dir.join("normal.json").exists());
     let left = fs::read_dir(dir).unwrap().filter(|entry| {
         let name = entry.as_ref().unwrap().file_name();
         name.to_string_lossy().ends_with(".partial")
