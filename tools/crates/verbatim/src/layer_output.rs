@@ -113,7 +113,8 @@ impl OutputOptions {
     /// The compression of layers in a folder, whose name promises nothing.
     pub fn encoding_in_folder(&self) -> anyhow::Result<Encoding> {
         let path = self.path()?;
-        if promise(path) != Promise::Nothing {
+        // A dot in the name of a folder is no ending.
+        if !matches!(promise(path), Promise::Nothing | Promise::Unknown(_)) {
             bail!(
                 "-o {}: with --layers it is a folder, and the name is that of a file; name a folder",
                 printable_path(path)
