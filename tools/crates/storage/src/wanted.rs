@@ -22,6 +22,26 @@ pub(crate) struct Wanted {
     pub(crate) name: Vec<u8>,
 }
 
+impl Wanted {
+    /// What an engine makes by itself: no entry of an archive tells of it.
+    fn of_engine(kind: Kind, mode: u32, path: &[u8]) -> Self {
+        Self {
+            node: Node {
+                kind,
+                mode,
+                uid: 0,
+                gid: 0,
+                mtime: 0,
+                xattrs: BTreeMap::new(),
+                opaque: false,
+            },
+            said: Said::Nothing,
+            content: None,
+            name: path.to_vec(),
+        }
+    }
+}
+
 /// How much a layer says of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Said {
@@ -217,20 +237,8 @@ impl Tree {
         }
         for path in missing.into_iter().rev() {
             let number = self.files.len();
-            self.files.push(Wanted {
-                node: Node {
-                    kind: Kind::Directory,
-                    mode: 0o755,
-                    uid: 0,
-                    gid: 0,
-                    mtime: 0,
-                    xattrs: BTreeMap::new(),
-                    opaque: false,
-                },
-                said: Said::Nothing,
-                content: None,
-                name: path.clone(),
-            });
+            self.files
+                .push(Wanted::of_engine(Kind::Directory, 0o755, &path));
             if let Some(folder) = parent(&path) {
                 self.touched.insert(folder.to_vec());
             }
@@ -277,20 +285,7 @@ impl Tree {
                     return;
                 }
                 let number = self.files.len();
-                self.files.push(Wanted {
-                    node: Node {
-                        kind: Kind::Whiteout,
-                        mode: 0,
-                        uid: 0,
-                        gid: 0,
-                        mtime: 0,
-                        xattrs: BTreeMap::new(),
-                        opaque: false,
-                    },
-                    said: Said::Nothing,
-                    content: None,
-                    name: path.clone(),
-                });
+                self.files.push(Wanted::of_engine(Kind::Whiteout, 0, &path));
                 self.paths.insert(path, number);
             }
         }
