@@ -115,36 +115,7 @@ impl Statement {
     /// # Errors
     /// One sentence that names what was found and what was expected.
     pub fn is_about(&self, known: &Known) -> Result<(), String> {
-        let mut contradiction = None;
-        for subject in &self.subjects {
-            match subject.digests.compare(known) {
-                Comparison::Equal => return Ok(()),
-                Comparison::Contradicts => contradiction = Some(subject),
-                Comparison::Other => {}
-            }
-        }
-        if let Some(subject) = contradiction {
-            return Err(format!(
-                "its subject `{}` has one digest of {} and another digest of other bytes",
-                excerpt(&subject.name, 200),
-                known.sha256
-            ));
-        }
-        let first = self.subjects.first().map(|subject| {
-            let name = excerpt(&subject.name, 200);
-            match subject.digests.sha256 {
-                Some(digest) => format!("`{name}` ({digest})"),
-                None => format!("`{name}` (no sha256)"),
-            }
-        });
-        Err(match (first, self.subjects.len()) {
-            (None, _) => "it is about nothing: its list of subjects is empty".to_owned(),
-            (Some(first), 1) => format!("it is about {first} and not about {}", known.sha256),
-            (Some(first), more) => format!(
-                "none of its {more} subjects is {}; the first is {first}",
-                known.sha256
-            ),
-        })
+        Subject::one_is(&self.subjects, known)
     }
 
     /// Whether a digest of a subject is a sha512, which then has to be recomputed too.
@@ -160,6 +131,46 @@ impl Statement {
         line.retain(|c| !matches!(c, '\r' | '\n'));
         line.push('\n');
         line
+    }
+}
+
+impl Subject {
+    /// Whether one of these is the bytes that are known, or why not: one digest is equal, and no other that both
+    /// know differs.
+    ///
+    /// # Errors
+    /// One sentence that names what was found and what was expected.
+    pub fn one_is(subjects: &[Self], known: &Known) -> Result<(), String> {
+        let mut contradiction = None;
+        for subject in subjects {
+            match subject.digests.compare(known) {
+                Comparison::Equal => return Ok(()),
+                Comparison::Contradicts => contradiction = Some(subject),
+                Comparison::Other => {}
+            }
+        }
+        if let Some(subject) = contradiction {
+            return Err(format!(
+                "its subject `{}` has one digest of {} and another digest of other bytes",
+                excerpt(&subject.name, 200),
+                known.sha256
+            ));
+        }
+        let first = subjects.first().map(|subject| {
+            let name = excerpt(&subject.name, 200);
+            match subject.digests.sha256 {
+                Some(digest) => format!("`{name}` ({digest})"),
+                None => format!("`{name}` (no sha256)"),
+            }
+        });
+        Err(match (first, subjects.len()) {
+            (None, _) => "it is about nothing: its list of subjects is empty".to_owned(),
+            (Some(first), 1) => format!("it is about {first} and not about {}", known.sha256),
+            (Some(first), more) => format!(
+                "none of its {more} subjects is {}; the first is {first}",
+                known.sha256
+            ),
+        })
     }
 }
 

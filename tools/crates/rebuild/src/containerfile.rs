@@ -6,6 +6,15 @@
 
 use std::collections::BTreeMap;
 
+use crate::error::{Error, Result};
+
+/// More stages than any Containerfile has: each name is looked for among those before it.
+const MAX_STAGES: usize = 1000;
+/// More than any Containerfile copies from other stages and images.
+const MAX_COPIES: usize = 10_000;
+/// The most text that arguments may put in, in bytes: one argument can hold another twice, and so on.
+const MAX_PUT_IN: usize = 16 << 20;
+
 /// One stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stage {
@@ -46,27 +55,47 @@ pub enum Origin<'a> {
 
 impl Containerfile {
     /// Read the text with the arguments of the command line, which replace defaults.
-    pub fn parse(text: &str, arguments: &BTreeMap<String, String>) -> Self {
+    ///
+    /// # Errors
+    /// More than anybody writes: of stages, of copies, of what arguments put in.
+    pub fn parse(text: &str, arguments: &BTreeMap<String, String>) -> Result<Self> {
         let mut file = Self::default();
         // Arguments before the first FROM hold in every FROM, and nowhere else unless they are declared again.
         let mut globals: BTreeMap<String, String> = platform_arguments();
         globals.extend(arguments.iter().map(|(k, v)| (k.clone(), v.clone())));
         let mut local = BTreeMap::new();
+        let (mut room, mut copies) = (Room(MAX_PUT_IN), 0);
         for instruction in instructions(text) {
             let (word, rest) = split_word(&instruction);
             match (word.to_ascii_uppercase().as_str(), file.stages.last_mut()) {
                 ("FROM", _) => {
                     local.clear();
-                    file.stages.extend(from(rest, &globals));
+                    file.stages.extend(from(rest, &globals, &mut room)?);
                 }
-                ("ARG", None) => declare(rest, arguments, &mut globals, None),
-                ("ARG", Some(_)) => declare(rest, arguments, &mut local, Some(&globals)),
-                ("COPY" | "ADD", Some(stage)) => stage.copies.extend(copy(rest, &local)),
-                ("RUN", Some(stage)) => stage.copies.extend(mounts(rest, &local)),
+                ("ARG", None) => declare(rest, arguments, &mut globals, None, &mut room)?,
+                ("ARG", Some(_)) => {
+                    declare(rest, arguments, &mut local, Some(&globals), &mut room)?;
+                }
+                ("COPY" | "ADD", Some(stage)) => {
+                    let copied = copy(rest, &local, &mut room)?;
+                    copies += usize::from(copied.is_some());
+                    stage.copies.extend(copied);
+                }
+                ("RUN", Some(stage)) => {
+                    let mounted = mounts(rest, &local, &mut room)?;
+                    copies += mounted.len();
+                    stage.copies.extend(mounted);
+                }
                 _ => {}
             }
+            if file.stages.len() > MAX_STAGES {
+                return Err(too_much(format!("{MAX_STAGES} stages")));
+            }
+            if copies > MAX_COPIES {
+                return Err(too_much(format!("{MAX_COPIES} copies of other stages")));
+            }
         }
-        file
+        Ok(file)
     }
 
     /// What a word after `FROM` or `--from=` means in the stage `at`.
@@ -130,6 +159,24 @@ impl Containerfile {
                 Origin::Scratch => return None,
             }
         }
+    }
+}
+
+fn too_much(what: String) -> Error {
+    Error::wrong(format!(
+        "the Containerfile is refused: it has more than {what}"
+    ))
+}
+
+/// How much text arguments may still put in.
+struct Room(usize);
+
+impl Room {
+    fn take(&mut self, text: &str) -> Result<()> {
+        self.0 = self.0.checked_sub(text.len()).ok_or_else(|| {
+            too_much(format!("{MAX_PUT_IN} bytes, once its arguments are put in"))
+        })?;
+        Ok(())
     }
 }
 
@@ -259,22 +306,24 @@ fn unquoted(word: &str) -> &str {
 }
 
 /// `FROM [--platform=…] IMAGE [AS NAME]`.
-fn from(rest: &str, globals: &BTreeMap<String, String>) -> Option<Stage> {
+fn from(rest: &str, globals: &BTreeMap<String, String>, room: &mut Room) -> Result<Option<Stage>> {
     let mut words = rest
         .split_whitespace()
         .filter(|word| !word.starts_with("--"));
-    let image = words.next()?;
+    let Some(image) = words.next() else {
+        return Ok(None);
+    };
     let name = match (words.next(), words.next()) {
         (Some(word), Some(name)) if word.eq_ignore_ascii_case("as") => {
             Some(name.to_ascii_lowercase())
         }
         _ => None,
     };
-    Some(Stage {
+    Ok(Some(Stage {
         name,
-        from: expand(unquoted(image), globals),
+        from: expand(unquoted(image), globals, room)?,
         copies: Vec::new(),
-    })
+    }))
 }
 
 /// `ARG NAME[=DEFAULT]…`
@@ -283,50 +332,57 @@ fn declare(
     given: &BTreeMap<String, String>,
     known: &mut BTreeMap<String, String>,
     globals: Option<&BTreeMap<String, String>>,
-) {
+    room: &mut Room,
+) -> Result<()> {
     for word in rest.split_whitespace() {
         let (name, default) = match word.split_once('=') {
-            Some((name, value)) => (name, Some(expand(unquoted(value), known))),
+            Some((name, value)) => (name, Some(expand(unquoted(value), known, room)?)),
             None => (word, globals.and_then(|globals| globals.get(word).cloned())),
         };
         if let Some(value) = given.get(name).cloned().or(default) {
             known.insert(name.to_owned(), value);
         }
     }
+    Ok(())
 }
 
 /// The `--from=` of a COPY or ADD, and its last word.
-fn copy(rest: &str, local: &BTreeMap<String, String>) -> Option<Copied> {
+fn copy(rest: &str, local: &BTreeMap<String, String>, room: &mut Room) -> Result<Option<Copied>> {
     let from = rest
         .split_whitespace()
         .take_while(|word| word.starts_with("--"))
-        .find_map(|word| word.strip_prefix("--from="))?;
+        .find_map(|word| word.strip_prefix("--from="));
+    let Some(from) = from else {
+        return Ok(None);
+    };
     let to = rest.split_whitespace().next_back().map(|word| {
         let word = word.trim_matches(['[', ']', ',', '"']);
-        expand(unquoted(word), local)
+        expand(unquoted(word), local, room)
     });
-    Some(Copied {
-        from: expand(unquoted(from), local),
-        to,
-    })
+    Ok(Some(Copied {
+        to: to.transpose()?,
+        from: expand(unquoted(from), local, room)?,
+    }))
 }
 
 /// The `from=` of each `--mount=`.
-fn mounts(rest: &str, local: &BTreeMap<String, String>) -> Vec<Copied> {
+fn mounts(rest: &str, local: &BTreeMap<String, String>, room: &mut Room) -> Result<Vec<Copied>> {
     rest.split_whitespace()
         .take_while(|word| word.starts_with("--"))
         .filter_map(|word| word.strip_prefix("--mount="))
         .flat_map(|mount| mount.split(','))
         .filter_map(|field| unquoted(field).strip_prefix("from="))
-        .map(|from| Copied {
-            from: expand(from, local),
-            to: None,
+        .map(|from| {
+            Ok(Copied {
+                from: expand(from, local, room)?,
+                to: None,
+            })
         })
         .collect()
 }
 
 /// Put arguments in: `$NAME`, `${NAME}`, `${NAME:-word}`, `${NAME-word}`, `${NAME:+word}`, `${NAME+word}`.
-fn expand(text: &str, arguments: &BTreeMap<String, String>) -> String {
+fn expand(text: &str, arguments: &BTreeMap<String, String>, room: &mut Room) -> Result<String> {
     let mut out = String::new();
     let mut rest = text;
     while let Some(at) = rest.find('$') {
@@ -336,7 +392,9 @@ fn expand(text: &str, arguments: &BTreeMap<String, String>) -> String {
             .strip_prefix('{')
             .and_then(|after| after.split_once('}'))
         {
-            out.push_str(&braced(inner, arguments));
+            let value = braced(inner, arguments);
+            room.take(value)?;
+            out.push_str(value);
             rest = behind;
             continue;
         }
@@ -346,22 +404,24 @@ fn expand(text: &str, arguments: &BTreeMap<String, String>) -> String {
         if end == 0 {
             out.push('$');
         } else {
-            out.push_str(arguments.get(&after[..end]).map_or("", String::as_str));
+            let value = arguments.get(&after[..end]).map_or("", String::as_str);
+            room.take(value)?;
+            out.push_str(value);
         }
         rest = &after[end..];
     }
     out.push_str(rest);
-    out
+    Ok(out)
 }
 
-fn braced(inner: &str, arguments: &BTreeMap<String, String>) -> String {
+fn braced<'a>(inner: &'a str, arguments: &'a BTreeMap<String, String>) -> &'a str {
     let end = inner
         .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
         .unwrap_or(inner.len());
     let (name, operation) = inner.split_at(end);
     let value = arguments.get(name).map(String::as_str);
     let filled = value.filter(|value| !value.is_empty());
-    let result = if let Some(word) = operation.strip_prefix(":-") {
+    if let Some(word) = operation.strip_prefix(":-") {
         filled.unwrap_or(word)
     } else if let Some(word) = operation.strip_prefix(":+") {
         filled.map_or("", |_| word)
@@ -371,8 +431,7 @@ fn braced(inner: &str, arguments: &BTreeMap<String, String>) -> String {
         value.map_or("", |_| word)
     } else {
         value.unwrap_or_default()
-    };
-    result.to_owned()
+    }
 }
 
 #[cfg(test)]
@@ -384,7 +443,7 @@ mod tests {
             .iter()
             .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
             .collect();
-        Containerfile::parse(text, &arguments)
+        Containerfile::parse(text, &arguments).unwrap()
     }
 
     #[test]
@@ -450,6 +509,21 @@ mod tests {
             .map(|stage| stage.from.as_str())
             .collect();
         assert_eq!(from, ["b", "i"]);
+    }
+
+    #[test]
+    fn more_than_anybody_writes_is_refused() {
+        let refused = |text: &str| {
+            let error = Containerfile::parse(text, &BTreeMap::new()).unwrap_err();
+            error.to_string()
+        };
+        let doubling: String = (0..64)
+            .map(|n| format!("ARG A{}=$A{n}${{A{n}:-x}}\n", n + 1))
+            .collect();
+        assert!(refused(&format!("ARG A0=a\n{doubling}")).contains("put in"));
+        assert!(refused(&"FROM a\n".repeat(MAX_STAGES + 1)).contains("1000 stages"));
+        let copies = "COPY --from=b / /\n".repeat(MAX_COPIES + 1);
+        assert!(refused(&format!("FROM a\n{copies}")).contains("10000 copies"));
     }
 
     #[test]

@@ -81,6 +81,10 @@ pub fn address(url: &str) -> Result<()> {
         Some((user, host)) => (Some(user), host),
         None => (None, authority),
     };
+    // git decodes it, and a program of its own is handed the host: `%2doption` would be one.
+    if authority.contains('%') {
+        return Err(refused("its host is encoded"));
+    }
     if host.is_empty() || host.starts_with('-') || user.is_some_and(|user| user.starts_with('-')) {
         return Err(refused("it has no host"));
     }
@@ -433,6 +437,8 @@ mod tests {
             "https://example.com/-oProxyCommand=x/b",
             "https://-oProxyCommand=x/b",
             "ssh://-oProxyCommand=x/b",
+            "ssh://%2doProxyCommand=x/b",
+            "https://a%40b/c",
             "ssh://-l@example.com/b",
             "https://user:secret@example.com/b",
             "https://user@example.com/b",

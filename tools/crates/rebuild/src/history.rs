@@ -4,6 +4,8 @@
 //! `… LABEL "a"="1" "b"="2"|clamp-mtime=1767352500x=1,y=2`. Two images whose labels and annotations are equal can
 //! differ in that order alone, and a person who sees two long lines does not see it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::Value;
 use verbatim_foreign::excerpt;
 
@@ -126,15 +128,17 @@ fn compare(
             names(other)
         )];
     }
-    let value = |pairs: &[(String, String)], key: &str| {
-        let found = pairs.iter().find(|(known, _)| known == key);
-        found.map_or_else(|| "nothing".to_owned(), |(_, value)| excerpt(value, SHOWN))
+    let by_key = |pairs: &[(String, String)]| -> BTreeMap<String, String> {
+        // The first of several.
+        pairs.iter().rev().cloned().collect()
     };
-    let mut keys: Vec<&String> = a.iter().chain(&b).map(|(key, _)| key).collect();
-    keys.sort();
-    keys.dedup();
+    let (one, other) = (by_key(one), by_key(other));
+    let shown = |value: Option<&String>| {
+        value.map_or_else(|| "nothing".to_owned(), |value| excerpt(value, SHOWN))
+    };
+    let keys: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
     keys.into_iter()
-        .map(|key| (key, value(one, key), value(other, key)))
+        .map(|key| (key, shown(one.get(key)), shown(other.get(key))))
         .filter(|(_, before, after)| before != after)
         .map(|(key, before, after)| {
             format!(

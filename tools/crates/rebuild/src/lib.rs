@@ -34,6 +34,6 @@ pub use bazel::{Allowed, Machine};
 pub use error::{Error, ErrorKind, Result};
 pub use git::{checked_out, CheckedOut};
 pub use published::{Level, Levels};
-pub use rebuild::{rebuild, Attestation, Request, Subject};
+pub use rebuild::{rebuild, Attestation, Request};
 pub use report::{Material, Report, SubjectReport, Verdict};
 pub use result::Author;

@@ -183,7 +183,11 @@ pub fn source_environment(containerfile: &str) -> String {
                 rest = &rest[end..];
             }
             None => {
-                let end = rest.find('\n').map_or(rest.len(), |at| at + 1);
+                // With the empty lines before it: they are not looked at once more.
+                let start = rest.len() - rest.trim_start().len();
+                let end = rest[start..]
+                    .find('\n')
+                    .map_or(rest.len(), |at| start + at + 1);
                 out.push_str(&rest[..end]);
                 rest = &rest[end..];
                 continue;

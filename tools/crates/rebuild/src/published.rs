@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
+use verbatim_attest::Known;
 use verbatim_digest::Digest;
 use verbatim_foreign::excerpt;
 use verbatim_oci::graph::{select, Link, Walk};
@@ -79,6 +80,11 @@ impl Published {
     /// Of the outermost document, made from its bytes.
     pub fn digest(&self) -> Digest {
         self.descriptor.digest
+    }
+
+    /// What is known of it: its digests, made from its bytes.
+    pub fn known(&self) -> Known {
+        Known::of(&self.bytes)
     }
 
     /// Whether it is an index of images.

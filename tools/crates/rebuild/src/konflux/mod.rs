@@ -29,18 +29,27 @@ pub const SLSA_1: &str = "https://slsa.dev/provenance/v1";
 /// The types of predicates that tell how something was built.
 pub const PREDICATE_TYPES: [&str; 2] = [SLSA_0_2, SLSA_1];
 
+/// Pipelines have some twenty task runs; each that built is held against all others.
+const MAX_TASKS: usize = 1000;
+
 /// Read the predicate of a statement; `file` is its name in messages.
 ///
 /// # Errors
 /// Malformed documents are wrong; a type of predicate or build that is not known here leaves the build unchecked.
 pub fn read(predicate_type: &str, predicate: &Value, file: &str) -> Result<Pipeline> {
-    match predicate_type {
-        SLSA_0_2 => v0_2::read(predicate, file),
-        SLSA_1 => v1::read(predicate, file),
-        other => Err(Error::unchecked(format!(
+    let pipeline = match predicate_type {
+        SLSA_0_2 => v0_2::read(predicate, file)?,
+        SLSA_1 => v1::read(predicate, file)?,
+        other => return Err(Error::unchecked(format!(
             "{file}: the predicate type `{}` is none that tells how to build; give provenance, {SLSA_0_2} or {SLSA_1}",
             verbatim_foreign::excerpt(other, 200)
         ))),
+    };
+    match pipeline.tasks.as_ref().map(Vec::len) {
+        Some(count) if count > MAX_TASKS => Err(Error::wrong(format!(
+            "{file}: it tells of {count} task runs, and no pipeline has more than {MAX_TASKS}"
+        ))),
+        _ => Ok(pipeline),
     }
 }
 

@@ -1,12 +1,15 @@
 //! A pipeline run, whichever form of provenance tells of it.
 
+use std::collections::btree_map::Entry;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use verbatim_digest::Digest;
+use verbatim_foreign::excerpt;
 
 use crate::base::split_tag;
+use crate::error::{Error, Result};
 
 /// What was run, and what it used.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -184,7 +187,7 @@ impl Material {
 /// `null` is the same as nothing in what Go programs write.
 pub(crate) fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     deserializer: D,
-) -> Result<T, D::Error> {
+) -> std::result::Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
@@ -197,22 +200,48 @@ pub(crate) struct NamedValue {
 }
 
 /// The parameters of a list.
-pub(crate) fn parameters(values: Vec<NamedValue>) -> Parameters {
-    values
-        .into_iter()
-        .filter_map(|given| Some((given.name, Parameter::of(&given.value)?)))
-        .collect()
+///
+/// # Errors
+/// A name that stands twice, with different values: two readers could see two builds.
+pub(crate) fn parameters(values: Vec<NamedValue>) -> Result<Parameters> {
+    let given = values.into_iter();
+    let given = given.filter_map(|given| Some((given.name, Parameter::of(&given.value)?)));
+    Ok(Parameters(once(given, "parameter")?))
 }
 
 /// The results of a list. What a shell wrote may end in a line feed.
-pub(crate) fn results(values: Vec<NamedValue>) -> BTreeMap<String, String> {
-    values
-        .into_iter()
-        .filter_map(|result| match result.value {
-            Value::String(text) => Some((result.name, text.trim_end().to_owned())),
-            _ => None,
-        })
-        .collect()
+///
+/// # Errors
+/// As [`parameters`].
+pub(crate) fn results(values: Vec<NamedValue>) -> Result<BTreeMap<String, String>> {
+    let texts = values.into_iter().filter_map(|result| match result.value {
+        Value::String(text) => Some((result.name, text.trim_end().to_owned())),
+        _ => None,
+    });
+    once(texts, "result")
+}
+
+/// By name, where none has two values.
+pub(crate) fn once<T: PartialEq>(
+    named: impl Iterator<Item = (String, T)>,
+    what: &str,
+) -> Result<BTreeMap<String, T>> {
+    let mut all = BTreeMap::new();
+    for (name, value) in named {
+        match all.entry(name) {
+            Entry::Vacant(free) => {
+                free.insert(value);
+            }
+            Entry::Occupied(known) if *known.get() == value => {}
+            Entry::Occupied(known) => {
+                return Err(Error::wrong(format!(
+                    "the {what} `{}` stands twice in a list, with two values; which of them counts is not known",
+                    excerpt(known.key(), 100)
+                )))
+            }
+        }
+    }
+    Ok(all)
 }
 
 /// The reference to a task's definition: `name`, `bundle` (2022), or a resolver with parameters.

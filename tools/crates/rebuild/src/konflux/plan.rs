@@ -139,6 +139,9 @@ pub fn builds(pipeline: &Pipeline, given: &Given, file: &str) -> Result<Vec<Buil
         None => vec![of_parameters(pipeline, given, file)?],
     };
     for build in &mut builds {
+        // What is none is said before anything is fetched for it.
+        build.epoch()?;
+        build.build_timestamp()?;
         note_missing(build);
     }
     Ok(builds)

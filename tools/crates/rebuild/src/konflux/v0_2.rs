@@ -75,26 +75,33 @@ pub(super) fn read(predicate: &Value, file: &str) -> Result<Pipeline> {
     }
     Ok(Pipeline {
         parameters: given(predicate.invocation.parameters),
-        tasks: Some(predicate.build_config.tasks.into_iter().map(run).collect()),
+        tasks: Some(
+            predicate
+                .build_config
+                .tasks
+                .into_iter()
+                .map(run)
+                .collect::<Result<_>>()?,
+        ),
         results: std::collections::BTreeMap::new(),
         materials: predicate.materials,
     })
 }
 
-fn run(task: Task) -> TaskRun {
+fn run(task: Task) -> Result<TaskRun> {
     let (definition, bundle) = task.reference.resolve();
     let step = |step: TaskStep| Step {
         container: step.environment.container,
         image: step.environment.image,
     };
-    TaskRun {
+    Ok(TaskRun {
         name: task.name,
         task: definition,
         bundle,
         parameters: given(task.invocation.parameters),
-        results: results(task.results),
+        results: results(task.results)?,
         steps: task.steps.into_iter().map(step).collect(),
-    }
+    })
 }
 
 fn given(parameters: Map<String, Value>) -> Parameters {

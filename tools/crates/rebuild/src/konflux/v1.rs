@@ -10,7 +10,7 @@ use serde_json::Value;
 use verbatim_document::{json, Error as Wrong, ErrorKind};
 
 use super::pipeline::{
-    or_default, parameters, results, Material, NamedValue, Parameter, Pipeline, Step,
+    once, or_default, parameters, results, Material, NamedValue, Parameter, Pipeline, Step,
     TaskReference, TaskRun,
 };
 use super::unknown_build_type;
@@ -156,7 +156,7 @@ pub(super) fn read(predicate: &Value, file: &str) -> Result<Pipeline> {
                 &decode(content, file, &pointer)?,
                 &format!("{file} at {pointer}"),
             )?;
-            tasks.push(task_run(run));
+            tasks.push(task_run(run)?);
         }
         // A run that was defined in place has no address of its own.
         if !dependency.material.uri.is_empty() {
@@ -164,9 +164,9 @@ pub(super) fn read(predicate: &Value, file: &str) -> Result<Pipeline> {
         }
     }
     Ok(Pipeline {
-        parameters: parameters(definition.external_parameters.run_spec.params),
+        parameters: parameters(definition.external_parameters.run_spec.params)?,
         tasks: with_runs.then_some(tasks),
-        results: pipeline_results(predicate.run_details.byproducts),
+        results: pipeline_results(predicate.run_details.byproducts)?,
         materials,
     })
 }
@@ -178,39 +178,37 @@ fn decode(content: &str, file: &str, pointer: &str) -> Result<Vec<u8>> {
 }
 
 /// The pipeline's results are JSON strings in base64; what is none is no name or digest.
-fn pipeline_results(byproducts: Vec<Byproduct>) -> BTreeMap<String, String> {
-    byproducts
-        .into_iter()
-        .filter_map(|byproduct| {
-            let name = byproduct.name.strip_prefix("pipelineRunResults/")?;
-            let content = STANDARD.decode(byproduct.content?).ok()?;
-            let value: String = serde_json::from_slice(&content).ok()?;
-            Some((name.to_owned(), value.trim_end().to_owned()))
-        })
-        .collect()
+fn pipeline_results(byproducts: Vec<Byproduct>) -> Result<BTreeMap<String, String>> {
+    let texts = byproducts.into_iter().filter_map(|byproduct| {
+        let name = byproduct.name.strip_prefix("pipelineRunResults/")?;
+        let content = STANDARD.decode(byproduct.content?).ok()?;
+        let value: String = serde_json::from_slice(&content).ok()?;
+        Some((name.to_owned(), value.trim_end().to_owned()))
+    });
+    once(texts, "result")
 }
 
-fn task_run(run: TektonRun) -> TaskRun {
+fn task_run(run: TektonRun) -> Result<TaskRun> {
     let (definition, bundle) = run.spec.task_ref.resolve();
     let name = run.metadata.labels.get("tekton.dev/pipelineTask").cloned();
-    let mut given = parameters(run.spec.params);
+    let mut given = parameters(run.spec.params)?;
     for declared in run.status.task_spec.params {
         if let Some(default) = Parameter::of(&declared.default) {
             given.set_default(declared.name, default);
         }
     }
-    let mut reported = results(run.status.task_results);
-    reported.extend(results(run.status.results));
+    let mut reported = results(run.status.task_results)?;
+    reported.extend(results(run.status.results)?);
     let step = |step: StatusStep| Step {
         container: step.name,
         image: step.image_id,
     };
-    TaskRun {
+    Ok(TaskRun {
         name: name.unwrap_or(run.metadata.name),
         task: definition,
         bundle,
         parameters: given,
         results: reported,
         steps: run.status.steps.into_iter().map(step).collect(),
-    }
+    })
 }

@@ -59,7 +59,7 @@ pub(super) fn run(
     let build = Build::of_predicate(&attestation.predicate_type, predicate).map_err(wrong)?;
     name(&build, report);
     if let Some(published) = published {
-        attestation.must_be_about(published.digest())?;
+        attestation.must_be_about(&published.known())?;
     }
     let flags = followed(&build.flags, &request.machine.allowed, request.file)?;
     let mut rebuild = Rebuild {
@@ -242,7 +242,10 @@ impl Rebuild<'_> {
             }
             None => self.report.subjects.iter().collect(),
         };
-        let is_all = !about.is_empty() && about.iter().all(|one| one.verdict == Judged::Identical);
+        // What is known by other digests alone was not compared.
+        let is_all = !about.is_empty()
+            && about.iter().all(|one| one.verdict == Judged::Identical)
+            && (self.request.image.is_some() || about.len() == self.attestation.subjects.len());
         let ids = about
             .iter()
             .filter_map(|one| image_id(released, one.actual?))
@@ -275,10 +278,18 @@ impl Rebuild<'_> {
 
     fn compare_subjects(&mut self, released: &Released, platform: Option<&Platform>) {
         for subject in &self.attestation.subjects {
-            let is_there = released.has(subject.digest);
+            let Some(expected) = subject.digests.sha256 else {
+                self.report.miss(&subject.name);
+                self.report.reasons.push(format!(
+                    "{}: the attestation tells no sha256 of it, so it was not compared",
+                    subject.name
+                ));
+                continue;
+            };
+            let is_there = released.has(expected);
             let actual = match is_there {
-                true => Some(subject.digest),
-                false => released.in_place_of(subject, platform),
+                true => Some(expected),
+                false => released.in_place_of(&subject.name, platform),
             };
             let verdict = match (is_there, actual) {
                 (true, _) => Judged::Identical,
@@ -287,7 +298,7 @@ impl Rebuild<'_> {
             };
             self.report.subjects.push(SubjectReport {
                 reference: subject.name.clone(),
-                expected: subject.digest,
+                expected,
                 actual,
                 verdict,
             });
@@ -335,11 +346,11 @@ impl Rebuild<'_> {
     ) -> Result<Option<Made>> {
         let digest = published.digest();
         let subjects = self.attestation.subjects.iter();
-        let named = subjects.filter(|subject| subject.digest == digest);
+        let named = subjects.filter(|subject| subject.digests.sha256 == Some(digest));
         let found = match released.image(digest) {
             Some(found) => Some(found),
             None => named
-                .filter_map(|subject| released.in_place_of(subject, platform))
+                .filter_map(|subject| released.in_place_of(&subject.name, platform))
                 .find_map(|digest| released.image(digest))
                 .or_else(|| Some((released.only_image()?, None))),
         };

@@ -32,8 +32,8 @@ pub(super) fn choose(
             .is_none_or(|platform| platform.matches(&machine))
     };
     let digest = published.as_ref().map(Published::digest);
-    if let Some(digest) = digest {
-        attestation.must_be_about(digest)?;
+    if let Some(published) = &published {
+        attestation.must_be_about(&published.known())?;
     }
     let position = match (digest.or(image), &published) {
         (Some(digest), _) if builds.iter().any(|build| is_of(build, digest)) => {

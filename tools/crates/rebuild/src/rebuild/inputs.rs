@@ -28,7 +28,7 @@ impl Rebuild<'_> {
             .filter_map(|argument| argument.split_once('='))
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
-        let file = Containerfile::parse(&found.text, &given);
+        let file = Containerfile::parse(&found.text, &given)?;
         let target = self.build.parameters.text("TARGET_STAGE");
         let target = file.target(target).ok_or_else(|| {
             Error::wrong(format!(

@@ -14,6 +14,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use tokio::runtime::Runtime;
+use verbatim_attest::{Known, Statement, Subject};
 use verbatim_digest::Digest;
 use verbatim_foreign::printable_path;
 use verbatim_registry::Client;
@@ -42,28 +43,30 @@ pub struct Attestation {
     pub subjects: Vec<Subject>,
 }
 
-/// What a statement is about.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subject {
-    /// Its name, if it has one.
-    pub name: String,
-    /// Its sha256.
-    pub digest: Digest,
+impl From<Statement> for Attestation {
+    fn from(statement: Statement) -> Self {
+        Self {
+            digest: Digest::of(&statement.bytes),
+            predicate_type: statement.predicate_type,
+            predicate: serde_json::Value::Object(statement.predicate),
+            subjects: statement.subjects,
+        }
+    }
 }
 
 impl Attestation {
-    fn is_about(&self, digest: Digest) -> bool {
-        self.subjects.iter().any(|subject| subject.digest == digest)
+    fn is_about(&self, known: &Known) -> bool {
+        Subject::one_is(&self.subjects, known).is_ok()
     }
 
     /// Nothing is built to be compared with an image that the attestation says nothing of.
-    fn must_be_about(&self, digest: Digest) -> Result<()> {
-        match self.is_about(digest) {
-            true => Ok(()),
-            false => Err(Error::does_not_hold(format!(
-                "--against is {digest}, which is no subject of the attestation; it says nothing about this image"
-            ))),
-        }
+    fn must_be_about(&self, known: &Known) -> Result<()> {
+        Subject::one_is(&self.subjects, known).map_err(|why| {
+            Error::does_not_hold(format!(
+                "--against is {}, which is no subject of the attestation, so it says nothing about this image: {why}",
+                known.sha256
+            ))
+        })
     }
 }
 
@@ -138,9 +141,12 @@ impl<'a> Rebuild<'a> {
             (Some(name), 2..) => Some(open(name)?),
             _ => None,
         };
-        let about = published.as_ref().map(Published::digest);
-        let is_about =
-            |attestation: &&Attestation| about.is_some_and(|digest| attestation.is_about(digest));
+        let about = published.as_ref().map(Published::known);
+        let is_about = |attestation: &&Attestation| {
+            about
+                .as_ref()
+                .is_some_and(|known| attestation.is_about(known))
+        };
         let all = &request.attestations;
         let attestation = all
             .iter()

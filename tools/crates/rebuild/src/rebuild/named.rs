@@ -1,28 +1,29 @@
 //! What a build is made of, named in the report before any of it is fetched.
 
-use crate::konflux::{self, BuildahBuild, Pipeline, Source};
+use crate::konflux::{BuildahBuild, Material, Pipeline, Source};
 use crate::report::Report;
 
 pub(super) fn name_materials(pipeline: &Pipeline, report: &mut Report) {
-    for material in &pipeline.materials {
-        if let Some(digest) = material.digest() {
-            report.name_material(&material.uri, digest);
-        }
-    }
+    name(pipeline.materials.iter().cloned(), report);
 }
 
 /// The materials of a build whose type is not known: they stand in the same place for all.
 pub(super) fn name_any_materials(predicate: &serde_json::Value, report: &mut Report) {
     for pointer in ["/materials", "/buildDefinition/resolvedDependencies"] {
         let list = predicate.pointer(pointer).and_then(|list| list.as_array());
-        for material in list.into_iter().flatten() {
-            if let Ok(material) = serde_json::from_value::<konflux::Material>(material.clone()) {
-                if let Some(digest) = material.digest() {
-                    report.name_material(&material.uri, digest);
-                }
-            }
-        }
+        let all = list.into_iter().flatten();
+        name(
+            all.filter_map(|material| serde_json::from_value(material.clone()).ok()),
+            report,
+        );
     }
+}
+
+fn name(materials: impl Iterator<Item = Material>, report: &mut Report) {
+    report.name_all(materials.filter_map(|material| {
+        let digest = material.digest()?;
+        Some((material.uri, digest))
+    }));
 }
 
 /// Name what the chosen build is made of, before any of it is fetched.

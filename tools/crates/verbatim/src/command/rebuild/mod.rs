@@ -6,13 +6,11 @@ mod show;
 use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail, Context};
-use serde_json::Value;
 use verbatim_attest::{attached, Known, Statement};
-use verbatim_digest::Digest;
 use verbatim_foreign::{counted, printable};
 use verbatim_rebuild::konflux::{self, Given, Parameter, TaskVersion};
 use verbatim_rebuild::{
-    rebuild, Attestation, Author, Error, ErrorKind, Pin, Report, Request, Subject, Verdict,
+    rebuild, Attestation, Author, Error, ErrorKind, Pin, Report, Request, Verdict,
 };
 use verbatim_signature::{documents, Document, PublicKey, Trust};
 use verbatim_verify::Verdict as Judged;
@@ -338,7 +336,7 @@ impl Documents {
                     verbatim_signature::Error::DoesNotHold { file, why }
                 })?;
             }
-            Ok(attestation(statement))
+            Ok(Attestation::from(statement))
         };
         let (mut statements, mut refused) = (Vec::new(), Vec::new());
         for document in all {
@@ -376,21 +374,6 @@ impl Documents {
                 counted(others as u64, "statement")
             ),
         }
-    }
-}
-
-fn attestation(statement: Statement) -> Attestation {
-    let subject = |subject: &verbatim_attest::Subject| {
-        Some(Subject {
-            name: subject.name.clone(),
-            digest: subject.digests.sha256?,
-        })
-    };
-    Attestation {
-        digest: Digest::of(&statement.bytes),
-        subjects: statement.subjects.iter().filter_map(subject).collect(),
-        predicate_type: statement.predicate_type,
-        predicate: Value::Object(statement.predicate),
     }
 }
 

@@ -143,12 +143,26 @@ impl Attestations {
             .filter_map(|told| told.reason.as_deref())
             .take(3)
             .collect();
+        let nobody = "no statement that is signed by a key that was named is about it";
         let why = match reasons.is_empty() {
-            true => "no statement that is signed by a key that was named is about it".to_owned(),
+            true => match refused(&found).as_slice() {
+                [] => nobody.to_owned(),
+                refused => format!("{nobody}: {}", refused.join("; ")),
+            },
             false => format!("it is not attested as was asked: {}", reasons.join("; ")),
         };
         Err((Verdict::Different, why))
     }
+}
+
+/// Why the first documents are of nobody who was named, or none at all.
+fn refused(found: &verbatim_attest::Finding) -> Vec<String> {
+    let refused = found.attestations.iter();
+    let refused = refused.filter(|told| told.predicate_type.is_none());
+    refused
+        .filter_map(|told| Some(format!("{}: {}", told.document, told.reason.as_deref()?)))
+        .take(3)
+        .collect()
 }
 
 fn is_about(told: &Told, documents: &Documents, artifact: &Known) -> bool {
