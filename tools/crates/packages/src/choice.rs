@@ -73,7 +73,7 @@ pub(crate) fn ring(manifest: &Manifest, source: &Source) -> Result<KeyRing> {
 /// What is asked for, and all that it needs, for one architecture.
 pub(crate) fn solve(
     architecture: &str,
-    catalog: &impl Catalog,
+    catalog: &dyn Catalog,
     wanted: &Relations,
 ) -> Result<Solution> {
     solve::solve(catalog, wanted)
@@ -90,7 +90,7 @@ impl Chosen {
     pub(crate) fn add(
         &mut self,
         architecture: &str,
-        catalog: &impl Catalog,
+        catalog: &dyn Catalog,
         solution: Solution,
         locked: impl Fn(Package) -> Result<(LockedPackage, u32)>,
     ) -> Result<()> {

@@ -4,8 +4,9 @@
 //! key was not expired or revoked at the moment that counts, and that of a cleartext message
 //! exactly the signed text is used, with nothing around it.
 
+use std::borrow::Cow;
 use std::fmt;
-use std::io::Cursor;
+use std::io::Read;
 use std::path::Path;
 
 use pgp::armor::Dearmor;
@@ -55,13 +56,8 @@ impl KeyRing {
                 "{name} holds no public keys of OpenPGP ({why}); export them with `gpg --export`"
             ))
         };
-        let keys = if is_armored(data) {
-            SignedPublicKey::from_armor_many(Cursor::new(data))
-                .map_err(|e| wrong(e.to_string()))?
-                .0
-        } else {
-            SignedPublicKey::from_bytes_many(Cursor::new(data)).map_err(|e| wrong(e.to_string()))?
-        };
+        let binary = binary(data).map_err(|e| wrong(e.to_string()))?;
+        let keys = SignedPublicKey::from_bytes_many(&*binary).map_err(|e| wrong(e.to_string()))?;
         // A ring may hold keys of kinds that are not known here, beside those that are needed.
         self.keys.extend(keys.flatten());
         if self.keys.len() == before {
@@ -344,14 +340,10 @@ fn signatures(data: &[u8]) -> Result<Vec<Signature>> {
     if data.is_empty() {
         return Err(Error::refused("the signature is empty"));
     }
-    let packets: Vec<_> = if is_armored(data) {
-        let dearmor = std::io::BufReader::new(Dearmor::new(data));
-        PacketParser::new(dearmor).take(MOST_SIGNATURES).collect()
-    } else {
-        PacketParser::new(data).take(MOST_SIGNATURES).collect()
-    };
+    let binary =
+        binary(data).map_err(|e| Error::refused(format!("the signature is malformed: {e}")))?;
     let mut signatures = Vec::new();
-    for packet in packets {
+    for packet in PacketParser::new(&*binary).take(MOST_SIGNATURES) {
         match packet {
             Ok(Packet::Signature(signature)) => signatures.push(signature),
             Ok(_) => return Err(Error::refused("the signature holds other things as well")),
@@ -361,8 +353,15 @@ fn signatures(data: &[u8]) -> Result<Vec<Signature>> {
     Ok(signatures)
 }
 
-fn is_armored(data: &[u8]) -> bool {
-    data.trim_ascii_start().starts_with(b"-----BEGIN")
+/// Packets without their armor. Parsing is generic over what is read, and large: so it is always
+/// bytes in memory, which also both kinds of files are.
+fn binary(data: &[u8]) -> std::io::Result<Cow<'_, [u8]>> {
+    if !data.trim_ascii_start().starts_with(b"-----BEGIN") {
+        return Ok(Cow::Borrowed(data));
+    }
+    let mut binary = Vec::new();
+    Dearmor::new(data).read_to_end(&mut binary)?;
+    Ok(Cow::Owned(binary))
 }
 
 /// A message must be the frame and what it frames: text before, after or between its parts would

@@ -126,7 +126,7 @@ pub struct Need {
 pub type Solution = Vec<(Package, BTreeSet<Package>)>;
 
 /// Choose packages, or explain in a few lines why there is no choice.
-pub fn solve(catalog: &impl Catalog, wanted: &Relations) -> Result<Solution> {
+pub fn solve(catalog: &dyn Catalog, wanted: &Relations) -> Result<Solution> {
     let provider = Provider {
         catalog,
         state: RefCell::default(),
@@ -171,7 +171,7 @@ fn shortened(explanation: &str) -> String {
     shown
 }
 
-fn needed_by(catalog: &impl Catalog, chosen: Vec<Package>) -> Result<Solution> {
+fn needed_by(catalog: &dyn Catalog, chosen: Vec<Package>) -> Result<Solution> {
     let there: HashSet<Package> = chosen.iter().copied().collect();
     let mut needed: HashMap<Package, BTreeSet<Package>> = HashMap::new();
     for &package in &chosen {
@@ -194,9 +194,9 @@ fn needed_by(catalog: &impl Catalog, chosen: Vec<Package>) -> Result<Solution> {
         .collect())
 }
 
-/// A catalog in the words of the solver.
-struct Provider<'a, C> {
-    catalog: &'a C,
+/// A catalog in the words of the solver. Whatever its kind, the solver is compiled once: it is large.
+struct Provider<'a> {
+    catalog: &'a dyn Catalog,
     state: RefCell<State>,
 }
 
@@ -227,7 +227,7 @@ enum More {
     Nothing,
 }
 
-impl<C: Catalog> Provider<'_, C> {
+impl Provider<'_> {
     fn known(&self, relations: &Relations) -> KnownDependencies {
         let mut known = KnownDependencies::default();
         for need in &relations.needs {
@@ -350,7 +350,7 @@ impl<C: Catalog> Provider<'_, C> {
     }
 }
 
-impl<C: Catalog> Interner for Provider<'_, C> {
+impl Interner for Provider<'_> {
     type NameId = NameId;
     type SolvableId = SolvableId;
 
@@ -420,7 +420,7 @@ impl<C: Catalog> Interner for Provider<'_, C> {
     }
 }
 
-impl<C: Catalog> DependencyProvider for Provider<'_, C> {
+impl DependencyProvider for Provider<'_> {
     async fn filter_candidates(
         &self,
         candidates: &[SolvableId],
