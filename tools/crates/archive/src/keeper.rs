@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -83,6 +84,18 @@ impl Keeper {
             offset,
             size,
         })
+    }
+
+    /// Read a part of a content that was kept here: a range that lies in it.
+    pub fn read_part(&self, kept: &Kept, range: Range<u64>) -> io::Result<Vec<u8>> {
+        let is_in = range.start <= range.end && range.end <= kept.size;
+        if kept.file != self.number || !is_in {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let mut data = vec![0; (range.end - range.start) as usize];
+        self.file
+            .read_exact_at(&mut data, kept.offset + range.start)?;
+        Ok(data)
     }
 
     /// Read a content that was kept here, if it is not larger than `limit`.

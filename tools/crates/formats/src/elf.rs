@@ -25,6 +25,20 @@ struct Shape {
 }
 
 impl Shape {
+    /// What a header says; `None` if it is none.
+    fn of(header: &[u8]) -> Option<Self> {
+        header.starts_with(MAGIC).then_some(())?;
+        let flag = |at: usize| match header.get(at)? {
+            1 => Some(false),
+            2 => Some(true),
+            _ => None,
+        };
+        Some(Self {
+            wide: flag(4)?,
+            big: flag(5)?,
+        })
+    }
+
     fn number(self, bytes: &[u8], at: usize, width: usize) -> Option<u64> {
         let bytes = bytes.get(at..at.checked_add(width)?)?;
         let add = |n: u64, &b: &u8| (n << 8) | u64::from(b);
@@ -51,19 +65,7 @@ pub fn sections<S: ReadAt + ?Sized, const N: usize>(
 ) -> Option<[Option<Range<u64>>; N]> {
     let size = source.size();
     let header = source.read(0..HEADER.min(size)).ok()?;
-    header.starts_with(MAGIC).then_some(())?;
-    let shape = Shape {
-        wide: match header.get(4)? {
-            1 => false,
-            2 => true,
-            _ => return None,
-        },
-        big: match header.get(5)? {
-            1 => false,
-            2 => true,
-            _ => return None,
-        },
-    };
+    let shape = Shape::of(&header)?;
     let table = shape.word(&header, 32, 40)?;
     let place = if shape.wide { 58 } else { 46 };
     let entry = shape.number(&header, place, 2)?;
@@ -97,6 +99,65 @@ pub fn sections<S: ReadAt + ?Sized, const N: usize>(
             .find(|header| is_named(header, name) == Some(true))?;
         range(found)
     }))
+}
+
+/// What a shared library says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Library {
+    /// For which kind of processor it is (`e_machine`).
+    pub machine: u16,
+    /// What of that kind it asks for (`e_flags`).
+    pub flags: u32,
+    /// Whether its addresses have 64 bits.
+    pub wide: bool,
+    /// Whether the highest byte of a number comes first.
+    pub big: bool,
+    /// The name by which programs ask for it (`DT_SONAME`).
+    pub name: Option<Vec<u8>>,
+}
+
+/// A name is not longer than that of a file.
+const LONGEST_NAME: u64 = 255;
+
+/// Read what a shared library says of itself; `None` if it is none.
+pub fn library<S: ReadAt + ?Sized>(source: &S) -> Option<Library> {
+    const SHARED: u64 = 3;
+    const NAME: u64 = 14;
+    let header = source.read(0..HEADER.min(source.size())).ok()?;
+    let shape = Shape::of(&header)?;
+    (shape.number(&header, 16, 2)? == SHARED).then_some(())?;
+    let [dynamic, texts] = sections(source, [".dynamic", ".dynstr"])?;
+    let (dynamic, texts) = (dynamic?, texts?);
+    let width = if shape.wide { 8 } else { 4 };
+    let end = dynamic.end.min(dynamic.start.saturating_add(NAMES));
+    let dynamic = source.read(dynamic.start..end).ok()?;
+    // The list ends with an empty entry.
+    let place = dynamic
+        .chunks_exact(2 * width)
+        .map(|entry| {
+            Some((
+                shape.number(entry, 0, width)?,
+                shape.number(entry, width, width)?,
+            ))
+        })
+        .take_while(|entry| entry.is_some_and(|(tag, _)| tag != 0))
+        .flatten()
+        .find(|(tag, _)| *tag == NAME)
+        .map(|(_, value)| value);
+    let name = place.and_then(|place| {
+        let start = texts.start.checked_add(place)?;
+        let end = texts.end.min(start.checked_add(LONGEST_NAME + 1)?);
+        let text = source.read(start..end).ok()?;
+        let length = text.iter().position(|byte| *byte == 0)?;
+        (length > 0).then(|| text[..length].to_vec())
+    });
+    Some(Library {
+        machine: shape.number(&header, 18, 2)? as u16,
+        flags: shape.number(&header, if shape.wide { 48 } else { 36 }, 4)? as u32,
+        wide: shape.wide,
+        big: shape.big,
+        name,
+    })
 }
 
 #[cfg(test)]

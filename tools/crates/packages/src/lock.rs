@@ -11,8 +11,8 @@ use verbatim_digest::Digest;
 use verbatim_document::json;
 use verbatim_foreign::printable_path;
 
-use crate::konflux;
 use crate::manifest::{is_word, Format};
+use crate::others;
 use crate::source::SafePath;
 use crate::{Error, Moment, Result};
 
@@ -145,17 +145,17 @@ impl Lock {
         }
     }
 
-    /// Read a lock from a file: one of this program, or by its name one of Konflux
-    /// (`rpms.lock.yaml`).
+    /// Read a lock from a file: one of this program, or where its name ends with `.yaml` one that
+    /// [another program](crate::others) wrote.
     pub fn read(path: &Path) -> Result<Self> {
         let name = printable_path(path);
         let (file, _) = verbatim_document::file::open(path)
             .map_err(|e| Error::wrong(format!("cannot read {name}: {e}")))?;
         let data =
             json::read_limited(file, LARGEST, &name).map_err(|e| Error::wrong(e.to_string()))?;
-        match path.extension().and_then(|ending| ending.to_str()) {
-            Some("yaml" | "yml") => konflux::parse(&data, &name),
-            _ => Self::parse(&data, &name),
+        match is_of_others(path) {
+            true => others::parse(&data, &name),
+            false => Self::parse(&data, &name),
         }
     }
 
@@ -292,6 +292,13 @@ impl Lock {
         }
         changes
     }
+}
+
+/// Whether a file is by its name a lock that another program wrote: those are in YAML, and ours are
+/// not.
+pub fn is_of_others(path: &Path) -> bool {
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    matches!(ending, Some("yaml" | "yml"))
 }
 
 /// How one package differs between two locks.

@@ -68,8 +68,9 @@ fn is_name(name: &str) -> bool {
     name.bytes().all(plain) && !name.starts_with(['-', '.']) && name.parse::<u64>().is_err()
 }
 
-/// The words of a line, of which some are in quotation marks; `None` if one does not end.
-fn words(line: &str) -> Option<Vec<String>> {
+/// The words of a line, of which some are in quotation marks; `None` if one does not end. Lines of
+/// tmpfiles.d(5) are of the same form.
+pub(crate) fn words(line: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut rest = line.trim_matches(['\0', ' ', '\t', '\n', '\r']);
     while let Some(first) = rest.chars().next() {

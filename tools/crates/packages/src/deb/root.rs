@@ -134,11 +134,16 @@ impl Root {
 
     /// Add a file that no package brings, if nothing is there.
     pub fn make(&mut self, path: &str, content: Content, mode: u32, gid: u64) {
+        self.make_as(path, content, mode, (0, gid));
+    }
+
+    /// The same for an owner and a group.
+    pub fn make_as(&mut self, path: &str, content: Content, mode: u32, (uid, gid): (u64, u64)) {
         let path = self.real(path.as_bytes());
         self.files.entry(path).or_insert(Placed {
             content,
             mode,
-            uid: 0,
+            uid,
             gid,
             xattrs: Xattrs::new(),
             owner: NOBODY,

@@ -8,11 +8,12 @@ use super::package::About;
 use crate::words::commands;
 
 /// Packages whose scripts are done as a whole.
-const DONE: [&str; 9] = [
+const DONE: [&str; 10] = [
     "base-files",
     "base-passwd",
     "bash",
     "ca-certificates",
+    "ca-certificates-java",
     "dash",
     "debianutils",
     "libc-bin",
@@ -22,7 +23,7 @@ const DONE: [&str; 9] = [
 ];
 
 /// Helpers of debhelper whose sections are done, or do nothing in an image.
-const HELPERS: [&str; 14] = [
+const HELPERS: [&str; 15] = [
     "dh_icons",
     "dh_installalternatives",
     "dh_installdeb",
@@ -33,6 +34,7 @@ const HELPERS: [&str; 14] = [
     "dh_installsystemd",
     "dh_installsystemduser",
     "dh_installsysusers",
+    "dh_installtmpfiles",
     "dh_makeshlibs",
     "dh_python3",
     "dh_strip",
@@ -40,7 +42,7 @@ const HELPERS: [&str; 14] = [
 ];
 
 /// Commands that are done, or do nothing in an image.
-const COMMANDS: [&str; 30] = [
+const COMMANDS: [&str; 31] = [
     ".",
     ":",
     "[",
@@ -63,6 +65,7 @@ const COMMANDS: [&str; 30] = [
     "return",
     "set",
     "shift",
+    "systemd-tmpfiles",
     "test",
     "then",
     "true",

@@ -5,32 +5,44 @@ use super::super::root::Content;
 use super::{Context, LARGEST};
 
 /// Where the package has its certificates.
-const FOLDER: &[u8] = b"usr/share/ca-certificates";
+const FOLDER: &str = "usr/share/ca-certificates";
+
+/// The files with certificates, in the order of their paths.
+pub(super) fn paths(context: &Context<'_>) -> Vec<String> {
+    context
+        .root
+        .below(FOLDER.as_bytes())
+        .map(|(path, _)| String::from_utf8_lossy(path).into_owned())
+        .filter(|path| path.ends_with(".crt"))
+        .collect()
+}
+
+/// What the link to a certificate is called.
+pub(super) fn link(path: &str) -> String {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let stem = name.trim_end_matches(".crt");
+    format!("{}.pem", stem.replace(' ', "_"))
+}
 
 pub(super) fn generate(context: &mut Context<'_>) {
     if !context.has("ca-certificates") {
         return;
     }
-    let paths: Vec<Vec<u8>> = context
-        .root
-        .below(FOLDER)
-        .map(|(path, _)| path.to_vec())
-        .filter(|path| path.ends_with(b".crt"))
-        .collect();
     let (mut bundle, mut list) = (Vec::new(), String::new());
-    for path in paths {
-        let Some(mut certificate) = context.root.read(&path, context.keeper, LARGEST) else {
+    for path in paths(context) {
+        let read = context.root.read(path.as_bytes(), context.keeper, LARGEST);
+        let Some(mut certificate) = read else {
             continue;
         };
         if certificate.last() != Some(&b'\n') {
             certificate.push(b'\n');
         }
         bundle.extend_from_slice(&certificate);
-        let text = String::from_utf8_lossy(&path).into_owned();
-        let name = text.rsplit('/').next().unwrap_or_default();
-        let stem = name.trim_end_matches(".crt").replace(' ', "_");
-        context.symlink(&format!("etc/ssl/certs/{stem}.pem"), &format!("/{text}"));
-        list.push_str(&text[FOLDER.len() + 1..]);
+        context.symlink(
+            &format!("etc/ssl/certs/{}", link(&path)),
+            &format!("/{path}"),
+        );
+        list.push_str(&path[FOLDER.len() + 1..]);
         list.push('\n');
     }
     context.directory("etc/ssl", 0o755, 0);

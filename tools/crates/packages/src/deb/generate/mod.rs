@@ -5,7 +5,10 @@ mod accounts;
 mod alternatives;
 mod base_files;
 mod certificates;
+mod java;
+mod loader;
 mod shells;
+mod tmpfiles;
 
 use verbatim_archive::Keeper;
 
@@ -35,7 +38,11 @@ pub fn generate(root: &mut Root, packages: &[Installed<'_>], keeper: &Keeper) {
     alternatives::generate(&mut context);
     shells::generate(&mut context);
     certificates::generate(&mut context);
+    java::generate(&mut context);
     context.copy("usr/share/libc-bin/nsswitch.conf", "etc/nsswitch.conf");
+    tmpfiles::generate(&mut context);
+    // Last, of the libraries as they lie there in the end.
+    loader::generate(&mut context);
 }
 
 impl Context<'_> {
@@ -78,9 +85,16 @@ impl Context<'_> {
 
     /// The number of a group in `etc/group`.
     fn gid(&self, name: &str) -> Option<u64> {
-        self.text("etc/group")?.lines().find_map(|line| {
+        self.number("etc/group", name)
+    }
+
+    /// The number of a name in `etc/passwd` or `etc/group`. The root has one without a list, too.
+    fn number(&self, list: &str, name: &str) -> Option<u64> {
+        let text = self.text(list).unwrap_or_default();
+        let number = text.lines().find_map(|line| {
             let mut fields = line.split(':');
             (fields.next() == Some(name)).then(|| fields.nth(1)?.parse().ok())?
-        })
+        });
+        number.or((name == "root").then_some(0))
     }
 }
