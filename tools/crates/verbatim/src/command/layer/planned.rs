@@ -1,7 +1,7 @@
 //! Several layers, by component.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -153,6 +153,8 @@ impl PlanOptions {
                 let json = json::to_canonical_line(&report)?;
                 print(&String::from_utf8(json).map_err(|_| anyhow!("JSON is text"))?)
             }
+            // It is for people: in a build nobody asked for it.
+            Format::Text if !std::io::stderr().is_terminal() => Ok(()),
             Format::Text => tell(&format!(
                 "{}, {}\n{}",
                 counted(parts.len(), "component"),
