@@ -7,6 +7,7 @@ use crate::checksum::{Algorithm, Checksum};
 use crate::collector::{Collector, Full, Rank};
 use crate::component::{Component, Kind, Source};
 use crate::inventory::Role;
+use crate::needs::Stated;
 use crate::system::System;
 use crate::Result;
 
@@ -91,6 +92,19 @@ fn one(
         purl: Some(purl.to_string()),
         told_by: path.to_vec(),
     })?;
+    let names = |list: char| {
+        let text = field(list as u8).unwrap_or_default();
+        let words = text.split_ascii_whitespace();
+        // What must not be there begins with a mark; what follows an operator is a version.
+        let names = words.filter(|word| !word.starts_with('!'));
+        let names = names.filter_map(|word| word.split(['<', '>', '=', '~']).next());
+        names.map(str::to_owned).collect::<Vec<String>>()
+    };
+    let stated = Stated {
+        needs: names('D').into_iter().map(|name| vec![name]).collect(),
+        provides: names('p'),
+    };
+    collector.stated.insert(package, stated);
     let mut folder: &[u8] = b"";
     let mut file: Option<(Vec<u8>, Option<Checksum>)> = None;
     for (name, value) in paragraph {

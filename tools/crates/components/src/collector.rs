@@ -1,10 +1,11 @@
 //! What was found so far, with the limits of it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::checksum::Checksum;
 use crate::component::{Component, Kind};
 use crate::inventory::{Claim, Role, Unread};
+use crate::needs::Stated;
 use crate::root::Root;
 use crate::system::System;
 
@@ -45,6 +46,8 @@ pub(crate) struct Collector<'r, 'a> {
     pub(crate) system: Option<System>,
     pub(crate) components: Vec<Component>,
     pub(crate) claims: Vec<Claim>,
+    /// What components say of each other.
+    pub(crate) stated: BTreeMap<usize, Stated>,
     pub(crate) unread: Vec<Unread>,
     /// Those of which one is enough, wherever they are told of.
     known: HashMap<(Kind, String, String), usize>,
@@ -57,6 +60,7 @@ impl<'r, 'a> Collector<'r, 'a> {
             system,
             components: Vec::new(),
             claims: Vec::new(),
+            stated: BTreeMap::new(),
             unread: Vec::new(),
             known: HashMap::new(),
         }

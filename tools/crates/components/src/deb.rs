@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 
 use verbatim_packages::deb::control::{Paragraph, Paragraphs};
+use verbatim_packages::deb::relation;
 
 use crate::checksum::{Algorithm, Checksum};
 use crate::collector::{Collector, Full, Rank};
 use crate::component::{Component, Kind, Source};
 use crate::inventory::Role;
+use crate::needs::Stated;
 use crate::system::System;
 use crate::Result;
 
@@ -106,6 +108,22 @@ fn component(system: Option<&System>, paragraph: &Paragraph, told_by: &[u8]) -> 
     })
 }
 
+/// What a paragraph says of other packages; of relations that make no sense nothing.
+fn stated(paragraph: &Paragraph) -> Stated {
+    let names = |field| -> Vec<Vec<String>> {
+        let text = paragraph.get(field).unwrap_or_default();
+        let groups = relation::parse(text).unwrap_or_default();
+        let names = |any_of: Vec<relation::Atom<'_>>| {
+            any_of.into_iter().map(|one| one.name.to_owned()).collect()
+        };
+        groups.into_iter().map(names).collect()
+    };
+    Stated {
+        needs: [names("Pre-Depends"), names("Depends")].concat(),
+        provides: names("Provides").concat(),
+    }
+}
+
 /// A package of `status` with its files in `info`.
 fn installed(collector: &mut Collector<'_, '_>, paragraph: &Paragraph, moved: &Diversions) -> Step {
     let state = paragraph.get("Status").unwrap_or_default();
@@ -138,6 +156,7 @@ fn installed(collector: &mut Collector<'_, '_>, paragraph: &Paragraph, moved: &D
         Ok(package) => package,
         Err(full) => return Ok(Err(full)),
     };
+    collector.stated.insert(package, stated(paragraph));
     let sums_path = [INFO, stem.as_bytes(), b".md5sums"].concat();
     let sums = text(collector, &sums_path)?.unwrap_or_default();
     let mut sums: HashMap<&[u8], &[u8]> = sums_of(&sums).collect();
@@ -216,6 +235,7 @@ fn of_status_d(collector: &mut Collector<'_, '_>, paragraph: &Paragraph, path: &
     let sums = text(collector, &sums_path)?;
     let add = |collector: &mut Collector<'_, '_>| {
         let package = collector.add(component)?;
+        collector.stated.insert(package, stated(paragraph));
         collector.claim_real(package, path.to_vec(), None, DERIVED)?;
         let Some(sums) = sums else {
             return Ok(());

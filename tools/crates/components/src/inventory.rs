@@ -1,5 +1,6 @@
 //! All components of a tree, and whose each path is.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::checksum::Checksum;
@@ -9,7 +10,7 @@ use crate::declared::{self, Declared};
 use crate::root::{split, Root};
 use crate::system::System;
 use crate::tree::{Tree, What};
-use crate::{apk, deb, npm, program, python, rpm, Result};
+use crate::{apk, deb, needs, npm, program, python, rpm, Result};
 
 /// What a path is to the component that claims it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,6 +62,8 @@ pub struct Inventory {
     /// By component, where its claims are in `by_component`.
     ranges: Vec<Range<usize>>,
     by_component: Vec<u32>,
+    /// By component, the positions of those that it needs.
+    needs: Vec<BTreeSet<usize>>,
     /// What could not be read: then components may be missing.
     pub unread: Vec<Unread>,
     /// Of which distribution it is.
@@ -91,12 +94,18 @@ impl Inventory {
 
     fn sorted(collector: Collector<'_, '_>) -> Self {
         let Collector {
+            root,
             system,
             components,
             mut claims,
+            stated,
             mut unread,
             ..
         } = collector;
+        claims.sort_by(order);
+        let needed = needs::resolve(&stated, &components, |path| {
+            owner(&claims, &root.real(path))
+        });
         let mut numbered: Vec<(Component, usize)> = components.into_iter().zip(0..).collect();
         numbered.sort();
         let mut places = vec![0; numbered.len()];
@@ -105,6 +114,10 @@ impl Inventory {
         }
         for claim in &mut claims {
             claim.component = places[claim.component];
+        }
+        let mut needs = vec![BTreeSet::new(); needed.len()];
+        for (at, needed) in needed.into_iter().enumerate() {
+            needs[places[at]] = needed.into_iter().map(|one| places[one]).collect();
         }
         claims.sort_by(order);
         claims.dedup_by(|second, first| {
@@ -131,6 +144,7 @@ impl Inventory {
             claims,
             ranges,
             by_component,
+            needs,
             unread,
             system,
         }
@@ -163,6 +177,12 @@ impl Inventory {
         Some(owner.component)
     }
 
+    /// The positions of the components that the one at this position needs, as far as the database of
+    /// a distribution says so: in order, and never itself.
+    pub fn needs_of(&self, component: usize) -> impl Iterator<Item = usize> + '_ {
+        self.needs.get(component).into_iter().flatten().copied()
+    }
+
     /// The component whose the path is.
     pub fn owner(&self, path: &[u8]) -> Option<&Component> {
         self.components.get(self.owner_position(path)?)
@@ -174,16 +194,17 @@ fn order(a: &Claim, b: &Claim) -> std::cmp::Ordering {
     a.path.cmp(&b.path).then_with(|| key(a).cmp(&key(b)))
 }
 
+/// Whose a path is. Claims are in order.
+fn owner(claims: &[Claim], path: &[u8]) -> Option<usize> {
+    let from = claims.partition_point(|claim| &claim.path[..] < path);
+    let claim = claims.get(from)?;
+    (claim.path == path && claim.role != Role::Linked).then_some(claim.component)
+}
+
 /// What follows for paths that nobody claims from those beside them. Claims are in order.
 fn follow(collector: &mut Collector<'_, '_>) -> Result<(), Full> {
     let mut found = Vec::new();
-    let owner = |path: &[u8]| {
-        let from = collector
-            .claims
-            .partition_point(|claim| &claim.path[..] < path);
-        let claim = collector.claims.get(from)?;
-        (claim.path == path && claim.role != Role::Linked).then_some(claim.component)
-    };
+    let owner = |path: &[u8]| owner(&collector.claims, path);
     for (_, node) in collector.root.nodes() {
         let source = match node.what {
             What::File(_) | What::Name(_) => match source_of(node.path) {

@@ -44,6 +44,7 @@ mod component;
 mod deb;
 mod declared;
 mod inventory;
+mod needs;
 mod npm;
 mod program;
 mod purl;

@@ -7,6 +7,7 @@ use crate::checksum::{Algorithm, Checksum};
 use crate::collector::{Collector, Full, Rank};
 use crate::component::{Component, Kind, Source};
 use crate::inventory::Role;
+use crate::needs::Stated;
 use crate::system::System;
 use crate::Result;
 
@@ -83,6 +84,12 @@ fn one(collector: &mut Collector<'_, '_>, package: &Present, path: &[u8]) -> Res
         purl: Some(purl.to_string()),
         told_by: path.to_vec(),
     })?;
+    let needs = package.requires.iter().map(|name| vec![name.clone()]);
+    let stated = Stated {
+        needs: needs.collect(),
+        provides: package.provides.clone(),
+    };
+    collector.stated.insert(at, stated);
     let algorithm = Algorithm::of_openpgp(package.algorithm);
     for file in &package.files {
         let checksum = algorithm.and_then(|one| Checksum::of_hex(one, &file.digest));

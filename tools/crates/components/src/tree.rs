@@ -122,6 +122,21 @@ enum Kind {
 }
 
 impl Folder {
+    /// A tree that has nothing in it but one file, which is taken for a program.
+    pub fn of_program(path: &Path) -> io::Result<Self> {
+        let metadata = fs::metadata(path)?;
+        let name = path.file_name().filter(|_| metadata.is_file());
+        let name = name.ok_or_else(|| io::Error::other("it is no regular file"))?;
+        Ok(Self {
+            root: path.parent().unwrap_or(Path::new("")).to_owned(),
+            nodes: vec![Listed {
+                path: name.as_bytes().to_vec(),
+                kind: Kind::File(metadata.len()),
+                is_executable: true,
+            }],
+        })
+    }
+
     /// List a folder.
     pub fn list(root: impl Into<PathBuf>) -> io::Result<Self> {
         let root = root.into();

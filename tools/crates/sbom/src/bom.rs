@@ -66,7 +66,7 @@ impl fmt::Display for Id {
 pub enum SubjectKind {
     /// A list of packages of a distribution, which become the base of an image.
     Lock,
-    /// A program, by its `Cargo.lock`.
+    /// A program, by its `Cargo.lock` or by what it says of itself.
     Program,
     /// An image.
     Image,

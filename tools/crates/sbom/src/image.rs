@@ -7,7 +7,7 @@ use verbatim_components::{Algorithm, Component, Inventory};
 use verbatim_foreign::printable_bytes;
 use verbatim_rootfs::{Node, RootFs};
 
-use crate::{Bom, File, Package, Purl, Subject, SubjectKind};
+use crate::{Bom, File, Id, Package, Purl, Subject, SubjectKind};
 
 /// Take in an image under a name; with its files, if they are asked for.
 ///
@@ -24,6 +24,19 @@ pub fn add(
     let mut packages: Vec<Package> = inventory.components.iter().map(package).collect();
     let mut subject = Subject::new(SubjectKind::Image, name, tree.image.digest);
     subject.purl = purl;
+    let ids: Vec<Id> = packages.iter().map(Package::id).collect();
+    let mut needed = BTreeSet::new();
+    for (at, package) in packages.iter_mut().enumerate() {
+        let others = inventory.needs_of(at).map(|other| &ids[other]);
+        package.needs = others.filter(|id| **id != ids[at]).cloned().collect();
+        needed.extend(package.needs.iter().cloned());
+    }
+    // Of the packages whose database tells what they need, those that no other one needs.
+    let of_database = inventory.components.iter().zip(&ids);
+    subject.needs = of_database
+        .filter(|(component, id)| component.kind.is_of_distribution() && !needed.contains(id))
+        .map(|(_, id)| id.clone())
+        .collect();
     if with_files {
         for (path, found) in tree.iter() {
             let Node::File(place) = &found.node else {
@@ -46,7 +59,7 @@ pub fn add(
     Ok(())
 }
 
-fn package(component: &Component) -> Package {
+pub(crate) fn package(component: &Component) -> Package {
     let purl = component.purl.as_deref().and_then(|purl| purl.parse().ok());
     // What a person declared has no kind that others know.
     let purl = purl

@@ -2,7 +2,8 @@
 //!
 //! A [`Bom`] is a list of packages, each under an identifier that follows from what it is, and of
 //! the things that they are in. It is filled from files that say what is there with digests: a
-//! lock of packages ([`packages`]), a `Cargo.lock` ([`cargo`]), the databases in an [`image`]. Written as [`spdx`] or
+//! lock of packages ([`packages`]), a `Cargo.lock` ([`cargo`]), the databases in an [`image`], what a
+//! [`program`] says of itself. Written as [`spdx`] or
 //! [`cyclonedx`] it gives the same bytes on every machine: everything is sorted, the time is one
 //! that was given, and what must be unique is derived from the content ([`Uuid`]).
 //!
@@ -17,6 +18,7 @@ pub mod image;
 mod license;
 mod origin;
 pub mod packages;
+pub mod program;
 mod purl;
 pub mod spdx;
 mod stated;

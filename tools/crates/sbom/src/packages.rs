@@ -1,4 +1,4 @@
-//! From a lock of packages (`verbatim.packages/1`, or `rpms.lock.yaml` of Konflux).
+//! From a lock of packages (`verbatim.packages/1`, or one of Konflux or dnf).
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use verbatim_components::Inventory;
-use verbatim_oci::layout::Blobs;
+use verbatim_oci::layout::{Blobs, Saved};
 use verbatim_oci::{Descriptor, Platform};
 use verbatim_rootfs::{Image, Limits, RootFs};
 
@@ -25,6 +25,14 @@ impl Files {
         registry: &RegistryOptions,
     ) -> anyhow::Result<Self> {
         let place = Place::of(text)?;
+        if let Place::Layout(path) = &place {
+            if let Some(saved) = Saved::open(path).map_err(unchecked)? {
+                let mut files = Self::of(&saved, saved.root(), platform)?;
+                // Its manifest was made here; what others call it is its ID.
+                files.tree.image.digest = files.tree.image.id;
+                return Ok(files);
+            }
+        }
         let runtime = runtime()?;
         let client = registry.client(Some(tell_retries()))?;
         let opened = Opened::open(place, &client, &runtime)?;

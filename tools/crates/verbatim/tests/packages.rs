@@ -240,3 +240,32 @@ fn in_a_build() {
     told(install("three.tar"), 1);
     assert!(!at.join("three.tar").exists());
 }
+
+/// A lock file of another program becomes one of ours, and both name the same packages. What has no
+/// sha256 is refused with the fix.
+#[test]
+fn from_the_lock_of_another_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let hex = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    let theirs = format!(
+        "---\nlockfileVersion: 1\nlockfileVendor: redhat\narches:\n- arch: x86_64\n  packages:\n  - url: file://{}/a-1-1.x86_64.rpm\n    repoid: base\n    size: 3\n    checksum: sha256:{hex}\n    name: a\n    evr: 1-1\n",
+        at.display()
+    );
+    std::fs::write(at.join("rpms.lock.yaml"), &theirs).unwrap();
+    std::fs::write(at.join("a-1-1.x86_64.rpm"), "abc").unwrap();
+    let out = told(run(at, &["lock", "rpms.lock.yaml"]), 0);
+    assert_eq!(
+        out,
+        "+ a x86_64 1-1\nrpms.lock.json: 1 package for x86_64, new\n"
+    );
+    let same = told(run(at, &["compare", "rpms.lock.yaml", "rpms.lock.json"]), 0);
+    assert_eq!(same, "the same 1 package\n");
+    told(run(at, &["vendor", "rpms.lock.yaml", "-o", "kept"]), 0);
+    assert!(at.join("kept/base/a-1-1.x86_64.rpm").is_file());
+    let weak = theirs.replace("sha256:", "sha1:");
+    std::fs::write(at.join("weak.yaml"), weak).unwrap();
+    let error = told(run(at, &["lock", "weak.yaml", "-o", "weak.json"]), 2);
+    assert!(error.contains("--checksum=sha256"), "{error}");
+    assert!(!at.join("weak.json").exists());
+}

@@ -221,3 +221,61 @@ fn wrong_input_is_told() {
         assert!(output.stdout.is_empty());
     }
 }
+
+/// A program that says what it is made of, as `cargo auditable` writes it: no more than the section.
+fn audited(list: &str) -> Vec<u8> {
+    // A stream of zlib with one block that is not compressed.
+    let length = list.len() as u16;
+    let mut section = vec![0x78, 0x01, 1];
+    section.extend(length.to_le_bytes());
+    section.extend((!length).to_le_bytes());
+    section.extend(list.bytes());
+    let (mut a, mut b) = (1u32, 0u32);
+    for byte in list.bytes() {
+        a = (a + u32::from(byte)) % 65_521;
+        b = (b + a) % 65_521;
+    }
+    section.extend(((b << 16) | a).to_be_bytes());
+    let names = b"\0.names\0.dep-v0\0";
+    let mut out = b"\x7fELF\x02\x01\x01".to_vec();
+    out.resize(64, 0);
+    let places = [out.len(), out.len() + names.len()];
+    out.extend(names);
+    out.extend(&section);
+    let table = out.len() as u64;
+    out[40..48].copy_from_slice(&table.to_le_bytes());
+    for (at, value) in [(58, 64u16), (60, 3), (62, 1)] {
+        out[at..at + 2].copy_from_slice(&value.to_le_bytes());
+    }
+    out.resize(out.len() + 64, 0);
+    for (name, place, size) in [
+        (1u32, places[0], names.len()),
+        (8, places[1], section.len()),
+    ] {
+        let from = out.len();
+        out.resize(from + 64, 0);
+        out[from..from + 4].copy_from_slice(&name.to_le_bytes());
+        out[from + 4] = 1;
+        out[from + 24..from + 32].copy_from_slice(&(place as u64).to_le_bytes());
+        out[from + 32..from + 40].copy_from_slice(&(size as u64).to_le_bytes());
+    }
+    out
+}
+
+#[test]
+fn a_program_by_what_it_says_of_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let list = r#"{"packages":[{"name":"log","version":"0.4.0","source":"crates.io","dependencies":[]},{"name":"server","version":"1.2.0","source":"local","dependencies":[0],"root":true}]}"#;
+    std::fs::write(dir.path().join("server"), audited(list)).unwrap();
+    let document = document(dir.path(), &["server", "--type", "cyclonedx"]);
+    assert_eq!(at(&document, "/metadata/component/name"), "server");
+    let components = document["components"].as_array().unwrap();
+    let purls: Vec<_> = components.iter().map(|one| at(one, "/purl")).collect();
+    assert!(purls.contains(&"pkg:cargo/log@0.4.0"), "{purls:?}");
+
+    std::fs::write(dir.path().join("silent"), audited("{\"packages\":[]}")).unwrap();
+    let output = run(dir.path(), &["silent", "--type", "spdx"]);
+    assert_eq!(output.status.code(), Some(2));
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(error.contains("cargo auditable"), "{error}");
+}

@@ -1,6 +1,8 @@
 //! `verbatim why` and `verbatim sbom --check`, of small images with a database of dpkg.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -348,4 +350,131 @@ fn our_own_sbom_of_an_image_is_true() {
             "{text}"
         );
     }
+}
+
+/// A registry that serves the blobs of a layout as `acme/app:v1`, and closes each connection after
+/// one answer.
+fn serve(layout: PathBuf) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let index = fs::read(layout.join("index.json")).unwrap();
+    let index: Value = serde_json::from_slice(&index).unwrap();
+    let root = index["manifests"][0]["digest"].as_str().unwrap().to_owned();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+            let first = lines.next().unwrap().unwrap();
+            lines.find(|line| line.as_ref().is_ok_and(|line| line.trim().is_empty()));
+            let path = first.split(' ').nth(1).unwrap_or_default();
+            let what = path.strip_prefix("/v2/acme/app/").unwrap_or_default();
+            let digest = match what {
+                "manifests/v1" => &root,
+                other => other.rsplit('/').next().unwrap(),
+            };
+            let hex = digest.strip_prefix("sha256:").unwrap_or("none");
+            let (status, body) = match fs::read(layout.join("blobs/sha256").join(hex)) {
+                Ok(body) => (200, body),
+                Err(_) => (404, Vec::new()),
+            };
+            let head = format!(
+                "HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+                body.len()
+            );
+            // A client that goes away is not this server's business.
+            let _ = stream.write_all(&[head.as_bytes(), &body].concat());
+        }
+    });
+    address
+}
+
+/// The same image in a layout, in a registry, and as `docker save` wrote images before it wrote
+/// layouts.
+#[test]
+fn wherever_the_image_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path();
+    package(&at.join("base"), "1.0-1", "one", ONE);
+    let status = at.join("base/var/lib/dpkg/status");
+    let more = fs::read_to_string(&status).unwrap().trim_end().to_owned()
+        + "\nDepends: gone | base (>= 13), absent\n";
+    fs::write(&status, more).unwrap();
+    image(at, "img", &["base"]);
+    let registry = format!("{}/acme/app:v1", serve(at.join("img")));
+
+    let blob = |digest: &str| {
+        at.join("img/blobs/sha256")
+            .join(digest.replace("sha256:", ""))
+    };
+    let read = |path: PathBuf| serde_json::from_slice::<Value>(&fs::read(path).unwrap()).unwrap();
+    let index = read(at.join("img/index.json"));
+    let manifest = read(blob(index["manifests"][0]["digest"].as_str().unwrap()));
+    let id = manifest["config"]["digest"].as_str().unwrap();
+    let saved = at.join("saved");
+    fs::create_dir(&saved).unwrap();
+    fs::copy(blob(id), saved.join("config.json")).unwrap();
+    told(
+        at,
+        &[
+            "normalize",
+            "-o",
+            "saved/layer.tar",
+            "--compression=none",
+            "base.tar.gz",
+        ],
+        0,
+    );
+    put(
+        &saved,
+        "manifest.json",
+        r#"[{"Config":"config.json","RepoTags":["app:v1"],"Layers":["layer.tar"]}]"#,
+    );
+    told(
+        at,
+        &["layer", "-o", "saved.tar", "--compression=none", "saved"],
+        0,
+    );
+
+    // The blob of a layer is another one where it is not compressed.
+    let why = |image: &str| -> Vec<String> {
+        let text = told(at, &["why", image, "/usr/bin/hello"], 0);
+        let lines = text.lines().filter(|line| !line.starts_with("  layer"));
+        lines.map(str::to_owned).collect()
+    };
+    let expected = why("img");
+    assert!(expected[1].contains("hello 1.0-1"), "{expected:?}");
+    for image in [&*registry, "saved.tar"] {
+        assert_eq!(why(image), expected, "{image}");
+    }
+    let sbom = |image: &str| json(at, &["sbom", image, "--type", "spdx", "--name", "app"], 0);
+    let needs = |document: &Value| -> Vec<(String, String)> {
+        let name = |id: &Value| {
+            let id = id.as_str().unwrap().trim_start_matches("SPDXRef-");
+            let (name, _) = id.rsplit_once('-').unwrap();
+            name.to_owned()
+        };
+        let all = document["relationships"].as_array().unwrap();
+        let of = all
+            .iter()
+            .filter(|one| one["relationshipType"] == "DEPENDS_ON");
+        of.map(|one| {
+            (
+                name(&one["spdxElementId"]),
+                name(&one["relatedSpdxElement"]),
+            )
+        })
+        .collect()
+    };
+    for image in ["img", &*registry, "saved.tar"] {
+        assert_eq!(
+            needs(&sbom(image)),
+            [
+                ("package-hello".to_owned(), "package-base".to_owned()),
+                ("subject-app".to_owned(), "package-hello".to_owned()),
+            ],
+            "{image}"
+        );
+    }
+    // What is called by its ID where there is no manifest.
+    let text = sbom("saved.tar").to_string();
+    assert!(text.contains(&id.replace("sha256:", "")), "{text}");
 }

@@ -11,6 +11,7 @@ mod import;
 mod listed;
 mod plan;
 mod published;
+mod saved;
 mod source;
 mod tar;
 mod whole;
@@ -29,6 +30,7 @@ pub use import::{
 pub use listed::{Listed, Tie};
 pub use plan::{layer_names, Inputs, LayerInput, LayerNames, Plan};
 pub use published::{Kind, Published};
+pub use saved::Saved;
 pub use source::Layout;
 pub use whole::{Moved, Whole};
 pub use write::{write_root, Link};

@@ -262,8 +262,22 @@ pub(crate) fn blob_path(digest: &Digest) -> String {
     format!("blobs/sha256/{}", digest.hex())
 }
 
-/// Find the files of an archive.
+/// What lies in an archive.
+#[derive(Debug, Default)]
+pub(super) struct Scanned {
+    /// Where the content of each file begins, and its size.
+    pub(super) files: BTreeMap<String, (u64, u64)>,
+    /// From the path of a link to the path that it leads to.
+    pub(super) links: BTreeMap<String, String>,
+}
+
+/// Find the files of an archive; no link in it is followed.
 fn scan(path: &Path) -> Result<BTreeMap<String, (u64, u64)>> {
+    scan_with_links(path).map(|scanned| scanned.files)
+}
+
+/// Find the files and links of an archive.
+pub(super) fn scan_with_links(path: &Path) -> Result<Scanned> {
     let failed = |e: io::Error| Error::io(name(path), "cannot be read", e);
     let (mut file, _) = open(path).map_err(failed)?;
     let mut start = Vec::new();
@@ -285,7 +299,7 @@ fn scan(path: &Path) -> Result<BTreeMap<String, (u64, u64)>> {
     }
     file.seek(SeekFrom::Start(0)).map_err(failed)?;
     let mut archive = verbatim_reader::Archive::open_file(file);
-    let mut entries = BTreeMap::new();
+    let mut scanned = Scanned::default();
     while let Some(entry) = archive.next_entry().map_err(|e| {
         Error::new(
             ErrorKind::Malformed,
@@ -293,26 +307,42 @@ fn scan(path: &Path) -> Result<BTreeMap<String, (u64, u64)>> {
             format!("is no tar archive of a layout: {e}"),
         )
     })? {
-        if entry.kind != Kind::File {
-            continue;
-        }
         let Ok(file) = std::str::from_utf8(&entry.path) else {
             continue;
         };
         let file = file.strip_prefix("./").unwrap_or(file).to_owned();
-        // A blob with holes is none that an image tool wrote.
-        let Some(content) = entry.content_offset() else {
-            continue;
-        };
-        if entries.len() == MAX_ENTRIES {
+        if scanned.files.len() + scanned.links.len() == MAX_ENTRIES {
             return Err(Error::new(
                 ErrorKind::Limit,
                 name(path),
                 format!("has more than {MAX_ENTRIES} entries, the limit for a layout"),
             ));
         }
+        match &entry.kind {
+            Kind::File => {}
+            Kind::Symlink { target } => {
+                let target = beside(&file, &String::from_utf8_lossy(target));
+                scanned.links.insert(file, target);
+                continue;
+            }
+            Kind::HardLink { target } => {
+                let target = String::from_utf8_lossy(target);
+                let target = target.strip_prefix("./").unwrap_or(&target).to_owned();
+                scanned.links.insert(file, target);
+                continue;
+            }
+            _ => continue,
+        }
+        // A blob with holes is none that an image tool wrote.
+        let Some(content) = entry.content_offset() else {
+            continue;
+        };
         let size = entry.size;
-        if entries.insert(file.clone(), (content, size)).is_some() {
+        if scanned
+            .files
+            .insert(file.clone(), (content, size))
+            .is_some()
+        {
             return Err(Error::new(
                 ErrorKind::Malformed,
                 name(path),
@@ -320,5 +350,19 @@ fn scan(path: &Path) -> Result<BTreeMap<String, (u64, u64)>> {
             ));
         }
     }
-    Ok(entries)
+    Ok(scanned)
+}
+
+/// Where a link at a path leads, in the archive.
+fn beside(path: &str, target: &str) -> String {
+    let mut parts: Vec<&str> = path.split('/').collect();
+    parts.pop();
+    for part in target.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
 }

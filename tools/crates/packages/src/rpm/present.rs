@@ -31,6 +31,11 @@ pub struct Present {
     pub license: Option<String>,
     /// The number of the algorithm of its files' digests, as OpenPGP has it (RFC 9580, section 9.5).
     pub algorithm: u64,
+    /// What it needs: names, and paths of files. Conditions (`(a if b)`) and what is asked of rpm
+    /// itself are left out.
+    pub requires: Vec<String>,
+    /// What it is beside its own name.
+    pub provides: Vec<String>,
     /// Its files.
     pub files: Vec<PresentFile>,
 }
@@ -118,7 +123,15 @@ fn one(blob: Vec<u8>) -> Result<Present> {
             is_ghost: file.is_ghost,
         });
     }
+    let texts = |tag| -> Vec<String> {
+        let plain = |text: &[u8]| String::from_utf8_lossy(text).into_owned();
+        header.texts(tag).map(plain).collect()
+    };
+    let mut requires = texts(tags::REQUIRENAME);
+    requires.retain(|name| !name.starts_with('(') && !name.starts_with("rpmlib("));
     Ok(Present {
+        requires,
+        provides: texts(tags::PROVIDENAME),
         version: need(tags::VERSION, "version")?,
         release: need(tags::RELEASE, "release")?,
         epoch: header.number(tags::EPOCH),

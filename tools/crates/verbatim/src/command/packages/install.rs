@@ -24,7 +24,7 @@ use crate::outcome::Outcome;
   Of a lock for several architectures, without a network, from a folder of `packages vendor`:
     verbatim packages install image.lock.json --architecture arm64 --source debian=vendor -o base.tar.zst")]
 pub struct Options {
-    /// The lock; or one of Konflux, `rpms.lock.yaml`.
+    /// The lock; or one of another program, rpms.lock.yaml of Konflux or packages.manifest.yaml of dnf.
     #[arg(value_name = "LOCK")]
     lock: PathBuf,
     /// The architecture, in the distribution's word; needed where the lock is for several.

@@ -7,7 +7,10 @@ use anyhow::Context;
 use serde::Serialize;
 use verbatim_foreign::{counted, printable_path};
 use verbatim_packages::deb::{self, Script};
+use verbatim_packages::fetch::Fetcher;
+use verbatim_packages::lock::is_of_others;
 use verbatim_packages::manifest::Format;
+use verbatim_packages::places::Places;
 use verbatim_packages::{apk, rpm, Lock, Manifest, Moment};
 
 use super::{shown, Changed, SourceOptions};
@@ -24,6 +27,10 @@ use crate::workspace::workspace_file;
 /// past its date, from the future, or older than the one that the lock was made with is refused.
 /// Scripts of packages are never run: for those that do what is not done another way, their words
 /// are printed.
+///
+/// A lock file of another program is taken as it is, and nothing is chosen: rpms.lock.yaml of
+/// rpm-lockfile-prototype (Konflux), and packages.manifest.yaml of `dnf manifest`. Each package in it
+/// must have a sha256. Such a file says nothing of signatures: whoever made it is believed.
 ///
 /// What changed is printed: + added, - removed, ~ another version, ! other bytes under one version.
 #[derive(Debug, clap::Args)]
@@ -43,12 +50,15 @@ use crate::workspace::workspace_file;
     verbatim packages lock image.toml -o image.lock.json
 
   The same from a mirror nearby:
-    verbatim packages lock image.toml -o image.lock.json --source debian=http://mirror.example.com/debian")]
+    verbatim packages lock image.toml -o image.lock.json --source debian=http://mirror.example.com/debian
+
+  Of a lock file of Konflux, or of dnf:
+    verbatim packages lock rpms.lock.yaml -o rpms.lock.json")]
 pub struct Options {
-    /// What is wanted, in TOML.
+    /// What is wanted, in TOML; or a lock file of another program, in YAML.
     #[arg(value_name = "MANIFEST")]
     manifest: PathBuf,
-    /// The lock to write; by default the manifest's name with .lock.json, beside it.
+    /// The lock to write; by default MANIFEST's name with .lock.json as its ending, beside it.
     #[arg(short, long, value_name = "LOCK")]
     output: Option<PathBuf>,
     /// For `bazel run`: MANIFEST and LOCK are paths in the workspace, relative to its top.
@@ -84,21 +94,22 @@ pub(super) fn run(mut options: Options) -> anyhow::Result<Outcome> {
         options.manifest = workspace_file(&options.manifest)?;
         options.output = options.output.as_deref().map(workspace_file).transpose()?;
     }
-    let manifest = Manifest::read(&options.manifest)?;
     let output = match &options.output {
         Some(path) => path.clone(),
-        None => options.manifest.with_extension("lock.json"),
+        None => beside(&options.manifest),
     };
     let old = existing(&output)?;
     let places = options.sources.places(&options.manifest)?;
     let fetcher = options.sources.fetcher()?;
-    // The one place that looks at the clock: a source that stands for no moment is judged now.
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .context("the clock of this machine stands before 1970; set it")?;
-    let now = Moment::from_seconds(now.as_secs() as i64);
-    let new = verbatim_packages::choose(&manifest, &places, &fetcher, now, old.as_ref())?;
-    let scripts = match manifest.format {
+    let new = match is_of_others(&options.manifest) {
+        true => {
+            let lock = Lock::read(&options.manifest)?;
+            places.check(lock.sources.iter().map(|source| &*source.name))?;
+            lock
+        }
+        false => chosen(&options.manifest, &places, &fetcher, old.as_ref())?,
+    };
+    let scripts = match new.format {
         Format::Deb => deb::scripts_not_done(&new, &places, &fetcher)?,
         Format::Rpm => rpm::scripts_not_done(&new, &places, &fetcher)?,
         Format::Apk => apk::scripts_not_done(&new, &places, &fetcher)?,
@@ -106,6 +117,34 @@ pub(super) fn run(mut options: Options) -> anyhow::Result<Outcome> {
     write_files(vec![(Some(&output), new.to_bytes()?)])?;
     tell(&options, &output, old, &new, &scripts)?;
     Ok(Outcome::Done)
+}
+
+/// Choose packages for a manifest.
+fn chosen(
+    manifest: &Path,
+    places: &Places,
+    fetcher: &Fetcher,
+    old: Option<&Lock>,
+) -> anyhow::Result<Lock> {
+    let manifest = Manifest::read(manifest)?;
+    // The one place that looks at the clock: a source that stands for no moment is judged now.
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .context("the clock of this machine stands before 1970; set it")?;
+    let now = Moment::from_seconds(now.as_secs() as i64);
+    Ok(verbatim_packages::choose(
+        &manifest, places, fetcher, now, old,
+    )?)
+}
+
+/// The lock beside what it is made of: `image.lock.json` of `image.toml`, `rpms.lock.json` of
+/// `rpms.lock.yaml`.
+fn beside(manifest: &Path) -> PathBuf {
+    let plain = manifest.with_extension("");
+    match plain.extension().is_some_and(|ending| ending == "lock") {
+        true => manifest.with_extension("json"),
+        false => manifest.with_extension("lock.json"),
+    }
 }
 
 /// The lock that is replaced, if there is one. An empty file is none yet: a label in MODULE.bazel

@@ -24,10 +24,11 @@ enum Type {
 
 /// Write an SBOM, or check one against the files of an image.
 ///
-/// An INPUT is a lock of packages (as `verbatim packages lock` writes it, or rpms.lock.yaml of
-/// Konflux), a Cargo.lock, or an image: a layout, an archive of one, or a reference of a registry.
-/// Several become one document. Of an image the databases in it tell: of dpkg, rpm and apk, the
-/// metadata of Python's and npm's packages, what programs of Go and Cargo say.
+/// An INPUT is a lock of packages (as `verbatim packages lock` writes it, rpms.lock.yaml of Konflux
+/// or packages.manifest.yaml of dnf), a Cargo.lock, a program of Go or of `cargo auditable`, or an
+/// image: a layout, an archive of one or of `docker save`, or a reference of a registry. Several become
+/// one document. Of an image the databases in it tell: of dpkg, rpm and apk, the metadata of Python's
+/// and npm's packages, what programs of Go and Cargo say.
 ///
 /// The document is the same, byte for byte, on every machine: all is sorted, its time is 1970-01-01
 /// unless --created gives another, and what must be unique in it follows from its content.

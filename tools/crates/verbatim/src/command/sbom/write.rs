@@ -1,13 +1,16 @@
 //! From files to a document.
 
+use std::io::Read as _;
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{bail, Context};
+use verbatim_components::{Folder, Inventory};
 use verbatim_digest::Digest;
 use verbatim_document::json;
 use verbatim_foreign::printable_path;
+use verbatim_formats::elf;
 use verbatim_packages::Lock;
-use verbatim_sbom::{cargo, cyclonedx, image, packages, spdx, Bom, Purl};
+use verbatim_sbom::{cargo, cyclonedx, image, packages, program, spdx, Bom, Purl};
 
 use super::{Options, Type};
 use crate::outcome::{unchecked, Outcome};
@@ -61,6 +64,26 @@ fn is_lock(path: &Path) -> bool {
     path.is_file() && matches!(ending, Some("json" | "yaml" | "yml"))
 }
 
+/// Whether a file is a program (ELF).
+fn is_program(path: &Path) -> bool {
+    let mut start = [0; elf::MAGIC.len()];
+    // What cannot be read is told by whoever takes it for something else.
+    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    path.is_file() && read.is_ok() && start == *elf::MAGIC
+}
+
+fn add_program(bom: &mut Bom, path: &Path, name: &str) -> anyhow::Result<()> {
+    let shown = printable_path(path);
+    let failed = || format!("{shown} cannot be read");
+    let digest = verbatim_digest::of_file(path).with_context(failed)?.0;
+    let tree = Folder::of_program(path).with_context(failed)?;
+    let inventory = Inventory::read(&tree, &[]).with_context(failed)?;
+    match program::add(bom, &inventory, (name, digest)) {
+        true => Ok(()),
+        false => bail!("{shown} says of no module that it is made of it; build it with Go, or with `cargo auditable`, or name its Cargo.lock"),
+    }
+}
+
 fn add(bom: &mut Bom, input: &str, name: &str, options: &Options) -> anyhow::Result<()> {
     let path = Path::new(input);
     let shown = printable_path(path);
@@ -68,6 +91,9 @@ fn add(bom: &mut Bom, input: &str, name: &str, options: &Options) -> anyhow::Res
         let data = json::read_file(path, cargo::LARGEST).map_err(unchecked)?;
         cargo::add(bom, &data, (name, Digest::of(&data)), &shown)?;
         return Ok(());
+    }
+    if is_program(path) {
+        return add_program(bom, path, name);
     }
     if !is_lock(path) {
         let files = Files::open(input, options.platform.as_ref(), &options.registry)?;
