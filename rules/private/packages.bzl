@@ -4,6 +4,7 @@ The extension reads locks and never resolves. Each package is a repository of it
 needs it, by Bazel's downloader: with its mirrors, its cache and its checks.
 """
 
+load(":locks_of_others.bzl", "is_of_others", "packages_of_others")
 load(":reproducible_repository.bzl", "reproducible")
 
 _SCHEMA = "verbatim.packages/1"
@@ -121,17 +122,22 @@ def _folder(rctx):
             folder = folder.get_child(part)
     return folder
 
-def _package_impl(rctx):
+def _package_url(rctx):
+    if rctx.attr.url:
+        return rctx.attr.url
     source = rctx.attr.source
     if "://" not in source:
         folder = escaped_path(str(_folder(rctx)).removeprefix("/"))
         if not folder:
             fail("{}: /sources: the folder {} has characters in its path that no URL has; move it.".format(rctx.attr.lock, repr(source)))
         source = "file:///" + folder
+    return source.rstrip("/") + "/" + escaped_path(rctx.attr.path)
+
+def _package_impl(rctx):
     rctx.download(
         output = rctx.attr.sha256,
         sha256 = rctx.attr.sha256,
-        url = source.rstrip("/") + "/" + escaped_path(rctx.attr.path),
+        url = _package_url(rctx),
     )
     rctx.file("BUILD.bazel", 'exports_files(["{}"], visibility = ["//visibility:public"])\n'.format(rctx.attr.sha256))
     return reproducible(rctx)
@@ -140,9 +146,10 @@ _package = repository_rule(
     implementation = _package_impl,
     attrs = {
         "lock": attr.label(mandatory = True),
-        "path": attr.string(mandatory = True),
+        "path": attr.string(doc = "Its path in `source`."),
         "sha256": attr.string(mandatory = True),
-        "source": attr.string(mandatory = True),
+        "source": attr.string(),
+        "url": attr.string(doc = "Its whole address, in place of `source` and `path`."),
     },
     doc = "One package, as the file that is named by its sha256.",
 )
@@ -157,7 +164,7 @@ _LOCKED = """
 locked_packages(
     name = "{architecture}",
     architecture = "{architecture}",
-    lock = "locked.json",
+    lock = "{lock}",
     packages = {packages},
 )
 """
@@ -188,11 +195,13 @@ def _hub_impl(rctx):
     text = _LOAD
 
     # Here too, so that nobody need export it; its bytes, for a link would lead out of the repository.
-    rctx.file("locked.json", rctx.read(rctx.attr.lock), executable = False)
+    lock = "locked.yaml" if is_of_others(rctx.attr.lock) else "locked.json"
+    rctx.file(lock, rctx.read(rctx.attr.lock), executable = False)
     choice = {}
     for architecture, packages in rctx.attr.packages.items():
         text += _LOCKED.format(
             architecture = architecture,
+            lock = lock,
             packages = json.encode(packages),
         )
         cpu = _CPU.get(architecture)
@@ -232,6 +241,23 @@ _hub = repository_rule(
     doc = "The packages of one lock, by architecture.",
 )
 
+def _own_packages(text):
+    """The packages of a lock of ours by architecture, or what is wrong with it."""
+
+    # An empty file is a lock that is still to be made, with `bazel run @name//:lock`.
+    lock = json.decode(text, default = None) if text.strip() else {"architectures": [], "packages": [], "schema": _SCHEMA, "sources": []}
+    problem = lock_problem(lock)
+    if problem:
+        return problem
+    urls = {source["name"]: source["url"] for source in lock["sources"]}
+    return {
+        architecture: [
+            struct(path = package["path"], sha256 = package["sha256"], source = urls[package["source"]])
+            for package in packages_for(lock, architecture)
+        ]
+        for architecture in lock["architectures"]
+    }
+
 def _packages_impl(mctx):
     seen = {}
     for module in mctx.modules:
@@ -241,28 +267,25 @@ def _packages_impl(mctx):
                 fail("{}: module {} has one of that name; choose another.".format(where, seen[tag.name]))
             seen[tag.name] = module.name
             text = mctx.read(tag.lock)
-
-            # An empty file is a lock that is still to be made, with `bazel run @name//:lock`.
-            lock = json.decode(text, default = None) if text.strip() else {"architectures": [], "packages": [], "schema": _SCHEMA, "sources": []}
-            problem = lock_problem(lock)
-            if problem:
-                fail("{}: {} {}".format(where, tag.lock, problem))
-            urls = {source["name"]: source["url"] for source in lock["sources"]}
+            found = packages_of_others(text) if is_of_others(tag.lock) else _own_packages(text)
+            if type(found) == "string":
+                fail("{}: {} {}".format(where, tag.lock, found))
             repositories = {}
             packages = {}
-            for architecture in lock["architectures"]:
+            for architecture, of_architecture in found.items():
                 packages[architecture] = []
-                for package in packages_for(lock, architecture):
-                    sha256 = package["sha256"]
+                for package in of_architecture:
+                    sha256 = package.sha256
                     repository = "{}_{}".format(tag.name, sha256[:16])
                     if repository not in repositories:
                         repositories[repository] = sha256
                         _package(
                             name = repository,
                             lock = tag.lock,
-                            path = package["path"],
+                            path = getattr(package, "path", ""),
                             sha256 = sha256,
-                            source = urls[package["source"]],
+                            source = getattr(package, "source", ""),
+                            url = getattr(package, "url", ""),
                         )
                     elif repositories[repository] != sha256:
                         fail("{}: two packages have digests that begin with {}.".format(where, sha256[:16]))
@@ -294,17 +317,20 @@ use_repo(packages, "base")
 distribution's word. `bazel run @base//:lock` chooses anew and writes the lock file; nothing else ever resolves. Before there is a lock, make
 an empty file of its name.
 
+A lock of another program can stand in its place as it is: `rpms.lock.yaml` of rpm-lockfile-prototype (Konflux), and `packages.manifest.yaml` of
+`dnf manifest`. Each package in it must have a sha256.
+
 Each package is downloaded when a build needs it, by its sha256, with Bazel's own downloader.
 """,
     tag_classes = {
         "lock": tag_class(
             attrs = {
                 "lock": attr.label(
-                    doc = "The lock file (`verbatim.packages/1`), a source file. A source that is a folder is relative to it.",
+                    doc = "The lock file (`verbatim.packages/1`, or one of another program), a source file. A source that is a folder is relative to it.",
                     mandatory = True,
                 ),
                 "manifest": attr.label(
-                    doc = "The manifest that the lock is made of. With it there is a target `lock`.",
+                    doc = "The manifest, or the lock of another program, that the lock is made of. With it there is a target `lock`.",
                 ),
                 "name": attr.string(
                     doc = "The name of the repository.",

@@ -4,6 +4,7 @@ load("@bazel_skylib//lib:unittest.bzl", "asserts", "unittest")
 load("//rules/private:checks.bzl", "show")
 load("//rules/private:entries.bzl", "in_runfiles", "relative_to")
 load("//rules/private:images.bzl", "is_digest", "is_word", "pull_problem")
+load("//rules/private:locks_of_others.bzl", "packages_of_others")
 load("//rules/private:packages.bzl", "escaped_path", "lock_problem", "packages_for")
 load("//rules/private:prebuilt.bzl", "prebuilt_problem")
 load("//rules/private:registry_download.bzl", "authorization", "canonical_repository", "docker_config", "find_credential", "is_loopback", "split_repository", "token_server")
@@ -155,6 +156,73 @@ def _packages_test_impl(ctx):
     return unittest.end(env)
 
 packages_test = unittest.make(_packages_test_impl)
+
+_KONFLUX = """---
+lockfileVersion: 1
+lockfileVendor: redhat
+arches:
+- arch: aarch64
+  packages:
+  - url: https://rpm.example.com/9/t/tzdata-2025a-1.el9.noarch.rpm
+    repoid: base
+    size: 10
+    checksum: sha256:{sha256}
+    name: tzdata
+    evr: '2025'
+  source: []
+  module_metadata: []
+- arch: x86_64
+  packages: []
+"""
+
+_DNF = """# made by dnf
+document: rpm-package-manifest
+version: 0.2.2
+data:
+    repositories:
+        - id: base
+          baseurl: https://rpm.example.com/9/$basearch/os/
+    packages:
+        i686:
+            - name: glibc
+              repo_id: base
+              location: g/glibc.i686.rpm
+              checksum: SHA256:{sha256}
+              parent_archs: [x86_64]
+        noarch:
+            - name: tzdata
+              repo_id: base
+              location: t/tzdata.noarch.rpm
+              checksum: sha256:{sha256}
+        src:
+            - name: tzdata
+"""
+
+def _locks_of_others_test_impl(ctx):
+    env = unittest.begin(ctx)
+    one = struct(sha256 = _SHA256, url = "https://rpm.example.com/9/t/tzdata-2025a-1.el9.noarch.rpm")
+    asserts.equals(env, {"aarch64": [one], "x86_64": []}, packages_of_others(_KONFLUX.format(sha256 = _SHA256)))
+    found = packages_of_others(_DNF.format(sha256 = _SHA256))
+    asserts.equals(env, {"x86_64": [
+        struct(sha256 = _SHA256, url = "https://rpm.example.com/9/x86_64/os/g/glibc.i686.rpm"),
+        struct(sha256 = _SHA256, url = "https://rpm.example.com/9/x86_64/os/t/tzdata.noarch.rpm"),
+    ]}, found)
+    for text, was, becomes, words in [
+        (_KONFLUX, "sha256:", "sha1:", "without a sha256"),
+        (_KONFLUX, "{sha256}", "ab", "without a sha256"),
+        (_KONFLUX, "https:", "ftp:", "no address"),
+        (_KONFLUX, "/9/", "/../", "no address"),
+        (_KONFLUX, "lockfileVersion", "version", "no lock file that is known"),
+        (_KONFLUX, "arches:", "arches: &a", "not of the form"),
+        (_DNF, "baseurl", "metalink", "without a `location` in a repository"),
+        (_DNF, "  packages:", "  other:", "has no packages"),
+        (_DNF, "document: ", "document: |\n  ", "not of the form"),
+    ]:
+        problem = packages_of_others(text.replace(was, becomes).format(sha256 = _SHA256))
+        asserts.true(env, type(problem) == "string" and words in problem, "{}: {}".format(words, problem))
+    return unittest.end(env)
+
+locks_of_others_test = unittest.make(_locks_of_others_test_impl)
 
 def _keys_test_impl(ctx):
     env = unittest.begin(ctx)
