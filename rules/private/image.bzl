@@ -6,6 +6,7 @@ load("//rules/private/providers:oci_index_info.bzl", "OciIndexInfo")
 load("//rules/private/providers:oci_layer_info.bzl", "OciLayerInfo")
 load(":checks.bzl", "check_exclusive", "check_line", "check_one_of", "fail_at", "show")
 load(":image_outputs.bzl", "add_image_outputs", "declare_image", "image_providers")
+load(":imported.bzl", "foreign_base")
 load(":layout.bzl", "LAYOUT_ATTRS")
 load(":media_types.bzl", "MEDIA_TYPES", "MEDIA_TYPE_ATTRS")
 load(":requests.bzl", "image_spec_request")
@@ -27,9 +28,9 @@ def _base_image(ctx, platform):
         return None
     if OciImageInfo in base:
         return base[OciImageInfo]
-    if OciIndexInfo not in base:
-        fail_at(ctx.label, "base", "{} is not an image of these rules; bring it in with `oci_import`.".format(show(base.label)))
     wanted = platform_text(platform)
+    if OciIndexInfo not in base:
+        return foreign_base(ctx, base, platform = wanted)
     images = base[OciIndexInfo].images
     for image in images:
         if _same_platform(image.platform, wanted):
@@ -149,7 +150,8 @@ oci_image = rule(
             doc = "Who answers for the image.",
         ),
         "base": attr.label(
-            doc = "The image that this one continues: `oci_image`, `oci_import`, or an `oci_index` with an image for the same platform. " +
+            doc = "The image that this one continues: `oci_image`, `oci_import`, or an `oci_index` with an image for the same platform; " +
+                  "or an image of rules_oci, rules_img or rules_apko, as it is, of which the documents are read (`oci_import` checks every byte of it). " +
                   "Its configuration is inherited as `docker build` does: environment and labels are merged by name, ports and volumes are united, " +
                   "a new `entrypoint` drops the base's `cmd`, anything else that is given replaces the base's.",
             # Whatever is no image gets our own message.

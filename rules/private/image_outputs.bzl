@@ -3,16 +3,17 @@
 load("//rules/private/providers:oci_image_info.bzl", "OciImageInfo")
 load(":layout.bzl", "layout_outputs")
 
-def declare_image(ctx):
+def declare_image(ctx, name = None):
     """Declare the small files of an image.
 
     Args:
         ctx: the rule's context.
+        name: what their names begin with; by default that of the target.
 
     Returns:
         A struct of Files.
     """
-    name = ctx.label.name
+    name = name or ctx.label.name
     return struct(
         config = ctx.actions.declare_file(name + ".config.json"),
         descriptor = ctx.actions.declare_file(name + ".descriptor.json"),

@@ -2,16 +2,22 @@
 
 load("//rules/private/platform:target_platform.bzl", "PLATFORM_ATTRS", "platform_text", "resolve_platform")
 load(":checks.bzl", "check_line", "fail_at")
-load(":image_outputs.bzl", "add_image_outputs", "declare_image", "image_providers")
+load(":foreign.bzl", "foreign_image")
+load(":image_outputs.bzl", "image_providers")
+load(":imported.bzl", "import_layout")
 load(":layout.bzl", "LAYOUT_ATTRS")
-load(":toolchain.bzl", "TOOLCHAIN_TYPE", "run_verbatim", "verbatim_args")
+load(":toolchain.bzl", "TOOLCHAIN_TYPE")
 
 def _find_layout(ctx):
     """Say where the layout is among the files of `srcs`, and which files hold blobs."""
     files = ctx.files.srcs
+    if len(ctx.attr.srcs) == 1 and OutputGroupInfo in ctx.attr.srcs[0] and hasattr(ctx.attr.srcs[0][OutputGroupInfo], "oci_layout"):
+        layout = foreign_image(ctx.label, "srcs", ctx.attr.srcs[0]).layout
+        if layout:
+            return struct(blobs = [layout], files = [layout], path = layout.path)
     if len(files) == 1 and files[0].basename != "oci-layout":
         # A directory, or an archive.
-        return struct(blobs = files, path = files[0].path)
+        return struct(blobs = files, files = files, path = files[0].path)
     directories = [file for file in files if file.is_directory]
     if directories:
         fail_at(ctx.label, "srcs", "holds the directory {} and {} more files; name one directory, one archive, or the files of one layout.".format(
@@ -27,6 +33,7 @@ def _find_layout(ctx):
             fail_at(ctx.label, "srcs", "{} does not belong to the layout {}; take it out.".format(repr(file.short_path), repr(root)))
     return struct(
         blobs = [file for file in files if file.dirname == root + "/blobs/sha256"],
+        files = files,
         path = root,
     )
 
@@ -41,19 +48,11 @@ def _oci_import_impl(ctx):
         for target in ctx.attr.srcs
         if target[DefaultInfo].default_runfiles
     ])
-    args = verbatim_args(ctx)
-    args.add("--platform=" + platform)
-    files = declare_image(ctx)
-    outputs = add_image_outputs(args, files)
-    args.add(layout.path)
-    run_verbatim(
+    files = import_layout(
         ctx,
-        command = ["layout", "import"],
-        args = [args],
-        inputs = depset(ctx.files.srcs, transitive = [runfiles]),
-        outputs = outputs,
-        mnemonic = "VerbatimImport",
-        progress_message = "Importing image %{label}",
+        layout.path,
+        inputs = depset(layout.files, transitive = [runfiles]),
+        platform = platform,
     )
     return image_providers(
         ctx,
@@ -68,8 +67,8 @@ oci_import = rule(
     implementation = _oci_import_impl,
     attrs = {
         "srcs": attr.label_list(
-            doc = "The layout: all its files, `glob([\"base/**\"])`; or one target whose only output is a directory, such as an image of other rules; " +
-                  "or one tar archive of a layout.",
+            doc = "The layout: all its files, `glob([\"base/**\"])`; or one target whose only output is a directory, or that has an output group " +
+                  "`oci_layout`, such as an image of other rules; or one tar archive of a layout.",
             allow_empty = False,
             allow_files = True,
             mandatory = True,

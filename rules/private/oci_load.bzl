@@ -1,6 +1,7 @@
 """`oci_load`: an image into the container engine of this machine."""
 
 load(":checks.bzl", "check_line", "fail_at", "show")
+load(":foreign.bzl", "foreign_image")
 load(":requests.bzl", "runfiles_path")
 load(":run.bzl", "operand", "program_args", "run_program")
 load(":toolchain.bzl", "TOOLCHAIN_TYPE")
@@ -8,18 +9,15 @@ load(":toolchain.bzl", "TOOLCHAIN_TYPE")
 def _load_impl(ctx):
     label = ctx.label
     image = ctx.attr.image
-    layouts = image[DefaultInfo].files.to_list()
-    if len(layouts) != 1:
-        fail_at(label, "image", "{} has {} files and is no image; name an image, or another target whose only output is an OCI layout.".format(
-            show(image.label),
-            len(layouts),
-        ))
-    runfiles = image[DefaultInfo].default_runfiles
+    foreign = foreign_image(label, "image", image)
+    layout = foreign.layout or foreign.file
+    if not layout:
+        fail_at(label, "image", "{} has no OCI layout to load (an output group `oci_layout` with one directory).".format(show(image.label)))
     return [run_program(
         ctx,
-        ["load", operand(runfiles_path(layouts[0])), check_line(label, "reference", ctx.attr.reference)],
-        files = layouts,
-        transitive_files = [runfiles.files] if runfiles else [],
+        ["load", operand(runfiles_path(layout)), check_line(label, "reference", ctx.attr.reference)],
+        files = [layout],
+        transitive_files = [foreign.runfiles],
     )]
 
 load_program = rule(
@@ -56,7 +54,7 @@ def oci_load(name, image, reference, args = [], **kwargs):
 
     Args:
         name: the name of the target.
-        image: an image or index, or another target whose only output is an OCI layout.
+        image: an image or index, of these rules, of rules_oci, rules_img or rules_apko; or another target whose only output is an OCI layout.
         reference: the name under which the engine has it, such as `server:latest`.
         args: further arguments of `verbatim load`.
         **kwargs: attributes that all rules have, such as `tags` and `visibility`.

@@ -4,7 +4,7 @@ load("//rules/private/providers:published_images_info.bzl", "PublishedImagesInfo
 load("//rules/private/providers:sums_info.bzl", "SumsInfo")
 load(":checks.bzl", "fail_at", "show")
 load(":container_sums.bzl", "container_sums")
-load(":references.bzl", "record_inputs")
+load(":references.bzl", "record_inputs", "reference_inputs")
 load(":requests.bzl", "image_push_request", "runfiles_path")
 load(":run.bzl", "program_args", "run_program")
 load(":toolchain.bzl", "TOOLCHAIN_TYPE")
@@ -43,8 +43,8 @@ def _push_inputs(published, blobs):
     """All that `verbatim push` reads for an image."""
     if _images(published):
         return depset(transitive = [record_inputs(published), blobs.files])
-    layout = [file for file in [published.layout, published.file] if file]
-    return depset(layout, transitive = [record_inputs(published), published.runfiles])
+    files = [published.layout, published.file, published.digest, published.descriptor]
+    return depset([file for file in files if file], transitive = [reference_inputs(published), published.runfiles])
 
 def _push_impl(ctx):
     label = ctx.label

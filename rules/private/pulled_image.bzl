@@ -1,28 +1,15 @@
 """`pulled_image`: an image of a registry, whose layers are fetched when somebody needs their bytes."""
 
 load("//rules/private/platform:target_platform.bzl", "PLATFORM_ATTRS", "platform_text", "resolve_platform")
-load(":image_outputs.bzl", "add_image_outputs", "declare_image", "image_providers")
+load(":image_outputs.bzl", "image_providers")
+load(":imported.bzl", "import_layout")
 load(":layout.bzl", "LAYOUT_ATTRS")
 load(":toolchain.bzl", "TOOLCHAIN_TYPE", "run_verbatim", "verbatim_args")
 
 def _pulled_image_impl(ctx):
     platform = platform_text(resolve_platform(ctx))
     root = [file for file in ctx.files.srcs if file.basename == "oci-layout"][0].dirname
-    args = verbatim_args(ctx)
-    args.add("--platform=" + platform)
-    args.add("--shallow")
-    files = declare_image(ctx)
-    outputs = add_image_outputs(args, files)
-    args.add(root)
-    run_verbatim(
-        ctx,
-        command = ["layout", "import"],
-        args = [args],
-        inputs = ctx.files.srcs,
-        outputs = outputs,
-        mnemonic = "VerbatimImport",
-        progress_message = "Reading the manifest of %{label}",
-    )
+    files = import_layout(ctx, root, inputs = ctx.files.srcs, platform = platform, shallow = True)
 
     fetched = {file.basename: file for file in ctx.files.blobs}
     blobs = []

@@ -5,6 +5,7 @@ load("//rules/private/providers:oci_image_info.bzl", "OciImageInfo")
 load("//rules/private/providers:oci_index_info.bzl", "OciIndexInfo")
 load("//rules/private/providers:published_images_info.bzl", "PublishedImageInfo")
 load(":checks.bzl", "check_exclusive", "check_line", "check_one_of", "fail_at", "show")
+load(":foreign.bzl", "foreign_image")
 load(":stamp.bzl", "STAMP_ATTRS", "keys_problem", "status_files")
 
 REFERENCE_ATTRS = {
@@ -15,8 +16,8 @@ REFERENCE_ATTRS = {
     ),
     "images": attr.label_keyed_string_dict(
         doc = "The images: from a target to the `name` or `name:tag` that it is published as; several are separated by spaces. " +
-              "A target is an `oci_image`, `oci_index` or `oci_import`; an image of another ruleset, with the output groups `digest` and `descriptor` " +
-              "or with an OCI layout as its only output; or a file: a layout's archive, a manifest, an index.",
+              "A target is an `oci_image`, `oci_index` or `oci_import`; an image of rules_oci, rules_img or rules_apko, or of others that hand on " +
+              "the output groups `digest` and `descriptor`, or an OCI layout as their only output; or a file: a layout's archive, a manifest, an index.",
         allow_files = True,
     ),
     "kinds": attr.string_dict(
@@ -45,55 +46,34 @@ REFERENCE_ATTRS = {
     ),
 } | STAMP_ATTRS
 
-def _published(kind, **given):
-    """What an image is given by, and what it is called in messages about its kind."""
-    known = {
-        field: given.get(field)
-        for field in ["descriptor", "digest", "file", "image", "index", "layout", "runfiles"]
-    }
-    return struct(kind = kind, **known)
-
 def _source(ctx, target):
     """By what a target gives its image."""
     if OciImageInfo in target:
-        return _published("image", image = target[OciImageInfo])
+        return struct(image = target[OciImageInfo], index = None, foreign = None)
     if OciIndexInfo in target:
-        return _published("index", index = target[OciIndexInfo])
+        return struct(image = None, index = target[OciIndexInfo], foreign = None)
+    return struct(image = None, index = None, foreign = foreign_image(ctx.label, "images", target))
 
-    # The manifests and layers in a layout of other rules may be links into the target's runfiles.
-    runfiles = target[DefaultInfo].default_runfiles
-    runfiles = runfiles.files if runfiles else depset()
-    groups = target[OutputGroupInfo] if OutputGroupInfo in target else struct()
-    if hasattr(groups, "digest") and hasattr(groups, "descriptor"):
-        digests = groups.digest.to_list()
-        descriptors = groups.descriptor.to_list()
-        if len(digests) != 1 or len(descriptors) != 1:
-            fail_at(ctx.label, "images", "the output groups `digest` and `descriptor` of {} hold {} and {} files, not one each; name a target of one image.".format(
-                show(target.label),
-                len(digests),
-                len(descriptors),
-            ))
-        layouts = groups.oci_layout.to_list() if hasattr(groups, "oci_layout") else []
-        return _published(
-            "output_groups",
-            descriptor = descriptors[0],
-            digest = digests[0],
-            layout = layouts[0] if len(layouts) == 1 else None,
-            runfiles = runfiles,
-        )
-
-    files = target[DefaultInfo].files.to_list()
-    if len(files) != 1:
-        fail_at(ctx.label, "images", "{} has {} files and is no image; name an image, an OCI layout, an archive of one, or a manifest.".format(
-            show(target.label),
-            len(files),
-        ))
-    if files[0].is_directory:
-        return _published("layout", layout = files[0], runfiles = runfiles)
-    return _published("file", file = files[0])
+def _whole(target, foreign):
+    """All of an image."""
+    if foreign and foreign.layout:
+        return depset([foreign.layout])
+    return target[DefaultInfo].files
 
 def _image_documents(images):
     return [file for image in images for file in [image.manifest, image.config, image.metadata]]
+
+def reference_inputs(published):
+    """The Files that stand for parts of a reference, and the workspace status.
+
+    Args:
+        published: a PublishedImageInfo.
+
+    Returns:
+        A depset of Files.
+    """
+    reference = published.reference
+    return depset([part for part in [reference.registry, reference.prefix, reference.tag] if type(part) == "File"] + published.status)
 
 def record_inputs(published):
     """The Files that the record of an image names, and the workspace status.
@@ -104,17 +84,18 @@ def record_inputs(published):
     Returns:
         A depset of Files. The bytes of layers are not among them.
     """
-    reference = published.reference
-    files = [part for part in [reference.registry, reference.prefix, reference.tag] if type(part) == "File"] + published.status
+    parts = [reference_inputs(published)]
     if published.image:
-        return depset(files + _image_documents([published.image]))
+        return depset(_image_documents([published.image]), transitive = parts)
     if published.index:
-        return depset(files + [published.index.index] + _image_documents(published.index.images))
+        return depset([published.index.index] + _image_documents(published.index.images), transitive = parts)
     if published.digest:
-        return depset(files + [published.digest, published.descriptor])
+        # The documents say it all: no bytes of layers for a sum.
+        documents = [published.documents] if published.documents else []
+        return depset([published.digest, published.descriptor] + documents, transitive = parts)
     if published.layout:
-        return depset(files + [published.layout], transitive = [published.runfiles])
-    return depset(files + [published.file])
+        return depset([published.layout], transitive = parts + [published.runfiles])
+    return depset([published.file], transitive = parts)
 
 def _flags(ctx):
     """The values of the attribute `flags`."""
@@ -170,6 +151,7 @@ def published_images(ctx):
     names = {}
     for target, texts in ctx.attr.images.items():
         source = _source(ctx, target)
+        foreign = source.foreign
         texts = [text for text in texts.split(" ") if text]
         if not texts:
             fail_at(label, "images", "{} has no name; write what it is published as, such as \"app\" or \"app:v1\".".format(show(target.label)))
@@ -179,17 +161,18 @@ def published_images(ctx):
             names[name] = None
             kind = ctx.attr.kinds.get(name)
             if kind != None:
-                if source.kind not in ["layout", "file"]:
+                if not foreign or foreign.digest:
                     fail_at(label, "kinds", "{} is not a layout that can be understood in two ways, so that there is nothing to settle; remove it.".format(show(target.label)))
                 check_one_of(label, "kinds", kind, ["image", "index"])
             published.append(PublishedImageInfo(
-                descriptor = source.descriptor,
-                digest = source.digest,
-                file = source.file,
+                descriptor = foreign.descriptor if foreign else None,
+                digest = foreign.digest if foreign else None,
+                documents = foreign.documents if foreign else None,
+                file = foreign.file if foreign else None,
                 flags = flags,
                 image = source.image,
                 index = source.index,
-                layout = source.layout,
+                layout = foreign.layout if foreign else None,
                 layout_kind = kind,
                 origin = show(target.label),
                 reference = struct(
@@ -198,9 +181,9 @@ def published_images(ctx):
                     registry = common["registry"],
                     tag = tag or common["tag"],
                 ),
-                runfiles = source.runfiles or depset(),
+                runfiles = foreign.runfiles if foreign else depset(),
                 status = status,
-                whole = depset([source.layout]) if source.layout else target[DefaultInfo].files,
+                whole = _whole(target, foreign),
             ))
     for name in ctx.attr.kinds:
         if name not in names:

@@ -174,6 +174,15 @@ def _reference_request(reference, place):
         }).items()
     }
 
+def _output_groups_request(published, place, layout):
+    """What is said of an image by output groups, with a layout that holds as much as is needed."""
+    return _given({
+        "descriptor": place(published.descriptor),
+        "digest": place(published.digest),
+        "kind": "output_groups",
+        "layout": place(layout) if layout else None,
+    })
+
 def image_record_request(published, place):
     """An image under the name it is published, for its sum.
 
@@ -194,7 +203,7 @@ def image_record_request(published, place):
             "kind": "index",
         }
     if published.digest:
-        return request | {"descriptor": place(published.descriptor), "digest": place(published.digest), "kind": "output_groups"}
+        return request | _output_groups_request(published, place, published.documents)
     if published.layout_kind:
         request["layout_kind"] = published.layout_kind
     if published.layout:
@@ -216,12 +225,10 @@ def image_push_request(published, place, *, layers, layouts, mounts):
     """
     if not published.image and not published.index:
         # All its blobs are in its layout.
-        request = {
-            "kind": "layout",
-            "layout": place(published.layout or published.file),
-            "origin": published.origin,
-            "reference": _reference_request(published.reference, place),
-        }
+        request = {"origin": published.origin, "reference": _reference_request(published.reference, place)}
+        if published.digest:
+            return request | _output_groups_request(published, place, published.layout)
+        request |= {"kind": "layout", "layout": place(published.layout or published.file)}
         return request | ({"layout_kind": published.layout_kind} if published.layout_kind else {})
     return image_record_request(published, place) | {
         "layers": [layer_request(layer, place) for layer in layers],

@@ -50,45 +50,6 @@ files = rule(
     doc = "Several files.",
 )
 
-def _like_rules_oci_impl(ctx):
-    info = ctx.attr.image[DefaultInfo]
-    return [DefaultInfo(files = info.files, runfiles = info.default_runfiles)]
-
-like_rules_oci = rule(
-    implementation = _like_rules_oci_impl,
-    attrs = {"image": attr.label(
-        doc = "The image whose layout is handed on.",
-        mandatory = True,
-    )},
-    doc = "An image as rules_oci hands it on: an OCI layout, the layers in the runfiles, and nothing else.",
-)
-
-def _like_rules_img_impl(ctx):
-    groups = ctx.attr.image[OutputGroupInfo]
-    return [
-        DefaultInfo(files = groups.manifest),
-        OutputGroupInfo(
-            descriptor = groups.descriptor,
-            digest = groups.digest,
-            **({"oci_layout": groups.layout} if ctx.attr.layout else {})
-        ),
-    ]
-
-like_rules_img = rule(
-    implementation = _like_rules_img_impl,
-    attrs = {
-        "image": attr.label(
-            doc = "The image whose files are handed on.",
-            mandatory = True,
-        ),
-        "layout": attr.bool(
-            doc = "Whether the layout is among them.",
-            default = True,
-        ),
-    },
-    doc = "An image as rules_img hands it on: the manifest, with digest and descriptor in output groups.",
-)
-
 def _broken_digests_impl(ctx):
     digest = ctx.actions.declare_file(ctx.label.name)
     ctx.actions.write(digest, "sha256:")

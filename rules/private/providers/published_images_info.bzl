@@ -11,6 +11,7 @@ PublishedImageInfo = provider(
         "index": "OciIndexInfo: an image for several platforms.",
         "digest": "File: `sha256:` and 64 hexadecimal digits, of an image of other rules.",
         "descriptor": "File: JSON, the OCI descriptor beside `digest`.",
+        "documents": "File: a directory, the documents of that image without its layers, or None.",
         "layout": "File: a directory, the OCI layout of an image of other rules.",
         "file": "File: an archive of a layout, a manifest or an index.",
         "layout_kind": "string: `image` or `index`, what the layout stands for where that could be two things.",

@@ -16,10 +16,12 @@ def _check_tool(env, action):
     asserts.equals(env, {}, dict(action.env))
 
 def _blobs(files):
+    """Layers, and folders that may hold some. Those of rules_img that are called sparse hold none."""
     return [
         file.path
         for file in files
-        if file.path.endswith(".tar") or file.path.endswith(".tar.gz") or file.path.endswith(".tar.zst") or file.is_directory
+        if file.path.endswith(".tar") or file.path.endswith(".tar.gz") or file.path.endswith(".tar.zst") or
+           (file.is_directory and not file.path.endswith("_sparse_oci_layout"))
     ]
 
 def _layer_actions_test_impl(ctx):

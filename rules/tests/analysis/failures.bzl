@@ -43,7 +43,7 @@ _FAILURES = {
     "file_sums_name": (file_sums, {"files": {"data.txt": "/etc/passwd"}}, "files", "is not the name of a published file"),
     "image_annotations_and_file": (oci_image, {"annotations": {"a": "b"}, "annotations_file": "data.txt"}, "annotations", "cannot be used together with `annotations_file`"),
     "image_architecture": (oci_image, {"architecture": "ARM 64"}, "architecture", "\"ARM 64\" is not a word of OCI's platforms; write for example \"arm64\""),
-    "image_base": (oci_image, {"base": "data.txt"}, "base", "is not an image of these rules; bring it in with `oci_import`"),
+    "image_base": (oci_image, {"base": "data.txt"}, "base", "is not an image with its layers; name an image, or one of other rules that has an OCI layout"),
     "image_base_platform": (oci_image, {"architecture": "s390x", "base": ":index"}, "base", "has no image for linux/s390x, only for linux/amd64, linux/arm64"),
     "image_cmd_and_file": (oci_image, {"cmd": ["a"], "cmd_file": "data.txt"}, "cmd", "cannot be used together with `cmd_file`"),
     "image_created": (oci_image, {"created": "yesterday"}, "created", "\"yesterday\" is not a time"),

@@ -48,6 +48,28 @@ def output_test(name, target, output_group, expected):
         file2 = ":" + name + ".actual",
     )
 
+def same_output_test(name, targets, output_group):
+    """Compare an output of two targets.
+
+    Args:
+        name: the name of the test.
+        targets: two targets.
+        output_group: the output group, of one file.
+    """
+    for i, target in enumerate(targets):
+        native.filegroup(
+            name = "%s.%d" % (name, i),
+            testonly = True,
+            srcs = [target],
+            output_group = output_group,
+        )
+    diff_test(
+        name = name,
+        size = "small",
+        file1 = ":%s.0" % name,
+        file2 = ":%s.1" % name,
+    )
+
 def layout_test(name, image):
     """Check an image's layout as it lies in the runfiles of another target: every blob, every digest.
 

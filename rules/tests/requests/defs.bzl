@@ -37,7 +37,7 @@ def _image_info(name):
     )
 
 def _published(origin, *, prefix = None, registry = "registry.example.com", tag = None, **given):
-    fields = {field: None for field in ["descriptor", "digest", "file", "image", "index", "layout", "layout_kind"]}
+    fields = {field: None for field in ["descriptor", "digest", "documents", "file", "image", "index", "layout", "layout_kind"]}
     return PublishedImageInfo(
         flags = {},
         origin = origin,
@@ -86,6 +86,7 @@ def _written_requests_impl(ctx):
             _published("//app:index", index = index, registry = ctx.file.registry),
             _published("//app:layout", layout = _file("app/layout"), layout_kind = "image"),
             _published("//app:other", descriptor = _file("app/descriptor.json"), digest = _file("app/digest")),
+            _published("//app:other", descriptor = _file("app/descriptor.json"), digest = _file("app/digest"), documents = _file("app/sparse")),
             _published("//app:archive.tar", file = struct(path = "app/archive.tar"), layout_kind = "index"),
         ]
     ] + [
@@ -95,6 +96,13 @@ def _written_requests_impl(ctx):
             layers = [layer],
             layouts = [struct(short_path = "../base/layout")],
             mounts = {"sha256:5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9": "registry.example.com/base"},
+        )),
+        ("image", image_push_request(
+            _published("//app:other", descriptor = _file("app/descriptor.json"), digest = _file("app/digest"), layout = _file("app/layout")),
+            runfiles_path,
+            layers = [],
+            layouts = [],
+            mounts = {},
         )),
     ]
     output = ctx.actions.declare_file(ctx.label.name + ".jsonl")

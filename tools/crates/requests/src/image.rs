@@ -48,6 +48,8 @@ pub enum Source {
         digest: PathBuf,
         /// JSON, an OCI descriptor.
         descriptor: PathBuf,
+        /// Its layout: for sums the documents are enough, for a push all blobs are needed.
+        layout: Option<PathBuf>,
     },
     /// A file: a manifest, an index, or an archive of a layout.
     File {
@@ -154,6 +156,7 @@ impl TryFrom<Members> for ImageRequest {
             SourceKind::OutputGroups => Source::OutputGroups {
                 digest: need(members.digest, "digest")?,
                 descriptor: need(members.descriptor, "descriptor")?,
+                layout: members.layout,
             },
             SourceKind::File => Source::File {
                 file: need(members.file, "file")?,

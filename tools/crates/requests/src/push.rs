@@ -8,6 +8,7 @@ use verbatim_oci::layout::Layout;
 use verbatim_oci::{json, Named};
 use verbatim_registry::{Image, Inputs, Repository, Target};
 
+use crate::sums::published_as;
 use crate::{Documents, ImageRequest, Source, Values};
 
 /// Why a request cannot be pushed.
@@ -56,7 +57,17 @@ impl ImageRequest {
             Source::Layout { layout: path, kind } | Source::File { file: path, kind } => {
                 return Ok(Image::of_layout(target, path, *kind, inputs)?);
             }
-            Source::OutputGroups { .. } => return Err(PushError::NoContent(self.origin.clone())),
+            Source::OutputGroups {
+                digest,
+                descriptor,
+                layout,
+            } => {
+                let Some(layout) = layout else {
+                    return Err(PushError::NoContent(self.origin.clone()));
+                };
+                let kind = published_as(&self.agreed(digest, descriptor)?);
+                return Ok(Image::of_layout(target, layout, kind, inputs)?);
+            }
             Source::Image(documents) => {
                 add(documents)?;
                 &documents.manifest

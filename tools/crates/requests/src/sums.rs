@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use verbatim_digest::Digest;
-use verbatim_oci::layout::Layout;
+use verbatim_oci::layout::{Kind, Layout};
 use verbatim_oci::{
     describe_index, json, Descriptor, Error, ErrorKind, ImageMetadata, Index, Named, Reference,
     Result,
@@ -25,16 +25,43 @@ impl ImageRequest {
             Source::Image(documents) => Ok(of_image(reference, described(documents)?.1)),
             Source::Index { index, images } => index_entry(reference, index, images),
             Source::Layout { layout, kind } => of_layout(reference, &Layout::open(layout)?, *kind),
-            Source::OutputGroups { digest, descriptor } => {
-                let descriptor = self.agreed(digest, descriptor)?;
-                Ok(of_descriptor(reference, &descriptor))
+            Source::OutputGroups {
+                digest,
+                descriptor: path,
+                layout,
+            } => {
+                let descriptor = self.agreed(digest, path)?;
+                let Some(layout) = layout else {
+                    return Ok(of_descriptor(reference, &descriptor));
+                };
+                let opened = Layout::open(layout)?;
+                let image = of_layout(reference, &opened, published_as(&descriptor))?;
+                self.same(&image.digest, layout, &descriptor.digest, path)?;
+                Ok(image)
             }
             Source::File { file, kind } => of_path(reference, file, *kind),
         }
     }
 
+    /// Whether the bytes of a layout are what is said of them beside it.
+    fn same(&self, made: &Digest, layout: &Path, said: &Digest, by: &Path) -> Result<()> {
+        if made == said {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Mismatch,
+            name(by),
+            format!(
+                "says {said}, and what {} holds is {made}; both come from {}",
+                layout.display(),
+                self.origin
+            ),
+        )
+        .at("/digest"))
+    }
+
     /// The descriptor, if the digest beside it is the same.
-    fn agreed(&self, digest_path: &Path, path: &Path) -> Result<Descriptor> {
+    pub(crate) fn agreed(&self, digest_path: &Path, path: &Path) -> Result<Descriptor> {
         let file = name(path);
         let descriptor: Descriptor =
             json::parse(&json::read_file(path, json::MAX_DOCUMENT)?, &file)?;
@@ -58,6 +85,12 @@ impl ImageRequest {
         }
         Ok(descriptor)
     }
+}
+
+/// What a layout stands for, by the descriptor that comes with it: where `index.json` is the
+/// index, that of a single image looks like a layout of the image.
+pub(crate) fn published_as(descriptor: &Descriptor) -> Option<Kind> {
+    descriptor.media_type.is_index().then_some(Kind::Index)
 }
 
 fn index_entry(reference: Reference, path: &Path, images: &[Documents]) -> Result<Image> {

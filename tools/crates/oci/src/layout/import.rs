@@ -35,7 +35,7 @@ pub fn images(layout: &Layout) -> Result<Vec<Candidate>> {
 
 /// The same, and what all indexes say: one image may be named for several platforms.
 pub fn images_and_names(layout: &Layout) -> Result<(Vec<Candidate>, Vec<Descriptor>)> {
-    let file = layout.file_name("index.json");
+    let file = layout.index_name();
     let index = layout.index()?.1;
     let mut walk = Walk::of_index(&index, &file);
     let mut named = index.manifests;
@@ -115,7 +115,7 @@ pub(super) struct Offer {
 /// What a layout offers, each image as often as it is named with a platform.
 fn offers(layout: &Layout) -> Result<Vec<Offer>> {
     let (_, index) = layout.index()?;
-    let file = layout.file_name("index.json");
+    let file = layout.index_name();
     let mut offers = stated(&index, &file);
     below(layout, Walk::of_index(&index, &file), &mut offers)?;
     Ok(offers)
@@ -197,7 +197,7 @@ pub fn image_for(layout: &Layout, platform: Option<&Platform>) -> Result<Candida
     open(layout, &meant)?.ok_or_else(|| {
         Error::new(
             ErrorKind::Mismatch,
-            layout.file_name("index.json"),
+            layout.index_name(),
             format!(
                 "names {} for {}, and it is no image that can run",
                 meant.link.descriptor.digest, meant.platform
@@ -208,7 +208,7 @@ pub fn image_for(layout: &Layout, platform: Option<&Platform>) -> Result<Candida
 
 /// Where the image that is meant is named; it may not be there.
 pub(super) fn choose(layout: &Layout, platform: Option<&Platform>) -> Result<Offer> {
-    let file = layout.file_name("index.json");
+    let file = layout.index_name();
     let offers = offers(layout)?;
     if offers.is_empty() {
         return Err(Error::new(
@@ -284,10 +284,7 @@ pub fn import(
     let mut metadata = describe(layout, &candidate)?;
     let mut visitor = Visitor::new(layout);
     visitor.follow(Walk::new(
-        Link::root(
-            candidate.descriptor.clone(),
-            &layout.file_name("index.json"),
-        ),
+        Link::root(candidate.descriptor.clone(), &layout.index_name()),
         usize::MAX,
     ));
     let mut errors = std::mem::take(&mut visitor.problems);

@@ -41,7 +41,7 @@ impl Published {
     /// index, which is published itself. Different images need a choice, and `kind` is one.
     pub fn of(layout: &Layout, kind: Option<Kind>) -> Result<Self> {
         let (data, index) = layout.index()?;
-        let file = layout.file_name("index.json");
+        let file = layout.index_name();
         // What is attached to an image is not published under its name.
         let entries = layout.listed(&index).images;
         let Some((at, first)) = entries.first() else {
@@ -122,7 +122,7 @@ impl Published {
         Self {
             descriptor: Descriptor::of(index.media_type(), &bytes),
             bytes,
-            file: layout.file_name("index.json"),
+            file: layout.index_name(),
             listed: None,
         }
     }

@@ -13,16 +13,21 @@ use verbatim_reader::{Compression, Kind};
 
 use crate::graph::{check_bytes, check_size};
 use crate::json::{self, MAX_DOCUMENT};
-use crate::{name, Descriptor, Error, ErrorKind, Index, Result};
+use crate::{name, Descriptor, Error, ErrorKind, Index, MediaType, Result};
 
 /// Entries of an archive that are remembered; more than any image has blobs.
 const MAX_ENTRIES: usize = 1 << 20;
 
 /// A layout that can be read: a folder or a tar archive.
+///
+/// Or the documents of one, as rules_img offers them beside an image (its output group
+/// `sparse_oci_layout`): the blobs are where they always are, except that there are no layers;
+/// the marker has another name, and a descriptor stands where `index.json` would be.
 #[derive(Debug)]
 pub struct Layout {
     path: PathBuf,
     source: Source,
+    form: Form,
     /// What is attached to what, once somebody asked.
     pub(super) attached: OnceLock<super::listed::Ties>,
 }
@@ -32,6 +37,31 @@ enum Source {
     Folder,
     /// Where the content of each file begins in the archive, and its size.
     Archive(BTreeMap<String, (u64, u64)>),
+}
+
+/// What a layout begins with: the marker, and what names the images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// OCI's image-layout.md.
+    Oci,
+    /// The documents alone.
+    Sparse,
+}
+
+impl Form {
+    fn marker(self) -> &'static str {
+        match self {
+            Self::Oci => "oci-layout",
+            Self::Sparse => "sparse-oci-layout",
+        }
+    }
+
+    fn index(self) -> &'static str {
+        match self {
+            Self::Oci => "index.json",
+            Self::Sparse => "root.descriptor.json",
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -50,18 +80,22 @@ impl Layout {
         } else {
             Source::Archive(scan(path)?)
         };
-        let layout = Self {
+        let mut layout = Self {
             path: path.to_owned(),
             source,
+            form: Form::Oci,
             attached: OnceLock::new(),
         };
+        if !layout.has(Form::Oci.marker()) && layout.has(Form::Sparse.marker()) {
+            layout.form = Form::Sparse;
+        }
         layout.check_marker()?;
         Ok(layout)
     }
 
     fn check_marker(&self) -> Result<()> {
-        let file = self.file_name("oci-layout");
-        let data = match self.file("oci-layout", 1 << 16) {
+        let file = self.file_name(self.form.marker());
+        let data = match self.file(self.form.marker(), 1 << 16) {
             Ok(data) => data,
             Err(e) if e.kind() == ErrorKind::Missing => {
                 let foreign = self.has("manifest.json") && !self.has("index.json");
@@ -106,6 +140,11 @@ impl Layout {
             Source::Folder => name(&self.path.join(file)),
             Source::Archive(_) => format!("{}!{file}", self.path.display()),
         }
+    }
+
+    /// The name of what names the images, in messages: `index.json`.
+    pub fn index_name(&self) -> String {
+        self.file_name(self.form.index())
     }
 
     /// The name of a blob in messages.
@@ -201,11 +240,21 @@ impl Layout {
         check_size(&self.blob_name(&descriptor.digest), descriptor, size)
     }
 
-    /// `index.json`: its bytes, and what they say.
+    /// `index.json`: its bytes, and what they say. Where there is a descriptor in its place, it
+    /// is the only one of an index that is made of it.
     pub fn index(&self) -> Result<(Vec<u8>, Index)> {
-        let data = self.file("index.json", MAX_DOCUMENT)?;
-        let index = Index::parse(&data, &self.file_name("index.json"))?;
-        Ok((data, index))
+        let data = self.file(self.form.index(), MAX_DOCUMENT)?;
+        match self.form {
+            Form::Oci => {
+                let index = Index::parse(&data, &self.index_name())?;
+                Ok((data, index))
+            }
+            Form::Sparse => {
+                let root: Descriptor = json::parse(&data, &self.index_name())?;
+                let index = Index::new(MediaType::OCI_INDEX, vec![root], BTreeMap::new());
+                Ok((json::to_canonical(&index)?, index))
+            }
+        }
     }
 
     /// The bytes of a document, which are for the caller to check.

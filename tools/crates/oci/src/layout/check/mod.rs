@@ -128,7 +128,7 @@ pub fn check(layout: &Layout, threads: usize, progress: Arc<dyn Progress>) -> Re
     let (data, index) = layout.index()?;
     let published = published(layout, &index, &data);
     let mut visitor = Visitor::new(layout);
-    let file = layout.file_name("index.json");
+    let file = layout.index_name();
     visitor.follow(Walk::of_index(&index, &file));
     if index.manifests.is_empty() {
         visitor.problems.push(
