@@ -107,6 +107,16 @@ for n in $(seq 200); do echo "--image=$host/acme/app$((n % 20)):v$n=images/verif
 $V sums create @verify.args -o published.sha256
 $V push @verify.args --sums published.sha256 >/dev/null
 cut -c67- published.sha256 >published.references
+head -n 1 published.sha256 >attested.sha256
+cut -c67- attested.sha256 >attested.reference
+if [ ! -e release.pub ]; then
+  openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out release.key 2>/dev/null
+  $V attest provenance attested.sha256 --builder=https://example.com/ci --uri=https://example.com/acme/app.git --target=//:app --bazel-version=7.7.1 \
+    --commit=a85e5c99b80a6036084608313547138cb490083a --tree=b85e5c99b80a6036084608313547138cb490083a -o statement.json
+  $V attest sign statement.json --key=release.key -o statement.intoto.jsonl
+  openssl pkey -in release.key -pubout -out release.pub
+fi
+$V attest attach "$(cat attested.reference)" statement.intoto.jsonl >/dev/null
 host=$(cat empty.host)
 for n in $(seq 20); do echo "--image=$host/acme/app$n:v1=images/push$n"; done >push.args
 for n in $(seq 20); do echo "--image=$host/acme/app:v$n=images/push$n"; done >push-tags.args
@@ -141,6 +151,23 @@ pub fn cases(verbatim: &Path) -> Vec<Case> {
                 "skopeo inspect --raw | sha256sum, on all cores",
                 &["skopeo", "sha256sum"],
                 "xargs -P $(nproc) -I{} sh -c 'skopeo inspect --tls-verify=false --raw docker://{} | sha256sum' <published.references".into(),
+            ),
+        ],
+    );
+    // A process for each, as a pipeline starts one for each image that it is about to run.
+    let ten_times = |command: &str| format!("for _ in $(seq 10); do {command} $(cat attested.reference) >out/blob; done");
+    add(
+        "verify the provenance of an image, ten times",
+        vec![
+            runner(
+                "verbatim attest verify",
+                &[&v],
+                ten_times(&format!("{v} attest verify --key=release.pub --type=slsaprovenance1")),
+            ),
+            runner(
+                "cosign verify-attestation",
+                &["cosign"],
+                ten_times("HOME=$PWD cosign verify-attestation --key=release.pub --type=slsaprovenance1 --insecure-ignore-tlog --allow-http-registry"),
             ),
         ],
     );

@@ -1,9 +1,11 @@
 //! The shapes that in-toto and SLSA publish, which real documents of others have, and ours.
 //!
 //! Sources: in-toto attestation framework, `spec/v1/statement.md`, `resource_descriptor.md`; SLSA, "Provenance"
-//! v1 and v0.2.
+//! v1 and v0.2, "Verification Summary Attestation" v1.
 
 use serde_json::Value;
+use verbatim_attest::{Rebuilt, REBUILT};
+use verbatim_digest::Digest;
 
 /// What may stand in an object.
 enum Shape {
@@ -115,6 +117,22 @@ const V0_2: Shape = Object(&[
     ("materials", false, List(&MATERIAL)),
 ]);
 
+const SUMMARY: Shape = Object(&[
+    (
+        "verifier",
+        true,
+        Object(&[("id", true, Text), ("version", false, Any)]),
+    ),
+    ("timeVerified", false, Text),
+    ("resourceUri", true, Text),
+    ("policy", true, DESCRIPTOR),
+    ("inputAttestations", false, List(&DESCRIPTOR)),
+    ("verificationResult", true, Text),
+    ("verifiedLevels", true, List(&Text)),
+    ("dependencyLevels", false, Any),
+    ("slsaVersion", false, Text),
+]);
+
 /// Where a value has another shape.
 fn wrong(value: &Value, shape: &Shape, path: &str) -> Option<String> {
     let fits = match (shape, value) {
@@ -156,6 +174,7 @@ fn check(document: &str) -> Option<String> {
     let (kind, predicate) = match statement["predicateType"].as_str().unwrap() {
         "https://slsa.dev/provenance/v1" => ("https://in-toto.io/Statement/v1", &V1),
         "https://slsa.dev/provenance/v0.2" => ("https://in-toto.io/Statement/v0.1", &V0_2),
+        "https://slsa.dev/verification_summary/v1" => ("https://in-toto.io/Statement/v1", &SUMMARY),
         other => panic!("{other}"),
     };
     let subjects = wrong(&statement["subject"], &List(&DESCRIPTOR), "/subject");
@@ -198,5 +217,29 @@ fn ours_have_them_too() {
     ] {
         assert!(document.contains(from));
         assert!(check(&document.replacen(from, to, 1)).is_some(), "{from}");
+    }
+}
+
+#[test]
+fn a_summary_has_the_shape_of_summaries() {
+    let summary = Rebuilt {
+        rebuilder: "https://example.com/us",
+        version: "1",
+        resource: "oci://registry.example.com/app",
+        artifact: Digest::of(b"app"),
+        provenance: Digest::of(b"provenance"),
+    };
+    let text = String::from_utf8(summary.statement().unwrap()).unwrap();
+    assert_eq!(check(&text), None);
+    assert!(text.contains(REBUILT));
+    for required in [
+        "verifier",
+        "resourceUri",
+        "policy",
+        "verificationResult",
+        "verifiedLevels",
+    ] {
+        let less = text.replacen(&format!("\"{required}\":"), "\"slsaVersion\":", 1);
+        assert!(check(&less).is_some(), "{required}");
     }
 }

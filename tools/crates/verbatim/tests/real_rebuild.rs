@@ -1,7 +1,7 @@
 //! `verbatim rebuild` of images that the real `buildah` built and pushed, from sources that a web server has.
 //!
 //! The longer story, with packages that `rpmbuild` and `createrepo_c` made and `dnf5` installs, is left out of CI:
-//! `cargo test -p verbatim --test real_rebuild -- --ignored`, in the root.
+//! `../bazelw --in-root cargo test -p verbatim --test real_rebuild -- --ignored --nocapture`, from `tools/`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -152,10 +152,11 @@ impl Workshop {
             .arg(self.at("app.git"))
             .arg(&clone));
         let oci = "org.opencontainers.image";
-        let mut options = vec![
-            format!("--source-date-epoch={EPOCH}"),
-            "--rewrite-timestamp".to_owned(),
-        ];
+        let mut options = Vec::new();
+        if parameters.0.contains_key("SOURCE_DATE_EPOCH") {
+            options.push(format!("--source-date-epoch={EPOCH}"));
+            options.push("--rewrite-timestamp".to_owned());
+        }
         for label in [
             format!(
                 "architecture={}",
@@ -197,6 +198,22 @@ impl Workshop {
         let config = crane(["manifest", "--insecure", &self.reference(name)]);
         let manifest: Value = serde_json::from_str(&config).unwrap();
         manifest["config"]["digest"].as_str().unwrap().to_owned()
+    }
+
+    /// The same, as `podman pull` reports it.
+    fn pulled_id(&self, name: &str) -> String {
+        let mut podman = Command::new(tool("podman"));
+        podman.arg("--root").arg(self.at("podman"));
+        podman.arg("--runroot").arg(self.at("podman-run"));
+        podman.args([
+            "--storage-driver=vfs",
+            "pull",
+            "--quiet",
+            "--tls-verify=false",
+        ]);
+        podman.arg("--signature-policy").arg(self.at("policy.json"));
+        let id = run(podman.arg(self.reference(name)));
+        format!("sha256:{}", id.trim())
     }
 
     fn parameters(&self) -> Parameters {
@@ -454,6 +471,18 @@ impl Workshop {
         }
     }
 
+    /// An image was built without an epoch, and its provenance tells none.
+    fn an_epoch_is_missed(&self, parameters: &Parameters, pins: &[(&str, &str)]) {
+        let timeless = parameters.without_epoch();
+        let digest = self.run_task("timeless:1", &timeless);
+        let statement = self.v0_2(&digest, &timeless, pins);
+        let (code, report) = self.report(&statement, "timeless:1", &[]);
+        assert_eq!((code, &report["verdict"]), (3, &json!("incomplete")));
+        assert_eq!(report["missing"], json!(["epoch"]), "{report:#}");
+        let said = evidence(&report, "timestamp");
+        assert!(said.contains("created"), "{said}");
+    }
+
     /// The exit code and the report of a rebuild that is held against an image.
     fn report(&self, statement: &Value, against: &str, more: &[&str]) -> (i32, Value) {
         let against = self.reference(against);
@@ -478,6 +507,14 @@ impl Parameters {
     fn with(&self, name: &str, value: Value) -> Self {
         let mut changed = self.clone();
         changed.0.insert(name.into(), value);
+        changed
+    }
+
+    /// What a task is given where nobody thought of an epoch.
+    fn without_epoch(&self) -> Self {
+        let mut changed = self.clone();
+        changed.0.remove("SOURCE_DATE_EPOCH");
+        changed.0.remove("REWRITE_TIMESTAMP");
         changed
     }
 }
@@ -580,6 +617,7 @@ fn an_image_comes_out_again_or_it_is_said_why_not() {
         format!("{}\n", workshop.image_id("app:1")),
         "{words}"
     );
+    assert_eq!(printed.trim_end(), workshop.pulled_id("app:1"));
     // The same from the image alone, whatever else is attached to it.
     let image = format!("{}@{digest}", workshop.reference("app"));
     let own = [
@@ -676,7 +714,10 @@ fn an_image_comes_out_again_or_it_is_said_why_not() {
         "{said}"
     );
 
-    // Another builder, and no epoch but the one of labels: which it was is said by name.
+    // Built when nobody said when: that is what is missing, whatever else there is to see.
+    workshop.an_epoch_is_missed(&parameters, &pins);
+
+    // Another builder: which it was is said by name.
     let other = workshop.digest_of("other:1");
     let copied = format!("docker://{}", workshop.reference("other:1"));
     let target = format!("docker://{}", workshop.reference("builder:2"));
@@ -701,7 +742,7 @@ fn an_image_comes_out_again_or_it_is_said_why_not() {
 }
 
 /// A builder image with the root's own dnf5, rpm and sqlite3, and what these load.
-fn rpm_builder(folder: &Path) {
+fn rpm_builder(folder: &Path, version: u32) {
     let root = folder.join("root");
     let copy = |from: &Path| {
         let to = root.join(from.strip_prefix("/").unwrap());
@@ -724,6 +765,7 @@ fn rpm_builder(folder: &Path) {
         .args(["-a", "/usr/lib/rpm"])
         .arg(root.join("usr/lib/rpm")));
     for (file, content) in [
+        ("etc/os-release", &format!("VERSION_ID={version}\n")[..]),
         ("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n"),
         ("etc/group", "root:x:0:\n"),
     ] {
@@ -732,7 +774,7 @@ fn rpm_builder(folder: &Path) {
     }
     fs::create_dir_all(root.join("bin")).unwrap();
     fs::create_dir_all(root.join("tmp")).unwrap();
-    for name in ["sh", "mkdir", "rm"] {
+    for name in ["sh", "cp", "mkdir", "rm"] {
         std::os::unix::fs::symlink(tool("busybox"), root.join("bin").join(name)).unwrap();
     }
     fs::write(folder.join("Containerfile"), "FROM scratch\nCOPY root /\n").unwrap();
@@ -754,17 +796,20 @@ fn rpm_repository(folder: &Path) {
 }
 
 /// A first stage installs packages into a folder, a second one is that folder: five runs of five give the image ID that
-/// was published, and a package database that nobody parked is named.
+/// `podman pull` reports. With annotations in another order, no epoch, another builder image or a package database that
+/// nobody parked it is said which of these it was.
 #[test]
 #[ignore = "takes a few minutes: cargo test -p verbatim --test real_rebuild -- --ignored, in the root"]
 fn packages_installed_by_dnf() {
     let bases = tempfile::tempdir().unwrap();
     let (builder, packages) = (bases.path().join("builder"), bases.path().join("packages"));
-    rpm_builder(&builder);
+    let newer = bases.path().join("newer");
+    rpm_builder(&builder, 1);
+    rpm_builder(&newer, 2);
     rpm_repository(&packages);
     let install = "RUN mkdir -p /out && dnf5 -y --installroot=/out --use-host-config --setopt=reposdir=/none \
-         --setopt=cachedir=/tmp/c --setopt=logdir=/tmp/l --repofrompath=local,file:///repo --nogpgcheck install hello \
-         && rm -rf /out/var/log /out/var/cache /out/var/lib/dnf /out/usr/lib/sysimage/libdnf5";
+         --setopt=cachedir=/tmp/c --setopt=logdir=/tmp/l --repofrompath=local,file:///repo --no-gpgchecks install hello \
+         && mkdir -p /out/etc && cp /etc/os-release /out/etc/ && rm -rf /out/var/log /out/var/cache /out/var/lib/dnf /out/usr/lib/sysimage/libdnf5";
     let parked = " && sqlite3 /out/var/lib/rpm/rpmdb.sqlite 'PRAGMA journal_mode=DELETE' && rm -f /out/var/lib/rpm/.*.lock";
     let containerfile = |parked: &str| {
         format!(
@@ -773,24 +818,50 @@ fn packages_installed_by_dnf() {
         )
     };
     let good = containerfile(parked);
-    let mut workshop = Workshop::open(&[("Containerfile", &good)], &[("builder:1", &builder)]);
+    let mut workshop = Workshop::open(
+        &[("Containerfile", &good)],
+        &[("builder:1", &builder), ("builder:2", &newer)],
+    );
     workshop.folder_of_sources = Some(packages.join("RPMS"));
     workshop.commit(&[("Containerfile", &good)]);
-    let builder = workshop.digest_of("builder:1");
+    let (builder, newer) = (
+        workshop.digest_of("builder:1"),
+        workshop.digest_of("builder:2"),
+    );
     let pins = [("builder:1", builder.as_str())];
     let parameters = workshop.parameters();
     let digest = workshop.run_task("app:1", &parameters);
     let statement = workshop.v0_2(&digest, &parameters, &pins).to_string();
-    for _ in 0..5 {
+    let pulled = workshop.pulled_id("app:1");
+    eprintln!("podman pull: {pulled}");
+    for number in 1..=5 {
         let output = workshop.rebuild(&statement, &[]);
         let words = String::from_utf8_lossy(&output.stderr);
         let printed = String::from_utf8(output.stdout).unwrap();
-        assert_eq!(
-            printed,
-            format!("{}\n", workshop.image_id("app:1")),
-            "{words}"
-        );
+        assert_eq!(printed, format!("{pulled}\n"), "{words}");
+        eprintln!("rebuild {number} of 5: {}", printed.trim_end());
     }
+
+    let moved = parameters.with("ANNOTATIONS", json!(["b=2", "a=1"]));
+    let (code, report) = workshop.report(&workshop.v0_2(&digest, &moved, &pins), "app:1", &[]);
+    assert_eq!((code, &report["verdict"]), (1, &json!("same-content")));
+    let said = evidence(&report, "history");
+    assert!(said.contains("in another order: a, b"), "{said}");
+    eprintln!("annotations moved: history, {said}");
+
+    workshop.an_epoch_is_missed(&parameters, &pins);
+    eprintln!("no epoch: missing epoch, timestamp");
+
+    let swapped = workshop.v0_2(&digest, &parameters, &[("builder:1", &newer)]);
+    let (code, report) = workshop.report(&swapped, "app:1", &[]);
+    assert_eq!((code, &report["verdict"]), (1, &json!("different")));
+    let causes = report["causes"].to_string();
+    let whence = format!(
+        "etc/os-release: copied from the stage builder, which is made from {}, here {newer}",
+        workshop.reference("builder:1")
+    );
+    assert!(causes.contains(&whence), "{report:#}");
+    eprintln!("another builder: {whence}");
 
     workshop.commit(&[("Containerfile", &containerfile(""))]);
     let parameters = workshop.parameters();
@@ -799,6 +870,7 @@ fn packages_installed_by_dnf() {
     assert_eq!((code, &report["verdict"]), (1, &json!("different")));
     let said = evidence(&report, "package-database");
     assert!(said.contains("rpmdb.sqlite"), "{report:#}");
+    eprintln!("a database that is not parked: package-database, {said}");
 }
 
 /// On a busy machine crun sometimes cannot seal the copy of itself that it starts, and then no container
