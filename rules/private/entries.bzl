@@ -150,7 +150,21 @@ def _may_be_unresolved(file):
         return file.is_symlink
     return not file.is_source
 
-def _runfile_lines(base, workspace, origin, mode, executable, executable_path):
+def runfile_lines(base, workspace, origin, mode, executable, executable_path):
+    """How runfiles become lines.
+
+    Args:
+        base: the folder in the image that they go to.
+        workspace: the name of the main repository's directory below that.
+        origin: the target, as messages name it.
+        mode: the mode of the runfiles.
+        executable: the `short_path` of the executable, which is in the image elsewhere.
+        executable_path: where it is.
+
+    Returns:
+        A struct of functions for `map_each`: `file` for Files, `symlink` and `root_symlink` for the entries of those depsets.
+    """
+
     # Functions and strings alone are caught here: the runfiles stay in their depsets.
     origin = "runfiles of " + origin
 
@@ -210,7 +224,7 @@ def add_executable(to, target, path, *, workspace, mode, runfiles_mode, empty, i
     if not runfiles:
         return depset(direct)
     base = path + ".runfiles"
-    lines = _runfile_lines(base, workspace, origin, runfiles_mode, executable.short_path, path)
+    lines = runfile_lines(base, workspace, origin, runfiles_mode, executable.short_path, path)
     to.add_all(runfiles.files, map_each = lines.file, expand_directories = False, allow_closure = True)
     to.add_all(runfiles.symlinks, map_each = lines.symlink, expand_directories = False, allow_closure = True)
     to.add_all(runfiles.root_symlinks, map_each = lines.root_symlink, expand_directories = False, allow_closure = True)

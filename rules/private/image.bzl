@@ -3,10 +3,10 @@
 load("//rules/private/platform:target_platform.bzl", "PLATFORM_ATTRS", "platform_text", "resolve_platform")
 load("//rules/private/providers:oci_image_info.bzl", "OciImageInfo")
 load("//rules/private/providers:oci_index_info.bzl", "OciIndexInfo")
-load("//rules/private/providers:oci_layer_info.bzl", "OciLayerInfo")
 load(":checks.bzl", "check_exclusive", "check_line", "check_one_of", "fail_at", "show")
 load(":image_outputs.bzl", "add_image_outputs", "declare_image", "image_providers")
 load(":imported.bzl", "foreign_base")
+load(":layer_output.bzl", "layers_of")
 load(":layout.bzl", "LAYOUT_ATTRS")
 load(":media_types.bzl", "MEDIA_TYPES", "MEDIA_TYPE_ATTRS")
 load(":requests.bzl", "image_spec_request")
@@ -90,9 +90,7 @@ def _oci_image_impl(ctx):
     base = _base_image(ctx, platform)
     layers = []
     for target in ctx.attr.layers:
-        if OciLayerInfo not in target:
-            fail_at(label, "layers", "{} is not a layer; make one of it with `tar_layer` (for an archive), `oci_layer` or `binary_layer`.".format(show(target.label)))
-        layers.append(target[OciLayerInfo])
+        layers.extend(layers_of(label, target))
 
     inputs = [layer.metadata for layer in layers]
     args = verbatim_args(ctx)
@@ -196,7 +194,7 @@ oci_image = rule(
             allow_single_file = True,
         ),
         "layers": attr.label_list(
-            doc = "The layers on top of the base, lowest first: `oci_layer`, `binary_layer`, `tar_layer`.",
+            doc = "The layers on top of the base, lowest first: `oci_layer`, `binary_layer`, `binary_layers`, `tar_layer`, `layer_plan`.",
             # Whatever is no layer gets our own message.
             allow_files = True,
         ),

@@ -1,7 +1,8 @@
 """What every kind of layer has in common: how its archive is made, compressed and handed on."""
 
 load("//rules/private/providers:oci_layer_info.bzl", "OciLayerInfo")
-load(":checks.bzl", "check_exclusive", "check_glob", "check_line", "check_mode", "check_one_of", "fail_at", "parse_owner")
+load("//rules/private/providers:oci_layers_info.bzl", "OciLayersInfo")
+load(":checks.bzl", "check_exclusive", "check_glob", "check_line", "check_mode", "check_one_of", "fail_at", "parse_owner", "show")
 load(":toolchain.bzl", "run_verbatim")
 
 # Compression to the ending of the blob's name and the levels there are.
@@ -104,8 +105,8 @@ def add_attribute_args(ctx, args):
             fail_at(ctx.label, "mtimes", "{} is not a time; write seconds since 1970, such as \"1700000000\".".format(repr(mtime)))
         args.add("--set-mtime=%s=%s" % (check_glob(ctx.label, "mtimes", glob), mtime))
 
-def make_layer(ctx, *, command, args, entries = None, operands = None, inputs, mnemonic, progress_message, path_mapping = True):
-    """Declare the one action that makes a layer, and the rule's providers.
+def declare_layer(ctx, *, command, args, entries = None, operands = None, inputs, mnemonic, progress_message, name = None, path_mapping = True):
+    """Declare the one action that makes a layer.
 
     Args:
         ctx: the context of a rule with `OUTPUT_ATTRS`, of which `mtime` may be missing.
@@ -116,11 +117,13 @@ def make_layer(ctx, *, command, args, entries = None, operands = None, inputs, m
         inputs: depset of Files.
         mnemonic: the action's mnemonic.
         progress_message: what Bazel shows while it runs.
+        name: what the names of the outputs begin with; by default that of the target.
         path_mapping: whether all paths stand in `args`, where Bazel can map them.
 
     Returns:
-        A list of providers.
+        An OciLayerInfo.
     """
+    name = name or ctx.label.name
     compression = COMPRESSIONS[check_one_of(ctx.label, "compression", ctx.attr.compression, sorted(COMPRESSIONS))]
     check_level(ctx, compression)
 
@@ -132,8 +135,8 @@ def make_layer(ctx, *, command, args, entries = None, operands = None, inputs, m
     if clamp >= 0:
         check_exclusive(ctx.label, {"clamp_mtime": True, "mtime": mtime != 0})
 
-    blob = ctx.actions.declare_file(ctx.label.name + compression.extension)
-    metadata = ctx.actions.declare_file(ctx.label.name + ".layer.json")
+    blob = ctx.actions.declare_file(name + compression.extension)
+    metadata = ctx.actions.declare_file(name + ".layer.json")
 
     args.add(ctx.attr.compression, format = "--compression=%s")
     if ctx.attr.level:
@@ -158,11 +161,40 @@ def make_layer(ctx, *, command, args, entries = None, operands = None, inputs, m
         path_mapping = path_mapping,
         resource_set = layer_resources,
     )
+    return OciLayerInfo(blob = blob, metadata = metadata)
+
+def make_layer(ctx, **kwargs):
+    """Declare the one action that makes a layer, and the rule's providers.
+
+    Args:
+        ctx: the context of a rule with `OUTPUT_ATTRS`, of which `mtime` may be missing.
+        **kwargs: what `declare_layer` takes.
+
+    Returns:
+        A list of providers.
+    """
+    layer = declare_layer(ctx, **kwargs)
     return [
-        DefaultInfo(files = depset([blob])),
-        OciLayerInfo(blob = blob, metadata = metadata),
+        DefaultInfo(files = depset([layer.blob])),
+        layer,
         OutputGroupInfo(
-            blob = depset([blob]),
-            metadata = depset([metadata]),
+            blob = depset([layer.blob]),
+            metadata = depset([layer.metadata]),
         ),
     ]
+
+def layers_of(label, target):
+    """The layers that a target is.
+
+    Args:
+        label: the Label of the target that asks, whose attribute `layers` names the other.
+        target: the Target.
+
+    Returns:
+        A list of OciLayerInfo, the lowest first.
+    """
+    if OciLayersInfo in target:
+        return target[OciLayersInfo].layers
+    if OciLayerInfo in target:
+        return [target[OciLayerInfo]]
+    return fail_at(label, "layers", "{} is not a layer; make one of it with `tar_layer` (for an archive), `oci_layer` or `binary_layer`.".format(show(target.label)))

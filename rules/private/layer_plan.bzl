@@ -3,7 +3,7 @@
 load("//rules/private/providers:oci_layer_info.bzl", "OciLayerInfo")
 load(":checks.bzl", "check_line", "check_one_of", "fail_at", "show")
 load(":entries.bzl", "entry_list")
-load(":layer_output.bzl", "COMPRESSIONS", "OUTPUT_ATTRS", "check_level", "layer_resources")
+load(":layer_output.bzl", "COMPRESSIONS", "OUTPUT_ATTRS", "check_level", "layer_resources", "layers_of")
 load(":requests.bzl", "archive_entry_request")
 load(":toolchain.bzl", "TOOLCHAIN_TYPE", "run_verbatim", "verbatim_args")
 
@@ -25,13 +25,11 @@ def _layer_plan_impl(ctx):
     inputs = []
     entries = entry_list(ctx)
     for target in ctx.attr.layers:
-        if OciLayerInfo not in target:
-            fail_at(label, "layers", "{} is not a layer; make one of it with `tar_layer` (for an archive), `oci_layer` or `binary_layer`.".format(show(target.label)))
-        blob = target[OciLayerInfo].blob
-        if blob.is_directory:
-            fail_at(label, "layers", "{} is a plan already; name the layers that it is made of.".format(show(target.label)))
-        inputs.append(blob)
-        entries.add(json.encode(archive_entry_request(blob, component = show(target.label), origin = show(target.label))))
+        for layer in layers_of(label, target):
+            if layer.blob.is_directory:
+                fail_at(label, "layers", "{} is a plan already; name the layers that it is made of.".format(show(target.label)))
+            inputs.append(layer.blob)
+            entries.add(json.encode(archive_entry_request(layer.blob, component = show(target.label), origin = show(target.label))))
     for name, globs in ctx.attr.components.items():
         for glob in globs:
             args.add("--component=%s=%s" % (check_line(label, "components", name), check_line(label, "components", glob)))

@@ -1,5 +1,7 @@
 """Targets that tests need, made without rules of any language."""
 
+load("//rules:providers.bzl", "RunfilesGroupsInfo")
+
 def _program_impl(ctx):
     program = ctx.actions.declare_file(ctx.label.name)
     ctx.actions.write(program, "#!/bin/true\n", is_executable = True)
@@ -7,6 +9,7 @@ def _program_impl(ctx):
     # A link that leads nowhere in the build, as the `bin/python3` of a virtual environment is one.
     link = ctx.actions.declare_symlink(ctx.label.name + ".link")
     ctx.actions.symlink(output = link, target_path = "../somewhere/else")
+    groups = {name: target[DefaultInfo].files for target, name in ctx.attr.groups.items()}
     return [DefaultInfo(
         executable = program,
         runfiles = ctx.runfiles(
@@ -14,13 +17,17 @@ def _program_impl(ctx):
             root_symlinks = {path: target[DefaultInfo].files.to_list()[0] for target, path in ctx.attr.root_symlinks.items()},
             symlinks = {path: target[DefaultInfo].files.to_list()[0] for target, path in ctx.attr.symlinks.items()},
         ),
-    )]
+    )] + ([RunfilesGroupsInfo(groups = groups)] if groups else [])
 
 program = rule(
     implementation = _program_impl,
     attrs = {
         "data": attr.label_list(
             doc = "Runfiles.",
+            allow_files = True,
+        ),
+        "groups": attr.label_keyed_string_dict(
+            doc = "Groups of them.",
             allow_files = True,
         ),
         "root_symlinks": attr.label_keyed_string_dict(

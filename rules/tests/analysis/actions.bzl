@@ -1,7 +1,7 @@
 """What the actions of the rules are, and what they are given."""
 
 load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
-load("//rules:providers.bzl", "OciImageInfo", "OciIndexInfo", "OciLayerInfo", "SumsInfo")
+load("//rules:providers.bzl", "OciImageInfo", "OciIndexInfo", "OciLayerInfo", "OciLayersInfo", "SumsInfo")
 
 # What Bazel itself adds to a program; no process comes of these.
 _OF_BAZEL = ["Middleman", "RepoMappingManifest", "RunfilesTree", "SourceSymlinkManifest", "SymlinkTree"]
@@ -48,6 +48,34 @@ layer_actions_test = analysistest.make(
         "also": attr.string_list(doc = "Mnemonics of actions that there may be beside the layer's."),
         "arguments": attr.string_list(doc = "What must be among the arguments."),
     },
+)
+
+def _grouped_layers_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    target = analysistest.target_under_test(env)
+    layers = {}
+    for action in _verbatim_actions(analysistest.target_actions(env), "VerbatimLayer"):
+        _check_tool(env, action)
+        inputs = [
+            file.basename
+            for file in action.inputs.to_list()
+            if "verbatim" not in file.basename and not file.basename.endswith(".repo_mapping")
+        ]
+        output = [file.basename for file in action.outputs.to_list() if not file.basename.endswith(".json")][0]
+        layers[output.split(".")[1]] = " ".join(sorted(inputs))
+    asserts.equals(env, ctx.attr.layers, dict(sorted(layers.items())))
+
+    # The program's own code changes most: it is on top.
+    blobs = [layer.blob.basename.split(".")[1] for layer in target[OciLayersInfo].layers]
+    asserts.equals(env, "app", blobs[-1])
+    asserts.equals(env, sorted(layers), sorted(blobs))
+    for name in layers:
+        asserts.equals(env, 1, len(getattr(target[OutputGroupInfo], name).to_list()))
+    return analysistest.end(env)
+
+grouped_layers_test = analysistest.make(
+    _grouped_layers_test_impl,
+    attrs = {"layers": attr.string_dict(doc = "From a layer to the names of the files that its action gets, and of no others.")},
 )
 
 def _small_inputs_test_impl(ctx):

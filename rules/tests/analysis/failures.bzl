@@ -4,7 +4,7 @@ load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
 load("//rules:attest.bzl", "provenance")
 load("//rules:binary.bzl", "release_binary")
 load("//rules:image.bzl", "oci_image", "oci_import", "oci_index")
-load("//rules:layer.bzl", "binary_layer", "oci_layer", "tar_layer")
+load("//rules:layer.bzl", "binary_layer", "binary_layers", "oci_layer", "tar_layer")
 load("//rules:release.bzl", "release")
 load("//rules:sums.bzl", "container_sums", "file_sums")
 load("//rules/private:oci_load.bzl", "load_program")
@@ -35,6 +35,10 @@ _FAILURES = {
     "binary_layer_path": (binary_layer, {"binary": ":program", "path": "/a/../b"}, "path", "leaves the image with \"..\""),
     "binary_layer_runfiles_mode": (binary_layer, {"binary": ":program", "runfiles_mode": "0999"}, "runfiles_mode", "is not a mode"),
     "binary_layer_launcher": (binary_layer, {"binary": ":program", "launcher": "/"}, "launcher", "is not a path in the image"),
+    "binary_layers_group": (binary_layers, {"binary": ":program", "groups": {"a/b": ["@"]}}, "groups", "\"a/b\" is not the name of a group"),
+    "binary_layers_group_of_nothing": (binary_layers, {"binary": ":program", "groups": {"a": ["nothing/**"]}}, "groups", "is in the group \"a\"; correct its patterns, or remove it. There are files of _main"),
+    "binary_layers_own_group": (binary_layers, {"binary": ":program", "groups": {"app": ["@"]}}, "groups", "\"app\" is not the name of a group"),
+    "binary_layers_runfiles": (binary_layers, {"binary": ":program", "runfiles": "/a/../b"}, "runfiles", "leaves the image with \"..\""),
     "release_empty": (release, {}, "files", "is missing, and so are `images` and `beside`"),
     "release_no_file": (release, {"files": ":sums"}, "files", "names no file itself"),
     "file_sums_conflict": (file_sums, {"files": {":one_file": "same", "data.txt": "same"}}, "files", "are both published as \"same\"; give one of them another name"),

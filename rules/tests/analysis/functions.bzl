@@ -9,6 +9,7 @@ load("//rules/private:packages.bzl", "escaped_path", "lock_problem", "packages_f
 load("//rules/private:prebuilt.bzl", "prebuilt_problem")
 load("//rules/private:registry_download.bzl", "authorization", "canonical_repository", "docker_config", "find_credential", "is_loopback", "split_repository", "token_server")
 load("//rules/private:run.bzl", "operand")
+load("//rules/private:runfiles_groups.bzl", "DEFAULT_GROUPS", "glob_matches", "group_of")
 load("//rules/private:stamp.bzl", "keys_problem")
 load("//rules/private/platform:target_platform.bzl", "platform_text")
 
@@ -43,6 +44,45 @@ def _prebuilt_test_impl(ctx):
         asserts.true(env, problem and problem.startswith("attribute `%s`: " % attribute), "{}: {}".format(changes, problem))
         asserts.true(env, problem and part in problem, "{}: {}".format(changes, problem))
     return unittest.end(env)
+
+def _groups_test_impl(ctx):
+    env = unittest.begin(ctx)
+    for glob, path, expected in [
+        ("a/b", "a/b", True),
+        ("a/b", "a/b/c", False),
+        ("a", "b", False),
+        ("*/b", "a/b", True),
+        ("a*c", "abc", True),
+        ("a*c", "ac", True),
+        ("ab*bc", "abc", False),
+        ("a*b*c*d", "a1b2c3d", True),
+        ("a*b*c*d", "a1c2b3d", False),
+        ("*", "a/b", False),
+        ("**", "a/b", True),
+        ("a/**", "a", True),
+        ("a/**/d", "a/b/c/d", True),
+        ("a/**/d", "a/d", True),
+        ("a/**/d", "a/d/e", False),
+        ("**/node_modules/**", "_main/app/node_modules/x/y.js", True),
+        ("**/node_modules/**", "_main/app/my_node_modules/y.js", False),
+        ("**/a/**/a/**", "a/x/a/y", True),
+        ("**/a/**/a/**", "a/x/y", False),
+    ]:
+        asserts.equals(env, expected, glob_matches(glob, path), "{} and {}".format(glob, path))
+    for path, expected in {
+        "_main/app/main.py": None,
+        "_main/node_modules/left/index.js": "packages",
+        "rules_nodejs++node+nodejs_linux_amd64/bin/node": "interpreter",
+        "rules_python~~pip~pip_311_six/site-packages/six.py": "packages",
+        "rules_python~~python~python_3_11_x86_64-unknown-linux-gnu/bin/python3": "interpreter",
+    }.items():
+        asserts.equals(env, expected, group_of(DEFAULT_GROUPS, path, "_main"), path)
+    groups = {"first": ["@@x"], "own": ["@@"], "rest": ["@"]}
+    for path, expected in {"_main/a": "own", "x/a": "first", "y/a": "rest"}.items():
+        asserts.equals(env, expected, group_of(groups, path, "_main"), path)
+    return unittest.end(env)
+
+groups_test = unittest.make(_groups_test_impl)
 
 prebuilt_test = unittest.make(_prebuilt_test_impl)
 

@@ -1,0 +1,7 @@
+"""Greets whoever is named."""
+
+import sys
+
+import greetings
+
+print(greetings.greeting("hello", sys.argv[1:] or ["world"]))
