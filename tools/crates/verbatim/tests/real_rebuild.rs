@@ -84,6 +84,10 @@ impl Workshop {
         };
         git(&work, &["init", "--quiet", "--initial-branch=main", "."]);
         git(&work, &["add", "."]);
+        if sources.iter().any(|(name, _)| *name == ".gitmodules") {
+            let link = format!("160000,{},sub", "1".repeat(40));
+            git(&work, &["update-index", "--add", "--cacheinfo", &link]);
+        }
         git(&work, &["commit", "--quiet", "--message=one"]);
         git(
             self.folder.path(),
@@ -739,6 +743,89 @@ fn an_image_comes_out_again_or_it_is_said_why_not() {
         workshop.reference("builder:1")
     );
     assert!(said.contains(&builder), "{report:#}");
+}
+
+/// What a commit says of its submodules and of its build is a stranger's word, as the attestation is: nothing is run and
+/// nothing fetched but over http, https and ssh, and of a build that is cut off nothing at all.
+#[test]
+fn sources_of_strangers_start_and_fetch_nothing() {
+    let mut workshop = Workshop::open(&[("Containerfile", "FROM scratch\n")], &[]);
+    let canary = workshop.at("canary");
+    let (touch, repository) = (canary.display().to_string(), workshop.at("app.git"));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let host = listener.local_addr().unwrap();
+    let module = |lines: &str| format!("[submodule \"sub\"]\n\tpath = sub\n\t{lines}\n");
+    let containerfile = "FROM scratch\nCOPY . /\n".to_owned();
+    for (name, modules, containerfile) in [
+        (
+            "ext",
+            module(&format!("url = ext::sh -c touch% {touch}")),
+            containerfile.clone(),
+        ),
+        (
+            "file",
+            module(&format!("url = {}", repository.display())),
+            containerfile.clone(),
+        ),
+        (
+            "file://",
+            module(&format!("url = file://{}", repository.display())),
+            containerfile.clone(),
+        ),
+        (
+            "option",
+            module(&format!("url = --upload-pack=touch {touch}")),
+            containerfile.clone(),
+        ),
+        (
+            "command",
+            module(&format!(
+                "url = {}\n\tupdate = !touch {touch}",
+                workshop.url
+            )),
+            containerfile.clone(),
+        ),
+        (
+            "no such commit",
+            module(&format!("url = {}", workshop.url)),
+            containerfile,
+        ),
+        (
+            "add",
+            String::new(),
+            format!("FROM scratch\nADD http://{host}/x /x\n"),
+        ),
+        (
+            "up",
+            String::new(),
+            format!("FROM scratch\nCOPY ../../../../../../..{touch}.secret /x\n"),
+        ),
+        (
+            "archive",
+            String::new(),
+            format!("FROM oci-archive:{touch}\n"),
+        ),
+    ] {
+        fs::write(workshop.at("canary.secret"), "secret").unwrap();
+        let mut sources = vec![("Containerfile", containerfile.as_str())];
+        if !modules.is_empty() {
+            sources.push((".gitmodules", &modules));
+        }
+        workshop.commit(&sources);
+        let parameters = workshop.parameters();
+        let digest = format!("sha256:{}", "1".repeat(64));
+        let statement = workshop.v0_2(&digest, &parameters, &[]);
+        let output = workshop.rebuild(&statement.to_string(), &[]);
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(
+            (output.status.code(), output.stdout.len()),
+            (Some(3), 0),
+            "{name}: {words}"
+        );
+        assert!(!canary.exists(), "{name}: {words}");
+        assert!(listener.accept().is_err(), "{name}: {words}");
+    }
 }
 
 /// A builder image with the root's own dnf5, rpm and sqlite3, and what these load.
