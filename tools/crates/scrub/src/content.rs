@@ -60,6 +60,21 @@ pub(crate) fn shadow(content: &[u8], rules: &Rules) -> Found {
     }
 }
 
+/// A database with a write-ahead log says so in two bytes of its header (<https://www.sqlite.org/fileformat2.html>,
+/// section 1.3.3). Where its log is empty, which another pattern sees to, the same database is one
+/// with a rollback journal: then nobody who opens it writes beside it.
+pub(crate) fn sqlite_mode(content: &[u8], _: &Rules) -> Found {
+    const ROLLBACK: [u8; 2] = [1, 1];
+    const LOG: u8 = 2;
+    let is_database = content.starts_with(b"SQLite format 3\0") && content.len() >= 100;
+    if !is_database || !content[18..20].contains(&LOG) {
+        return Found::Fine;
+    }
+    let mut parked = content.to_vec();
+    parked[18..20].copy_from_slice(&ROLLBACK);
+    Found::Rewrite(parked)
+}
+
 /// A journal of a database that was closed is empty; one that is not holds changes.
 pub(crate) fn sqlite_journal(start: &[u8], _: &Rules) -> Found {
     if start.is_empty() {
@@ -75,6 +90,21 @@ pub(crate) fn sqlite_journal(start: &[u8], _: &Rules) -> Found {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn databases_are_parked() {
+        let mut database = b"SQLite format 3\0\x10\x00\x02\x02".to_vec();
+        database.resize(4096, 7);
+        let Found::Rewrite(parked) = sqlite_mode(&database, &Rules::default()) else {
+            panic!("it must be parked");
+        };
+        assert_eq!(parked[18..20], [1, 1]);
+        assert!(parked[..18] == database[..18] && parked[20..] == database[20..]);
+        assert_eq!(sqlite_mode(&parked, &Rules::default()), Found::Fine);
+        for other in [&b""[..], b"SQLite format 3\0", b"x"] {
+            assert_eq!(sqlite_mode(other, &Rules::default()), Found::Fine);
+        }
+    }
 
     #[test]
     fn shadow_files() {

@@ -176,8 +176,9 @@ impl Rule {
             }
             Self::PackageJournal => {
                 "drops locks, backups and empty journals of the databases of dpkg, ucf, RPM, \
-                 apk and pacman, and fails on a journal that holds changes: without them \
-                 packages would be missing"
+                 apk and pacman, parks RPM's (with a rollback journal in place of a write-ahead \
+                 log), and fails on a journal that holds changes: without them packages would be \
+                 missing"
             }
             Self::PasswordAge => {
                 "takes the day of the last password change (sp_lstchg) out of etc/shadow, or \

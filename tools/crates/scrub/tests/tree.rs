@@ -18,6 +18,8 @@ const PEM: &[u8] = b"-----BEGIN PRIVATE KEY-----\n\
     -----END PRIVATE KEY-----\n";
 const MENTION: &[u8] = b"if (!pem.startsWith('-----BEGIN PRIVATE KEY-----')) throw 0";
 const DIR: &[u8] = b"\0dir";
+/// The header of a database of SQLite that has a write-ahead log.
+const WITH_A_LOG: &[u8] = b"SQLite format 3\0\x10\x00\x02\x02____________________________________________________________________________________________________";
 const LINK: &[u8] = b"\0link";
 
 /// Path, content (or what kind it is), rule, and what is to be done.
@@ -122,6 +124,12 @@ const TREE: &[(&str, &[u8], &str, Want)] = &[
     ("etc/iscsi/initiatorname.iscsi", b"x", "host-identity", Drop),
     ("etc/hostname", b"builder17\n", "", Keep),
     ("var/lib/rpm/rpmdb.sqlite", b"x", "", Keep),
+    (
+        "usr/lib/sysimage/rpm/rpmdb.sqlite",
+        WITH_A_LOG,
+        "package-journal",
+        Rewrite,
+    ),
     ("var/lib/rpm/rpmdb.sqlite-wal", b"", "package-journal", Drop),
     (
         "usr/lib/sysimage/rpm/rpmdb.sqlite-wal",

@@ -269,3 +269,24 @@ fn from_the_lock_of_another_program() {
     assert!(error.contains("--checksum=sha256"), "{error}");
     assert!(!at.join("weak.json").exists());
 }
+
+/// Scripts are run apart from the machine or not at all.
+#[test]
+fn scripts_only_in_a_sandbox() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    publish(at, "1.0");
+    std::fs::write(at.join("image.toml"), MANIFEST).unwrap();
+    told(run(at, &["lock", "image.toml", "-o", "l.json"]), 0);
+    let install = ["install", "l.json", "-o", "o.tar", "--run-scripts"];
+    let mut command = Command::new(program());
+    command.current_dir(at).arg("packages").args(install);
+    let error = told(command.env("PATH", "/nonexistent").output().unwrap(), 3);
+    assert!(error.contains("bubblewrap"), "{error}");
+    let error = told(
+        run(at, &["install", "l.json", "-o", "o.tar", "--tools", "/"]),
+        2,
+    );
+    assert!(error.contains("--run-scripts"), "{error}");
+    assert!(!at.join("o.tar").exists());
+}

@@ -341,6 +341,18 @@ pub(super) const PATTERNS: &[Pattern] = &[
         ],
     ),
     files(Hostname, &["etc/hostname", "etc/hosts", "etc/resolv.conf"]),
+    // One that is left in the mode with a write-ahead log is changed by whoever opens it.
+    look(
+        PackageJournal,
+        content::sqlite_mode,
+        256 << 20,
+        true,
+        &[
+            "usr/lib/sysimage/rpm/*.sqlite",
+            "usr/share/rpm/*.sqlite",
+            "var/lib/rpm/*.sqlite",
+        ],
+    ),
     // The write-ahead log decides; the index beside it is made anew from it.
     look(
         PackageJournal,
