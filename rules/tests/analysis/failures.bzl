@@ -6,6 +6,7 @@ load("//rules:binary.bzl", "release_binary")
 load("//rules:image.bzl", "oci_image", "oci_import", "oci_index")
 load("//rules:layer.bzl", "binary_layer", "binary_layers", "oci_layer", "tar_layer")
 load("//rules:release.bzl", "release")
+load("//rules:sbom.bzl", "sbom")
 load("//rules:sums.bzl", "container_sums", "file_sums")
 load("//rules/private:oci_load.bzl", "load_program")
 load("//rules/private:oci_push.bzl", "push_program")
@@ -39,6 +40,9 @@ _FAILURES = {
     "binary_layers_group_of_nothing": (binary_layers, {"binary": ":program", "groups": {"a": ["nothing/**"]}}, "groups", "is in the group \"a\"; correct its patterns, or remove it. There are files of _main"),
     "binary_layers_own_group": (binary_layers, {"binary": ":program", "groups": {"app": ["@"]}}, "groups", "\"app\" is not the name of a group"),
     "binary_layers_runfiles": (binary_layers, {"binary": ":program", "runfiles": "/a/../b"}, "runfiles", "leaves the image with \"..\""),
+    "sbom_empty": (sbom, {"srcs": []}, "srcs", "is empty; name what is described"),
+    "sbom_many": (sbom, {"srcs": [":two_files"]}, "srcs", "is not one file; name an image"),
+    "sbom_platform": (sbom, {"platform": "linux", "srcs": ["data.txt"]}, "platform", "is not a platform"),
     "release_empty": (release, {}, "files", "is missing, and so are `images` and `beside`"),
     "release_no_file": (release, {"files": ":sums"}, "files", "names no file itself"),
     "file_sums_conflict": (file_sums, {"files": {":one_file": "same", "data.txt": "same"}}, "files", "are both published as \"same\"; give one of them another name"),

@@ -1,0 +1,5 @@
+"""What images, programs and locks are made of."""
+
+load("//rules/private:sbom.bzl", _sbom = "sbom")
+
+sbom = _sbom
