@@ -9,7 +9,7 @@ _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _INDEX = "application/vnd.oci.image.index.v1+json"
 
 # lay_out OUTPUT STEP…: `copy=FILE` and `link=FILE` put a blob there, `remnant=TEXT` one that nothing names, `base=LAYOUT` links all blobs of another layout, `index=FILE` is index.json, `name=TYPE=FILE`
-# is what index.json names, and `root=TYPE=FILE` the same of a layout that is called
+# is what index.json names (`bare=TYPE=FILE`: and it does not say its own version), and `root=TYPE=FILE` the same of a layout that is called
 # sparse, where `describe=FILE` stands for a layer.
 _LAY_OUT = """
 set -eu
@@ -36,6 +36,7 @@ for step; do
     ;;
   index=*) cp --no-preserve=mode "$file" "$out/index.json" ;;
   name=*) printf '{\n  "schemaVersion": 2,\n  "manifests": [\n%s\n  ]\n}\n' "$(descriptor "${file%%=*}" "${file#*=}")" >"$out/index.json" ;;
+  bare=*) printf '{\n  "manifests": [\n%s\n  ]\n}\n' "$(descriptor "${file%%=*}" "${file#*=}")" >"$out/index.json" ;;
   root=*)
     descriptor "${file%%=*}" "${file#*=}" >"$out/root.descriptor.json"
     marker=sparse-oci-layout
@@ -108,7 +109,7 @@ rules_oci_image = rule(
 def _rules_oci_index_impl(ctx):
     index = ctx.attr.image[OciIndexInfo]
     blobs = [index.index] + _documents(index.images) + _layers(index.images)
-    layout = _lay_out(ctx, ctx.label.name, _steps("copy", blobs) + ["name={}={}".format(_INDEX, index.index.path)], blobs)
+    layout = _lay_out(ctx, ctx.label.name, _steps("copy", blobs) + ["bare={}={}".format(_INDEX, index.index.path)], blobs)
     return [DefaultInfo(files = depset([layout]))]
 
 _INDEX_ATTRS = {"image": attr.label(

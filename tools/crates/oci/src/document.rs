@@ -184,7 +184,24 @@ impl Index {
 
     /// Parse an index; `file` is its name in messages.
     pub fn parse(data: &[u8], file: &str) -> Result<Self> {
-        match Document::parse(data, file)? {
+        Self::of_value(json::parse_value(data, file)?, file)
+    }
+
+    /// Parse the `index.json` of a layout, which lists what is there. `oci_image_index` of
+    /// rules_oci leaves `schemaVersion` out of it, and what does not claim another version is
+    /// understood; published it must not be as it is, which [`Index::parse`] sees to.
+    pub fn parse_listing(data: &[u8], file: &str) -> Result<Self> {
+        let mut value = json::parse_value(data, file)?;
+        if let Value::Object(members) = &mut value {
+            if members.contains_key("manifests") {
+                members.entry("schemaVersion").or_insert_with(|| 2.into());
+            }
+        }
+        Self::of_value(value, file)
+    }
+
+    fn of_value(value: Value, file: &str) -> Result<Self> {
+        match Document::of_value(value, file)? {
             Document::Index(index) => Ok(index),
             Document::Manifest(_) => Err(Error::new(
                 ErrorKind::Malformed,
@@ -203,7 +220,10 @@ impl Index {
 impl Document {
     /// Parse whichever of the two it is; `file` is its name in messages.
     pub fn parse(data: &[u8], file: &str) -> Result<Self> {
-        let value = json::parse_value(data, file)?;
+        Self::of_value(json::parse_value(data, file)?, file)
+    }
+
+    fn of_value(value: Value, file: &str) -> Result<Self> {
         let malformed = |what: String| Error::new(ErrorKind::Malformed, file, what);
         let Value::Object(members) = &value else {
             return Err(malformed(

@@ -211,3 +211,31 @@ fn an_oci_layout_stays_one_whatever_lies_beside_its_marker() {
     let published = verbatim_oci::layout::Published::of(&layout, None).unwrap();
     assert_eq!(published.descriptor.digest.to_string(), digest);
 }
+
+#[test]
+fn a_listing_without_its_version_is_read_and_not_published() {
+    let folder = Folder::new();
+    let mut images = Vec::new();
+    for architecture in ["amd64", "arm64"] {
+        let mut image = folder.image(architecture);
+        image["platform"] = json!({"os": "linux", "architecture": architecture});
+        images.push(image);
+    }
+    let layout = || verbatim_oci::layout::Layout::open(Path::new(&folder.path("full"))).unwrap();
+    let published = || verbatim_oci::layout::Published::of(&layout(), None);
+    // As rules_oci names an index.
+    let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": images}).to_string();
+    let root = folder.blob(&["full", "sparse"], INDEX, index.as_bytes());
+    let digest = folder.layouts(&root, json!({"manifests": [root]}).to_string().as_bytes());
+    assert_eq!(published().unwrap().descriptor.digest.to_string(), digest);
+    // If it is itself what is published, a registry would refuse it.
+    let listing = json!({"manifests": images}).to_string();
+    folder.write("full/index.json", listing.as_bytes());
+    let error = published().unwrap_err().to_string();
+    assert!(error.contains("schemaVersion"), "{error}");
+    for other in ["1", "\"2\"", "null"] {
+        let listing = format!(r#"{{"schemaVersion":{other},"manifests":[{root}]}}"#);
+        folder.write("full/index.json", listing.as_bytes());
+        assert!(published().is_err(), "{other}");
+    }
+}

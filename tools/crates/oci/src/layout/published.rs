@@ -70,9 +70,9 @@ impl Published {
             }
             None if one => Self::named(layout, Link::of_index(first, &file, *at)),
             Some(Kind::Index) if one && first.media_type.is_index() => Self::named(layout, Link::of_index(first, &file, *at)),
-            Some(Kind::Index) => Ok(Self::index_json(layout, data, &index)),
+            Some(Kind::Index) => Self::index_json(layout, data),
             None => match different_images(layout, &entries, &file)? {
-                0 | 1 => Ok(Self::index_json(layout, data, &index)),
+                0 | 1 => Self::index_json(layout, data),
                 images => Err(Error::new(
                     ErrorKind::Mismatch,
                     file,
@@ -118,22 +118,25 @@ impl Published {
         Some(name)
     }
 
-    fn index_json(layout: &Layout, bytes: Vec<u8>, index: &Index) -> Self {
-        Self {
+    fn index_json(layout: &Layout, bytes: Vec<u8>) -> Result<Self> {
+        let file = layout.index_name();
+        // More is asked of what is published than of what lists what there is.
+        let index = Index::parse(&bytes, &file)?;
+        Ok(Self {
             descriptor: Descriptor::of(index.media_type(), &bytes),
             bytes,
-            file: layout.index_name(),
+            file,
             listed: None,
-        }
+        })
     }
 
     /// The same where no choice is needed but to say something: of several images it is
     /// `index.json` that they have in common.
     pub fn or_index_json(layout: &Layout) -> Result<Self> {
-        let (data, index) = layout.index()?;
+        let (data, _) = layout.index()?;
         match Self::of(layout, None) {
             Err(e) if e.kind() == ErrorKind::Mismatch || e.kind() == ErrorKind::Missing => {
-                Ok(Self::index_json(layout, data, &index))
+                Self::index_json(layout, data)
             }
             published => published,
         }

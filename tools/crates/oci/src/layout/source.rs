@@ -246,7 +246,7 @@ impl Layout {
         let data = self.file(self.form.index(), MAX_DOCUMENT)?;
         match self.form {
             Form::Oci => {
-                let index = Index::parse(&data, &self.index_name())?;
+                let index = Index::parse_listing(&data, &self.index_name())?;
                 Ok((data, index))
             }
             Form::Sparse => {
