@@ -14,6 +14,7 @@ mod layer_output;
 mod layout_output;
 mod opened;
 mod outcome;
+mod pinned;
 mod place;
 mod printing;
 mod progress;

@@ -1,6 +1,7 @@
 //! The subcommands, one a file.
 
 mod attest;
+mod bases;
 mod binary;
 mod check;
 mod completions;
@@ -56,6 +57,7 @@ enum Command {
     Pull(pull::Options),
     Push(push::Options),
     Copy(Box<copy::Options>),
+    Bases(bases::Options),
     Load(load::Options),
     Packages(packages::Options),
     Rebuild(Box<rebuild::Options>),
@@ -89,6 +91,7 @@ pub fn run(arguments: Vec<OsString>) -> anyhow::Result<Outcome> {
         Command::Pull(options) => pull::run(options),
         Command::Push(options) => push::run(options),
         Command::Copy(options) => copy::run(*options),
+        Command::Bases(options) => bases::run(options),
         Command::Load(options) => load::run(options),
         Command::Packages(options) => packages::run(options),
         Command::Rebuild(options) => rebuild::run(*options),

@@ -1,6 +1,7 @@
 //! `verbatim verify`: is what is served, what runs, or what lies on the disk what was released?
 
 mod attested;
+mod bases;
 mod release;
 mod show;
 mod sides;
@@ -85,6 +86,9 @@ enum Part {
   Was each image built by our builder, from our sources?
     verbatim verify container_sums.sha256 --attested=policy.toml
 
+  Is it still what is published, and does it stand on bases that have moved on?
+    verbatim verify container_sums.sha256 --bases MODULE.bazel
+
   What changed from one release to the next?
     verbatim verify v1.sha256 --against v2.sha256")]
 pub struct Options {
@@ -144,6 +148,11 @@ pub struct Options {
     /// those are read that are attached to each image, where it is served.
     #[arg(long, value_name = "FILE", requires = "asked")]
     attestation: Vec<PathBuf>,
+    /// Say as well which base images have moved on since they were pinned in this file (as `verbatim
+    /// bases` reads it), and which images of SUMS stand on them. It changes no verdict: what was
+    /// released is what it was.
+    #[arg(long, value_name = "MODULE.bazel")]
+    bases: Vec<PathBuf>,
     /// Let this verdict do no harm; can be given several times. What is `unchecked` cannot be
     /// accepted: see --only.
     #[arg(long, value_name = "VERDICT")]
@@ -187,6 +196,10 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
     let mut findings = look(&options, &mut release)?;
     if let Some(attestations) = attestations {
         attestations.judge(&release, options.only, &mut findings);
+    }
+    if !options.bases.is_empty() {
+        let told = bases::notes(&options, &release)?;
+        release.notes.extend(told);
     }
     let report = Report::new(findings, &options.accept, release.notes);
     show(&report, &options)?;
