@@ -66,7 +66,7 @@ impl Sandbox {
         let folders = ["usr/bin", "usr/sbin", "bin", "sbin"];
         for program in programs {
             let is_there = |folder: &&str| tools.join(folder).join(program).exists();
-            if !folders.iter().any(|folder| is_there(&folder)) {
+            if !folders.iter().any(is_there) {
                 return Err(absent(format!(
                     "{} has no {program}; install it there, or name with --tools a root file system that has it",
                     printable_path(tools)
