@@ -40,11 +40,14 @@ const TRAPS: [&str; 10] = [
     "git", "buildah", "bazel", "bazelisk", "sh", "ssh", "cp", "unshare", "touch", "curl",
 ];
 
+/// By path, the media type and the body.
+type Answers = BTreeMap<String, (String, Vec<u8>)>;
+
 /// A registry of fixed answers that counts who comes.
 struct Server {
     address: SocketAddr,
     met: Arc<AtomicUsize>,
-    answers: Arc<Mutex<BTreeMap<String, (String, Vec<u8>)>>>,
+    answers: Arc<Mutex<Answers>>,
 }
 
 impl Server {
@@ -199,6 +202,8 @@ impl Place {
     }
 
     /// Run the program; `feed` writes its standard input, which it need not read.
+    // `ended` waits for it, by a call that tells its memory too.
+    #[allow(clippy::zombie_processes)]
     fn run(&self, arguments: &[&str], feed: impl FnOnce(&mut dyn std::io::Write) + Send) -> Ran {
         let program = Path::new(env!("CARGO_BIN_EXE_verbatim"))
             .canonicalize()
