@@ -55,6 +55,34 @@ pub(crate) struct Coming<'a> {
     pub(crate) content: &'a mut dyn Read,
 }
 
+/// Bytes that a package of so many may decompress to.
+pub(crate) fn most(stored: u64) -> u64 {
+    stored.saturating_mul(MOST_TIMES).saturating_add(MOST_MORE)
+}
+
+/// What lies below a symlink of its own package would go elsewhere.
+#[derive(Debug, Default)]
+pub(crate) struct Below(HashSet<Vec<u8>>);
+
+impl Below {
+    /// Note that a symlink is at this path.
+    pub(crate) fn symlink(&mut self, path: &[u8]) {
+        self.0.insert(path.to_vec());
+    }
+
+    /// A path must not lie below one.
+    pub(crate) fn check(&self, path: &[u8]) -> Result<()> {
+        match parents(path).find(|parent| self.0.contains(*parent)) {
+            None => Ok(()),
+            Some(link) => Err(Error::refused(format!(
+                "its file {} lies below its own symlink {}, so it would go elsewhere",
+                printable_bytes(path),
+                printable_bytes(link)
+            ))),
+        }
+    }
+}
+
 /// Read the files of an archive that takes `stored` bytes in its package; `keep` keeps a content.
 pub(crate) fn files<R: Read>(
     archive: Archive<R>,
@@ -62,19 +90,14 @@ pub(crate) fn files<R: Read>(
     mut keep: impl FnMut(Coming<'_>) -> Result<Kept>,
 ) -> Result<Vec<PackedFile>> {
     let broken = |e: &dyn std::fmt::Display| Error::refused(e.to_string());
-    let mut left = stored.saturating_mul(MOST_TIMES).saturating_add(MOST_MORE);
+    let mut left = most(stored);
     let mut archive = archive.limit_holes(left);
     let mut files = Vec::new();
-    let mut symlinks: HashSet<Vec<u8>> = HashSet::new();
+    let mut below = Below::default();
     while let Some(mut entry) = archive.next_entry().map_err(|e| broken(&e))? {
         let path = clean(&entry.path)?;
         let shown = printable_bytes(&path).into_owned();
-        if let Some(link) = parents(&path).find(|parent| symlinks.contains(*parent)) {
-            return Err(Error::refused(format!(
-                "its file {shown} lies below its own symlink {}, so it would go elsewhere",
-                printable_bytes(link)
-            )));
-        }
+        below.check(&path)?;
         left = left
             .checked_sub(entry.size.saturating_add(512))
             .ok_or_else(|| {
@@ -91,7 +114,7 @@ pub(crate) fn files<R: Read>(
             })?),
             Kind::HardLink { target } => Node::HardLink(clean(target)?),
             Kind::Symlink { target } => {
-                symlinks.insert(path.clone());
+                below.symlink(&path);
                 Node::Symlink(target.clone())
             }
             Kind::Directory => Node::Directory,
@@ -130,7 +153,7 @@ pub(crate) fn kept_error(error: verbatim_archive::Error) -> Error {
 }
 
 /// A path of an archive as one below the root.
-fn clean(path: &[u8]) -> Result<Vec<u8>> {
+pub(crate) fn clean(path: &[u8]) -> Result<Vec<u8>> {
     let mut parts: Vec<&[u8]> = Vec::new();
     for part in path.split(|b| *b == b'/') {
         match part {

@@ -160,24 +160,6 @@ fn keys_and_signatures() {
     refused(result, ErrorKind::Refused, "it is not signed");
 }
 
-#[test]
-fn version_3_is_refused_by_name() {
-    let mut repository = Repository::new();
-    repository.write("x86_64/APKINDEX.tar.gz", alpine::V3_INDEX);
-    refused(
-        repository.lock(&["a"], "", None),
-        ErrorKind::Refused,
-        "apk's version 3 (ADB)",
-    );
-    repository.add_parts("a", "", alpine::V3_PACKAGE, b"");
-    let result = repository.lock(&["a"], "", None);
-    refused(
-        result,
-        ErrorKind::Refused,
-        "a-1-r0.apk: it is of apk's version 3 (ADB)",
-    );
-}
-
 /// Packages with all that the database has a place for.
 fn everything() -> Repository {
     let mut repository = Repository::new();

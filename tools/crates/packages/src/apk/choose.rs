@@ -83,6 +83,23 @@ pub fn choose(
 }
 
 impl Repository<'_> {
+    /// The index for an architecture: that of version 2, which old and new clients read, or else that
+    /// of version 3.
+    fn index(&self, architecture: &str, fetcher: &Fetcher) -> Result<(SafePath, Vec<u8>)> {
+        for file in ["APKINDEX.tar.gz", "packages.adb"] {
+            let path: SafePath = format!("{architecture}/{file}").parse()?;
+            if let Some(data) = fetcher.document(&self.terms.place, &path, LARGEST_INDEX)? {
+                return Ok((path, data));
+            }
+        }
+        let path: SafePath = format!("{architecture}/APKINDEX.tar.gz").parse()?;
+        Err(Error::wrong(format!(
+            "the source `{}` has no {}, nor packages.adb beside it; correct its `url`",
+            self.source.name,
+            self.terms.place.shown(&path)
+        )))
+    }
+
     /// Read the index for an architecture, and give each package to `each`.
     fn read(
         &mut self,
@@ -91,14 +108,8 @@ impl Repository<'_> {
         old: Option<&Lock>,
         each: impl FnMut(Listed),
     ) -> Result<()> {
-        let path: SafePath = format!("{architecture}/APKINDEX.tar.gz").parse()?;
+        let (path, data) = self.index(architecture, fetcher)?;
         let name = self.terms.place.shown(&path);
-        let Some(data) = fetcher.document(&self.terms.place, &path, LARGEST_INDEX)? else {
-            return Err(Error::wrong(format!(
-                "the source `{}` has no {name}; correct its `url` (an index of apk's version 3, packages.adb, is not read here)",
-                self.source.name
-            )));
-        };
         let date = index::read(&data, self.keys.as_ref(), each).map_err(|e| e.of(&name))?;
         if let Some(date) = date {
             // Each architecture has an index of its own.

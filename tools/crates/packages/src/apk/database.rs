@@ -75,6 +75,8 @@ fn header(package: &Installed<'_>) -> String {
     }
     let priority = about.get("replaces_priority").unwrap_or_default();
     line('q', if priority == "0" { "" } else { priority });
+    // Digests are the first 20 bytes of SHA-256.
+    line('f', if package.unpacked.has_sha256 { "S" } else { "" });
     out
 }
 

@@ -1,11 +1,14 @@
-//! The index of a repository: APKINDEX.tar.gz, signed, with a paragraph for each package.
+//! The index of a repository: APKINDEX.tar.gz, signed, with a paragraph for each package; or one of
+//! version 3.
 
 use base64::Engine as _;
 use sha1::{Digest as _, Sha1};
 use verbatim_foreign::excerpt;
 
+use super::adb;
 use super::keys::Keys;
 use super::parts::{self, each_file};
+use super::v3;
 use super::version;
 use crate::manifest::is_word;
 use crate::{Error, Moment, Result};
@@ -23,6 +26,11 @@ impl Checksum {
     /// Of a control part, as it is stored.
     pub(super) fn of(stored: &[u8]) -> Self {
         Self(Sha1::digest(stored).into())
+    }
+
+    /// Of a SHA-256 the first 20 bytes: that much of it apk's database has a place for.
+    pub(super) fn of_sha256(digest: &[u8]) -> Option<Self> {
+        digest.first_chunk().copied().map(Self)
     }
 
     /// Of what was hashed.
@@ -73,6 +81,10 @@ pub(super) fn read(
     keys: Option<&Keys>,
     mut each: impl FnMut(Listed),
 ) -> Result<Option<Moment>> {
+    if data.starts_with(adb::MAGIC) {
+        // Such an index says no date.
+        return v3::index(data, keys, each).map(|()| None);
+    }
     let (signatures, signed) = parts::signatures(data, LARGEST_PLAIN)?;
     if let Some(keys) = keys {
         if signatures.is_empty() {

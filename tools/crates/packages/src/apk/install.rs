@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use verbatim_archive::{Builder, Item, Wish};
+use verbatim_archive::{Builder, Item, Keeper, Wish};
 use verbatim_foreign::printable_bytes;
 
 use super::database::{self, both_have, Installed};
@@ -44,6 +44,7 @@ pub fn install(
         let key = |one: &Installed<'_>| (one.locked.name.clone(), one.locked.version.clone());
         key(a).cmp(&key(b))
     });
+    owners(&mut installed, &keeper);
     let mut aliases = Aliases::default();
     for file in installed.iter().flat_map(|one| &one.unpacked.files) {
         if let Node::Symlink(target) = &file.packed.node {
@@ -78,6 +79,40 @@ pub fn install(
         builder.item(&path, item, &Wish::default(), "the database of packages")?;
     }
     Ok(())
+}
+
+/// Lists of accounts are not longer than this.
+const LARGEST_ACCOUNTS: u64 = 16 << 20;
+/// Who owns what belongs to somebody that no list names, as apk has it.
+const NOBODY: u64 = 65534;
+
+/// Give files whose owners are said by name the numbers that the lists of the set have for them.
+fn owners(installed: &mut [Installed<'_>], keeper: &Keeper) {
+    let list = |path: &str| -> BTreeMap<String, u64> {
+        let files = installed.iter().flat_map(|one| &one.unpacked.files);
+        let is_it = |file: &&File| file.packed.path == path.as_bytes();
+        let text = files
+            .filter(is_it)
+            .find_map(|file| match &file.packed.node {
+                Node::File(kept) => keeper.read(kept, LARGEST_ACCOUNTS).ok(),
+                _ => None,
+            });
+        let text = String::from_utf8_lossy(text.as_deref().unwrap_or_default()).into_owned();
+        let numbered = text.lines().rev().filter_map(|line| {
+            let mut fields = line.split(':');
+            Some((fields.next()?.to_owned(), fields.nth(1)?.parse().ok()?))
+        });
+        let mut numbered: BTreeMap<String, u64> = numbered.collect();
+        numbered.entry("root".to_owned()).or_insert(0);
+        numbered
+    };
+    let (users, groups) = (list("etc/passwd"), list("etc/group"));
+    for file in installed.iter_mut().flat_map(|one| &mut one.unpacked.files) {
+        if let Some(owner) = &file.owner {
+            file.packed.uid = users.get(&owner.user).copied().unwrap_or(NOBODY);
+            file.packed.gid = groups.get(&owner.group).copied().unwrap_or(NOBODY);
+        }
+    }
 }
 
 fn add(

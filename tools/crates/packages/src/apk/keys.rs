@@ -46,19 +46,29 @@ impl Keys {
                 "RSA512" => RsaHash::Sha512,
                 _ => continue,
             };
-            let holds = |key: &PublicKey| key.verify_rsa(hash, message, &signature.bytes);
-            if self.0.iter().any(holds) {
+            if self.made(hash, message, &signature.bytes) {
                 return Ok(());
             }
         }
+        Err(self.none_of(signatures))
+    }
+
+    /// Whether one of them made this signature of a message.
+    pub(super) fn made(&self, hash: RsaHash, message: &[u8], signature: &[u8]) -> bool {
+        let holds = |key: &PublicKey| key.verify_rsa(hash, message, signature);
+        self.0.iter().any(holds)
+    }
+
+    /// That none of them made any of these.
+    pub(super) fn none_of(&self, signatures: &[Signature]) -> Error {
         let names: Vec<_> = signatures
             .iter()
             .map(|one| format!("`{}` ({})", one.key, one.kind))
             .collect();
-        Err(Error::refused(format!(
+        Error::refused(format!(
             "it is signed with none of the keys of its source; it says that {} signed it",
             verbatim_foreign::excerpt(&names.join(", "), 300)
-        )))
+        ))
     }
 }
 

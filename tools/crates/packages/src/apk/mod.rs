@@ -1,5 +1,6 @@
-//! Alpine's packages of apk's version 2, their repositories, and apk's database.
+//! Alpine's packages of apk's versions 2 and 3, their repositories, and apk's database.
 
+mod adb;
 mod catalog;
 mod choose;
 mod database;
@@ -11,6 +12,7 @@ mod parts;
 mod relation;
 mod scripts;
 mod unpack;
+mod v3;
 mod version;
 
 pub use choose::{choose, scripts_not_done};

@@ -8,8 +8,10 @@ use std::io::{self, Read, Seek, SeekFrom};
 use verbatim_digest::{Digest, HashingReader};
 use verbatim_foreign::excerpt;
 
+use super::adb;
 use super::index::Checksum;
 use super::parts::{self, each_file};
+use super::v3;
 use crate::{Error, Result};
 
 /// What is read of a package to find all but its files: signatures and scripts are small.
@@ -37,6 +39,14 @@ pub(super) struct About {
 }
 
 impl About {
+    /// What these fields say, under the names that they have in `.PKGINFO`.
+    pub(super) fn of(fields: Vec<(String, String)>) -> Self {
+        Self {
+            fields,
+            scripts: BTreeMap::new(),
+        }
+    }
+
     /// The value of a field, if it has one.
     pub(super) fn get<'a>(&'a self, name: &'a str) -> Option<&'a str> {
         self.all(name).next()
@@ -98,6 +108,9 @@ pub(super) struct Front {
 impl Front {
     /// What the first bytes of a package say.
     pub(super) fn of(data: &[u8]) -> Result<Self> {
+        if data.starts_with(adb::MAGIC) {
+            return v3::front_of(data);
+        }
         let (_, rest) = parts::signatures(data, LARGEST_CONTROL)?;
         let part = parts::first(rest, LARGEST_CONTROL)?;
         let files_at = data.len() - rest.len() + part.stored.len();
@@ -111,6 +124,10 @@ impl Front {
     /// Read the front of a package, and check that its files are those that it names.
     pub(super) fn read(file: &mut File) -> Result<Self> {
         let unreadable = |e: io::Error| Error::unreachable(format!("it cannot be read: {e}"));
+        if v3::is(file)? {
+            let stored = file.metadata().map_err(unreadable)?.len();
+            return v3::check(file, stored);
+        }
         let mut data = Vec::new();
         let mut start = file.by_ref().take(LARGEST_FRONT);
         start.read_to_end(&mut data).map_err(unreadable)?;

@@ -14,8 +14,6 @@ const SIGNATURE: &[u8] = b".SIGN.";
 const LARGEST_SIGNATURES: u64 = 1 << 20;
 /// So many keys may have signed.
 const MOST_SIGNATURES: usize = 64;
-/// What the newer form begins with, by its compression.
-const V3: &[u8] = b"ADB";
 
 /// A signature as it stands in an archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,11 +36,6 @@ pub(super) struct Part<'a> {
 
 /// The part that these bytes begin with.
 pub(super) fn first(data: &[u8], limit: u64) -> Result<Part<'_>> {
-    if data.starts_with(V3) {
-        return Err(Error::refused(
-            "it is of apk's version 3 (ADB), which is not read here; ask for a repository of version 2, which has an APKINDEX.tar.gz",
-        ));
-    }
     let member = gzip::member(data, limit).map_err(|e| Error::refused(e.to_string()))?;
     Ok(Part {
         stored: &data[..member.stored],

@@ -10,6 +10,7 @@ use verbatim_reader::Archive;
 
 use super::index::Checksum;
 use super::package::{About, Front};
+use super::v3;
 use crate::fetch::open_checked;
 use crate::lock::LockedPackage;
 use crate::packed::{self, kept_error, Node, PackedFile};
@@ -21,6 +22,15 @@ pub(super) struct Unpacked {
     pub(super) about: About,
     pub(super) checksum: Checksum,
     pub(super) files: Vec<File>,
+    /// Whether its digests are the beginnings of SHA-256: then it is of version 3.
+    pub(super) has_sha256: bool,
+}
+
+/// Who owns a file, by names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Owner {
+    pub(super) user: String,
+    pub(super) group: String,
 }
 
 /// A file with the digest of its content; that of a symlink is of its target.
@@ -29,12 +39,26 @@ pub(super) struct File {
     pub(super) packed: PackedFile,
     /// None for directories.
     pub(super) checksum: Option<Checksum>,
+    /// Where the package says names, and no numbers.
+    pub(super) owner: Option<Owner>,
 }
 
 /// Open a package that was locked, check that it is that one, and unpack it.
 pub(super) fn unpack(package: &LockedPackage, path: &Path, keeper: &Keeper) -> Result<Unpacked> {
     let named = |e: Error| e.of(format!("the package {} {}", package.name, package.version));
     let mut file = open_checked(package, path)?;
+    if v3::is(&mut file).map_err(named)? {
+        let (front, files) = v3::unpack(file, package.size, keeper).map_err(named)?;
+        front
+            .check(&package.name, &package.version, &package.architecture)
+            .map_err(named)?;
+        return Ok(Unpacked {
+            about: front.about,
+            checksum: front.checksum,
+            files,
+            has_sha256: true,
+        });
+    }
     let front = Front::read(&mut file).map_err(named)?;
     front
         .check(&package.name, &package.version, &package.architecture)
@@ -47,6 +71,7 @@ pub(super) fn unpack(package: &LockedPackage, path: &Path, keeper: &Keeper) -> R
         about: front.about,
         checksum: front.checksum,
         files,
+        has_sha256: false,
     })
 }
 
@@ -86,7 +111,11 @@ fn files<R: Read>(archive: Archive<R>, stored: u64, keeper: &Keeper) -> Result<V
             },
             Node::Directory => None,
         };
-        files.push(File { packed, checksum });
+        files.push(File {
+            packed,
+            checksum,
+            owner: None,
+        });
     }
     Ok(files)
 }

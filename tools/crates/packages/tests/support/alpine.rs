@@ -31,10 +31,6 @@ const SAMPLES: [(&str, &[u8]); 9] = samples![
     "aarch64/replayout-1.0.0-r0.apk",
 ];
 
-/// A package and an index of apk's version 3.
-pub const V3_PACKAGE: &[u8] = include_bytes!("../../testdata/apk/libhello-1.0-r0.apk");
-pub const V3_INDEX: &[u8] = include_bytes!("../../testdata/apk/packages.adb");
-
 /// A part of a package: a compressed tar archive, without its end where another part follows.
 pub fn part(files: &[File<'_>], is_last: bool) -> Vec<u8> {
     let mut plain = tar(files);

@@ -154,7 +154,8 @@ fn in_folder(context: &Context<'_>, folder: &str, libraries: &mut Vec<Library>) 
         // A link without a version is for compilers, which look for that name.
         let own = library.name.and_then(|name| String::from_utf8(name).ok());
         let called = match own {
-            Some(own) if !(is_link && name.ends_with(".so")) && !own.contains('/') => own,
+            Some(own) if own.contains('/') => continue,
+            Some(own) if !is_link || !name.ends_with(".so") => own,
             _ => name.clone(),
         };
         // Of several that are called so, the one that has the name itself.
