@@ -75,7 +75,7 @@ fn one(
         collector.system.as_ref(),
         "apk",
         "alpine",
-        &name.to_ascii_lowercase(),
+        &name,
         &version,
         architecture.as_deref(),
     );

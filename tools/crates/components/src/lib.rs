@@ -47,7 +47,6 @@ mod inventory;
 mod needs;
 mod npm;
 mod program;
-mod purl;
 mod python;
 mod root;
 mod rpm;
@@ -58,7 +57,6 @@ pub use checksum::{Algorithm, Checksum};
 pub use component::{Component, Kind, Source};
 pub use declared::Declared;
 pub use inventory::{Claim, Inventory, Role, Unread};
-pub use purl::Purl;
 pub use system::System;
 pub use tree::{Folder, Node, Tree, What};
 

@@ -8,10 +8,10 @@ use serde_json::Value;
 use crate::collector::{Collector, Full, Rank};
 use crate::component::{Component, Kind};
 use crate::inventory::Role;
-use crate::purl::Purl;
 use crate::root::split;
 use crate::tree::What;
 use crate::Result;
+use verbatim_naming::Purl;
 
 const MODULES: &[u8] = b"node_modules/";
 const LARGEST: u64 = 1 << 20;
@@ -124,13 +124,9 @@ fn component(data: &[u8], path: &[u8]) -> Result<Component, String> {
         Some(license) => text(license),
         None => None,
     };
-    let purl = match name.split_once('/') {
-        Some((scope, name)) => {
-            Purl::new("npm", name.to_ascii_lowercase()).namespace(&scope.to_ascii_lowercase())
-        }
-        None => Purl::new("npm", name.to_ascii_lowercase()),
-    };
-    let purl = purl.version(&version).to_string();
+    let lower = name.to_ascii_lowercase();
+    let (scope, bare) = lower.split_once('/').unwrap_or(("", &lower));
+    let purl = Purl::new("npm", scope, bare).version(&version).to_string();
     Ok(Component {
         kind: Kind::Npm,
         name,

@@ -9,10 +9,10 @@ use verbatim_formats::{inflate, ReadAt};
 use crate::collector::{Collector, Full, Rank};
 use crate::component::{Component, Kind};
 use crate::inventory::Role;
-use crate::purl::Purl;
 use crate::root::Parts;
 use crate::tree::What;
 use crate::Result;
+use verbatim_naming::Purl;
 
 /// The section of `cargo auditable`: a list in JSON, compressed with zlib.
 const AUDITABLE: &str = ".dep-v0";
@@ -99,11 +99,8 @@ fn module_of_go(
     version: &str,
     path: &[u8],
 ) -> Result<usize, Full> {
-    let lower = name.to_ascii_lowercase();
-    let purl = match lower.rsplit_once('/') {
-        Some((namespace, name)) => Purl::new("golang", name).namespace(namespace),
-        None => Purl::new("golang", lower),
-    };
+    let (namespace, bare) = name.rsplit_once('/').unwrap_or(("", name));
+    let purl = Purl::new("golang", namespace, bare);
     let known = Some(version).filter(|version| *version != "(devel)");
     let version = known.unwrap_or_default();
     collector.add_once(Component {
@@ -147,7 +144,7 @@ fn of_cargo(collector: &mut Collector<'_, '_>, list: &Audited, path: &[u8]) -> R
         if one.kind.as_deref() == Some("build") {
             continue;
         }
-        let purl = Purl::new("cargo", &*one.name).version(&one.version);
+        let purl = Purl::new("cargo", "", &one.name).version(&one.version);
         let at = collector.add_once(Component {
             kind: Kind::Cargo,
             name: one.name.clone(),

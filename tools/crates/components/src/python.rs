@@ -7,9 +7,9 @@ use crate::checksum::{Algorithm, Checksum};
 use crate::collector::{Collector, Full, Rank};
 use crate::component::{Component, Kind};
 use crate::inventory::Role;
-use crate::purl::Purl;
 use crate::root::split;
 use crate::Result;
+use verbatim_naming::Purl;
 
 const LARGEST_METADATA: u64 = 4 << 20;
 const LARGEST_RECORD: u64 = 64 << 20;
@@ -81,7 +81,7 @@ fn component(data: &[u8], path: &[u8]) -> Option<Component> {
         (!value.is_empty() && value != "UNKNOWN").then(|| value.to_owned())
     };
     let (name, version) = (field("Name")?, field("Version")?);
-    let purl = Purl::new("pypi", name.to_ascii_lowercase().replace('_', "-")).version(&version);
+    let purl = Purl::new("pypi", "", &name).version(&version);
     Some(Component {
         kind: Kind::Python,
         name,

@@ -73,7 +73,7 @@ fn one(collector: &mut Collector<'_, '_>, package: &Present, path: &[u8]) -> Res
     let architecture = package.architecture.as_deref();
     let system = collector.system.as_ref();
     let purl = System::purl(system, "rpm", "", &package.name, &release, architecture)
-        .qualifier("epoch", epoch.as_deref());
+        .with("epoch", epoch.as_deref().unwrap_or_default());
     let at = collector.add(Component {
         kind: Kind::Rpm,
         name: package.name.clone(),

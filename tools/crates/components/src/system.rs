@@ -1,8 +1,8 @@
 //! Which distribution a root file system is of (`os-release`(5)).
 
-use crate::purl::Purl;
 use crate::root::Root;
 use crate::Result;
+use verbatim_naming::Purl;
 
 /// Where it says so, the first one that is there.
 const FILES: [&[u8]; 2] = [b"etc/os-release", b"usr/lib/os-release"];
@@ -68,11 +68,10 @@ impl System {
             Some(id) => id,
             None => usual,
         };
-        Purl::new(kind, name)
-            .namespace(namespace)
+        Purl::new(kind, namespace, name)
             .version(version)
-            .qualifier("arch", architecture)
-            .qualifier("distro", system.map(Self::distro).as_deref())
+            .with("arch", architecture.unwrap_or_default())
+            .with("distro", &system.map(Self::distro).unwrap_or_default())
     }
 }
 

@@ -1,7 +1,12 @@
-//! What registries and repositories are called: most have one name. Docker Hub has several, so
-//! have Docker's own images in it, and people leave most of them out.
+//! What things are called by people and tools, and the one form of each name. Registries and repositories: most
+//! have one name; Docker Hub has several, so have Docker's own images in it, and people leave most of them out.
+//! Packages of all kinds: their [URLs](Purl).
+
+mod purl;
 
 use std::borrow::Cow;
+
+pub use purl::{Purl, PurlError};
 
 /// The name of Docker Hub in references.
 const NAME: &str = "docker.io";

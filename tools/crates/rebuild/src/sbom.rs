@@ -6,10 +6,10 @@
 
 use std::collections::BTreeSet;
 
-use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use verbatim_digest::Digest;
 use verbatim_document::{json, Error as Wrong, ErrorKind};
+use verbatim_naming::Purl;
 
 use crate::base::Pin;
 use crate::error::Result;
@@ -123,23 +123,11 @@ fn pin(
     file: &str,
     at: &str,
 ) -> Result<Option<Pin>> {
-    let Some((name, qualifiers)) = purl.and_then(|purl| purl.split_once('?')) else {
+    let Some(purl) = purl.and_then(|purl| purl.parse::<Purl>().ok()) else {
         return Ok(None);
     };
-    let decoded = |text: &str| {
-        percent_decode_str(text)
-            .decode_utf8()
-            .ok()
-            .map(|text| text.into_owned())
-    };
-    let repository = qualifiers
-        .split('&')
-        .find_map(|pair| pair.strip_prefix("repository_url="))
-        .and_then(decoded);
-    let told: Option<Digest> = name
-        .rsplit_once('@')
-        .and_then(|(_, digest)| decoded(digest))
-        .and_then(|digest| digest.parse().ok());
+    let repository = purl.qualifier("repository_url").map(str::to_owned);
+    let told: Option<Digest> = purl.stated_version().and_then(|digest| digest.parse().ok());
     let sum: Option<Digest> = sum.and_then(|hex| Digest::from_hex(&hex.to_ascii_lowercase()).ok());
     if let (Some(told), Some(sum)) = (told, sum) {
         if told != sum {

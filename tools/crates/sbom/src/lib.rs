@@ -19,13 +19,12 @@ mod license;
 mod origin;
 pub mod packages;
 pub mod program;
-mod purl;
 pub mod spdx;
 mod stated;
 mod uuid;
 
 pub use bom::{Bom, File, Id, Package, Subject, SubjectKind};
 pub use origin::Distribution;
-pub use purl::{Purl, PurlError};
 pub use stated::{Stated, StatedFile, StatedPackage, LARGEST};
 pub use uuid::Uuid;
+pub use verbatim_naming::{Purl, PurlError};
