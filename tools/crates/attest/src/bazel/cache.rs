@@ -3,6 +3,7 @@
 //! Source: Bazel, `RepositoryCache.java`: `content_addressable/sha256/HEX/file`, and beside it empty files that
 //! say by which identifiers the file may be asked for.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -14,30 +15,42 @@ use verbatim_foreign::printable_path;
 use super::{Dependencies, Dependency};
 use crate::artifact;
 
+/// What is in a cache, each by the digest of its bytes.
+///
+/// # Errors
+/// It is no such folder, cannot be read, or a file in it is not what its name says
+/// ([`ErrorKind::Mismatch`]).
+pub fn downloads(cache: &Path) -> Result<BTreeSet<Digest>> {
+    let folder = cache.join("content_addressable/sha256");
+    let failed = |error: io::Error| Error::io(printable_path(&folder), "cannot be read", error);
+    let mut found = BTreeSet::new();
+    for entry in fs::read_dir(&folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let path = entry.path().join("file");
+        let said = entry.file_name().to_str().map(Digest::from_hex);
+        // A download that was broken off has a folder and no file.
+        let (Some(Ok(said)), true) = (said, path.exists()) else {
+            continue;
+        };
+        let is = artifact::of_file(&path, false)?.sha256;
+        if is != said {
+            let why = format!(
+                "has the digest {is}, and {said} in its name; the cache is broken, remove it"
+            );
+            return Err(Error::new(ErrorKind::Mismatch, printable_path(&path), why));
+        }
+        found.insert(is);
+    }
+    Ok(found)
+}
+
 impl Dependencies {
     /// Take what is in a cache and not known yet, by its digest alone: a cache does not say where from.
     ///
     /// # Errors
     /// It is no such folder, cannot be read, or a file in it is not what its name says.
     pub fn read_cache(&mut self, cache: &Path) -> Result<()> {
-        let folder = cache.join("content_addressable/sha256");
-        let failed = |error: io::Error| Error::io(printable_path(&folder), "cannot be read", error);
-        let mut found = Vec::new();
-        for entry in fs::read_dir(&folder).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            let path = entry.path().join("file");
-            let said = entry.file_name().to_str().map(Digest::from_hex);
-            // A download that was broken off has a folder and no file.
-            let (Some(Ok(said)), true) = (said, path.exists()) else {
-                continue;
-            };
-            let is = artifact::of_file(&path, false)?.sha256;
-            if is != said {
-                let why = format!("has the digest {is}, and another one in its name; the cache is broken, remove it");
-                return Err(Error::new(ErrorKind::Mismatch, printable_path(&path), why));
-            }
-            found.push(is);
-        }
+        let found = downloads(cache)?;
         let known = |hex: &String| {
             self.fetched()
                 .any(|one| one.digest.get("sha256") == Some(hex))
@@ -51,7 +64,7 @@ impl Dependencies {
             })
             .collect();
         self.fetch(new)
-            .map_err(|problem| Error::new(ErrorKind::Malformed, printable_path(&folder), problem))
+            .map_err(|problem| Error::new(ErrorKind::Malformed, printable_path(cache), problem))
     }
 }
 

@@ -13,6 +13,7 @@ mod subjects;
 mod words;
 mod write;
 
+pub use cache::downloads;
 pub use dependencies::{Dependencies, Dependency};
 pub use facts::Facts;
 pub use subjects::Subjects;

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use verbatim_attest::bazel::Build;
 use verbatim_digest::Digest;
-use verbatim_document::json;
+use verbatim_document::{json, ErrorKind};
 use verbatim_foreign::printable_path;
 
 use super::Request;
@@ -175,24 +175,13 @@ fn names(build: &Build) -> BTreeMap<Digest, String> {
 /// # Errors
 /// A file is not what its name says: it does not hold.
 fn downloads(cache: &Path) -> Result<BTreeSet<Digest>> {
-    let folder = cache.join("content_addressable/sha256");
-    if !folder.exists() {
+    if !cache.join("content_addressable").exists() {
         return Ok(BTreeSet::new());
     }
-    let failed = |e: std::io::Error| Error::io(printable_path(&folder), &e);
-    let mut found = BTreeSet::new();
-    for entry in fs::read_dir(&folder).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        let path = entry.path().join("file");
-        let said = entry.file_name().to_str().map(Digest::from_hex);
-        // A download that was broken off has a folder and no file.
-        let (Some(Ok(said)), true) = (said, path.exists()) else {
-            continue;
-        };
-        is_of(&path, said)?;
-        found.insert(said);
-    }
-    Ok(found)
+    verbatim_attest::bazel::downloads(cache).map_err(|error| match error.kind() {
+        ErrorKind::Mismatch => Error::does_not_hold(error.to_string()),
+        _ => error.into(),
+    })
 }
 
 fn is_of(path: &Path, told: Digest) -> Result<()> {
