@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use verbatim_digest::Digest;
 use verbatim_document::{json, Error, ErrorKind, Result};
-use verbatim_oci::graph::{self, select, Link, Walk};
+use verbatim_oci::graph::{self, Link, Walk};
 use verbatim_oci::layout::Blobs;
 use verbatim_oci::{Descriptor, Document, Manifest, Platform};
 
@@ -54,9 +54,13 @@ impl Image {
         bytes: &[u8],
         platform: Option<&Platform>,
     ) -> Result<Self> {
-        let offers = offers(blobs, root, bytes)?;
-        let meant = one_of(offers, platform, &blobs.name(&root.digest))?;
-        Self::open(blobs, &meant, (root, bytes))
+        let meant = graph::choose(
+            platform,
+            offers(blobs, root, bytes)?,
+            |offer| (&offer.platform, offer.link.descriptor.digest),
+            blobs.name(&root.digest),
+        )?;
+        Self::open(blobs, &meant.link, (root, bytes))
     }
 
     /// All images that a manifest or an index stands for, each once.
@@ -123,44 +127,6 @@ fn offers(blobs: &dyn Blobs, root: &Descriptor, bytes: &[u8]) -> Result<Vec<Offe
         }
     }
     Ok(offers)
-}
-
-/// The image that is meant, of all that are offered.
-fn one_of(offers: Vec<Offer>, platform: Option<&Platform>, name: &str) -> Result<Link> {
-    let mut all: Vec<String> = offers.iter().map(|o| o.platform.to_string()).collect();
-    all.dedup();
-    let wrong = |kind, what: String| Err(Error::new(kind, name, what));
-    let mut meant = match platform {
-        Some(_) if offers.len() == 1 && offers[0].platform.is_unnamed() => offers,
-        Some(platform) => select(platform, offers, |offer| {
-            (&offer.platform, offer.link.descriptor.digest)
-        }),
-        None => {
-            let mut seen = BTreeSet::new();
-            let mut offers = offers;
-            offers.retain(|offer| seen.insert(offer.link.descriptor.digest));
-            offers
-        }
-    };
-    match (meant.len(), platform) {
-        (1, _) => Ok(meant.remove(0).link),
-        (0, None) => wrong(ErrorKind::Missing, "names no image that can run".to_owned()),
-        (0, Some(platform)) => wrong(
-            ErrorKind::Missing,
-            format!("has no image for {platform}; it has {}", all.join(", ")),
-        ),
-        (_, None) => wrong(
-            ErrorKind::Mismatch,
-            format!(
-                "has several images; choose one with --platform: {}",
-                all.join(", ")
-            ),
-        ),
-        (_, Some(platform)) => wrong(
-            ErrorKind::Mismatch,
-            format!("has several images for {platform}; name the one that is meant by its digest"),
-        ),
-    }
 }
 
 /// The platform, the layers and the bytes of a config.

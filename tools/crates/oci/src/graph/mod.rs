@@ -35,7 +35,7 @@ use crate::{
 };
 
 pub use blobs::{Blobs, Content};
-pub use choice::select;
+pub use choice::{choose, select};
 pub use leaves::Leaves;
 
 /// Indexes inside indexes; two levels are common, more than a few are an accident.

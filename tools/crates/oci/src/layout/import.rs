@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::check::{read_all, Progress, Visitor};
 use super::source::Layout;
-use crate::graph::{self, select, Link, Walk};
+use crate::graph::{self, Link, Walk};
 use crate::{
     Descriptor, Document, Error, ErrorKind, Image, ImageMetadata, Index, Manifest, Named, Platform,
     Result,
@@ -208,49 +208,12 @@ pub fn image_for(layout: &Layout, platform: Option<&Platform>) -> Result<Candida
 
 /// Where the image that is meant is named; it may not be there.
 pub(super) fn choose(layout: &Layout, platform: Option<&Platform>) -> Result<Offer> {
-    let file = layout.index_name();
-    let offers = offers(layout)?;
-    if offers.is_empty() {
-        return Err(Error::new(
-            ErrorKind::Missing,
-            file,
-            "names no image that can run, for which a config says os and architecture; attestations and other artifacts are none",
-        ));
-    }
-    let all = listed(&offers);
-    let mut meant = match platform {
-        // What names no platform contradicts none.
-        Some(_) if offers.len() == 1 && offers[0].platform.is_unnamed() => offers,
-        Some(platform) => select(platform, offers, |offer| {
-            (&offer.platform, offer.link.descriptor.digest)
-        }),
-        None => {
-            let mut seen = BTreeSet::new();
-            let mut offers = offers;
-            offers.retain(|offer| seen.insert(offer.link.descriptor.digest));
-            offers
-        }
-    };
-    let what = match (meant.pop(), platform) {
-        (Some(one), _) if meant.is_empty() => return Ok(one),
-        (None, Some(platform)) => format!("names no image for {platform}; there are {all}"),
-        (_, Some(platform)) => {
-            format!("names several images for {platform}; make a layout with the one you mean")
-        }
-        (_, None) => format!("names several images, for {all}; choose one with --platform"),
-    };
-    Err(Error::new(ErrorKind::Mismatch, file, what))
-}
-
-fn listed(offers: &[Offer]) -> String {
-    let mut all: Vec<String> = offers
-        .iter()
-        .map(|offer| offer.platform.to_string())
-        .collect();
-    all.sort_unstable();
-    all.dedup();
-    all.truncate(20);
-    all.join(", ")
+    graph::choose(
+        platform,
+        offers(layout)?,
+        |offer| (&offer.platform, offer.link.descriptor.digest),
+        layout.index_name(),
+    )
 }
 
 fn open(layout: &Layout, offer: &Offer) -> Result<Option<Candidate>> {
