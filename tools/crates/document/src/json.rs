@@ -289,6 +289,29 @@ impl<'de, T: DeserializeOwned> de::Deserialize<'de> for Strictly<T> {
     }
 }
 
+/// What stands in a document as a text, read without a copy of it: there may be very many.
+pub fn of_text<'de, T, E: fmt::Display, D: Deserializer<'de>>(
+    deserializer: D,
+    expecting: &'static str,
+    read: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<T, D::Error> {
+    struct Text<F>(&'static str, F);
+
+    impl<T, E: fmt::Display, F: FnOnce(&str) -> Result<T, E>> de::Visitor<'_> for Text<F> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+
+        fn visit_str<G: de::Error>(self, text: &str) -> Result<T, G> {
+            (self.1)(text).map_err(G::custom)
+        }
+    }
+
+    deserializer.deserialize_str(Text(expecting, read))
+}
+
 /// Parse a document of a known form; `file` is its name in messages.
 pub fn parse<T: DeserializeOwned>(data: &[u8], file: &str) -> Result<T> {
     from_value(parse_value(data, file)?, file)

@@ -1,9 +1,12 @@
 //! Media types: what the bytes behind a descriptor are.
 
 use std::borrow::Cow;
+use std::convert::Infallible;
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::json;
 
 /// A media type. OCI's and Docker's are known by name, any other passes as it is.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -27,8 +30,10 @@ macro_rules! known {
 // A list may hold a million: those that are known take no memory of their own.
 impl<'de> Deserialize<'de> for MediaType {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = <Cow<'_, str>>::deserialize(deserializer)?;
-        Ok(Self::known(&text).unwrap_or_else(|| Self(Cow::Owned(text.into_owned()))))
+        json::of_text(deserializer, "a media type", |text| {
+            let own = || Self(Cow::Owned(text.to_owned()));
+            Ok::<_, Infallible>(Self::known(text).unwrap_or_else(own))
+        })
     }
 }
 

@@ -6,7 +6,9 @@ use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use serde::{de, Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::json;
 
 /// `<registry>[/<prefix>]/<name>[:<tag>]`, in the grammar of the OCI distribution
 /// specification 1.1 (section "Pulling manifests").
@@ -334,9 +336,7 @@ impl Serialize for Reference {
 
 impl<'de> Deserialize<'de> for Reference {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(de::Error::custom)
+        json::of_text(deserializer, "an image reference", str::parse)
     }
 }
 

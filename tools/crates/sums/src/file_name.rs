@@ -4,8 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use serde::{de, Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use verbatim_document::json;
 use verbatim_foreign::excerpt;
 
 /// The name of a published file, relative to where the sums file is: `verbatim-linux-amd64`, `docs/guide.pdf`.
@@ -85,9 +86,7 @@ impl Serialize for FileName {
 
 impl<'de> Deserialize<'de> for FileName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(de::Error::custom)
+        json::of_text(deserializer, "the name of a file", str::parse)
     }
 }
 

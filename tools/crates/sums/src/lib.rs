@@ -13,6 +13,7 @@ mod compare;
 mod file_name;
 mod list;
 pub mod record;
+mod streamed;
 mod subject;
 pub mod text;
 

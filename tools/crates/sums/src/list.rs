@@ -111,7 +111,10 @@ impl Sums {
         for (_, entry) in &mut other.entries {
             entry.origin += offset;
         }
-        self.entries.append(&mut other.entries);
+        match self.entries.is_empty() {
+            true => self.entries = other.entries,
+            false => self.entries.append(&mut other.entries),
+        }
         self.settle().map(drop)
     }
 

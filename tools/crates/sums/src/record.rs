@@ -4,18 +4,28 @@
 //! It never says something else than the text: [`Record::check_against`].
 
 use std::cmp::Reverse;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use verbatim_digest::Digest;
+use verbatim_document::file::open;
 use verbatim_foreign::printable;
-use verbatim_oci::{json, Descriptor, LayerMetadata, MediaType, Platform, Runtime};
+use verbatim_oci::{
+    json, Descriptor, Error, ErrorKind, LayerMetadata, MediaType, Platform, Runtime,
+};
 
-use crate::{Conflict, FileName, Subject, Sums};
+use crate::{streamed, Conflict, FileName, Subject, Sums};
 use verbatim_oci::Reference;
 
 /// The form of the document; it changes with every change that a reader could notice.
 pub const SCHEMA: &str = "verbatim.sums/1";
+
+/// The largest document that is read entry by entry: a million images, and what their names take.
+const MAX_STREAMED: u64 = 512 << 20;
+
+/// The largest one that is read whole.
+const MAX_WHOLE: u64 = 256 << 20;
 
 /// The document: canonical JSON and a line feed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,39 +39,30 @@ pub struct Record {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-enum Schema {
+pub(crate) enum Schema {
     #[serde(rename = "verbatim.sums/1")]
     V1,
-}
-
-/// The document as it is read: an entry is put into its type before the next one is looked at.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Entries {
-    schema: Schema,
-    images: Vec<json::Strictly<Image>>,
-    // All members of a file are its own, so none can stand there twice unnoticed.
-    files: Vec<File>,
 }
 
 /// One image of the release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Image {
-    /// Under which name it is published.
-    pub reference: Reference,
+    // In the order of canonical JSON: see `Record::write`.
     /// Of the manifest, or of the index of an image for several platforms.
     pub digest: Digest,
-    /// Of the manifest or index.
-    #[serde(rename = "mediaType")]
-    pub media_type: MediaType,
-    /// The bytes of the manifest or index.
-    pub size: u64,
     /// What container engines call the image ID: the digest of the config. An index has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image_id: Option<Digest>,
+    /// Of the manifest or index.
+    #[serde(rename = "mediaType")]
+    pub media_type: MediaType,
     /// What there is for each platform; empty where only a digest was at hand.
     pub platforms: Vec<PlatformImage>,
+    /// Under which name it is published.
+    pub reference: Reference,
+    /// The bytes of the manifest or index.
+    pub size: u64,
 }
 
 impl Image {
@@ -95,7 +96,7 @@ pub struct PlatformImage {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct File {
-    // In the order of canonical JSON: see `Record::to_json`.
+    // In the order of canonical JSON: see `Record::write`.
     /// Of its bytes.
     pub digest: Digest,
     /// Under which name it is published.
@@ -211,24 +212,61 @@ impl Record {
             if i > 0 {
                 out.write_all(b",")?;
             }
-            out.write_all(&json::to_canonical(image).map_err(io::Error::other)?)?;
+            match image.platforms.is_empty() {
+                // As of files: nothing in it has an order of its own.
+                true => serde_json::to_writer(&mut out, image)?,
+                false => out.write_all(&json::to_canonical(image).map_err(io::Error::other)?)?,
+            }
         }
         out.write_all(b"],\"schema\":")?;
         out.write_all(&json::to_canonical(&self.schema).map_err(io::Error::other)?)?;
         out.write_all(b"}\n")
     }
 
+    /// Entries as a document has them.
+    pub(crate) fn of_entries(schema: Schema, images: Vec<Image>, files: Vec<File>) -> Self {
+        Self {
+            schema,
+            images,
+            files,
+        }
+    }
+
     /// Read the document; `file` is its name in messages.
     pub fn parse(data: &[u8], file: &str) -> verbatim_oci::Result<Self> {
-        // Entry by entry, as it is written. What is wrong with it is told by who sees it whole.
-        match serde_json::from_slice::<Entries>(data) {
-            Ok(entries) => Ok(Self {
-                schema: entries.schema,
-                images: entries.images.into_iter().map(|image| image.0).collect(),
-                files: entries.files,
-            }),
-            Err(_) => json::parse(data, file),
+        // What is wrong with it is told by who sees it whole.
+        match streamed::read(data) {
+            Ok(Some(record)) => Ok(record),
+            _ => json::parse(data, file),
         }
+    }
+
+    /// Read the document from a file. In the form that [`Record::write`] writes it may be large, as it is
+    /// never in memory whole.
+    pub fn read(path: &Path) -> verbatim_oci::Result<Self> {
+        let failed = |e| Error::io(path.display(), "cannot be read", e);
+        let (file, size) = open(path).map_err(failed)?;
+        if size > MAX_STREAMED {
+            return Err(Error::new(
+                ErrorKind::Limit,
+                path.display(),
+                format!("is larger than {MAX_STREAMED} bytes, the limit for such a document"),
+            ));
+        }
+        if let Some(record) = streamed::read(file.take(size)).map_err(failed)? {
+            return Ok(record);
+        }
+        if size > MAX_WHOLE {
+            return Err(Error::new(
+                ErrorKind::Limit,
+                path.display(),
+                format!("is larger than {MAX_WHOLE} bytes, and not as `verbatim sums create` writes it or wrong in an entry; make it again"),
+            ));
+        }
+        json::parse(
+            &json::read_file(path, MAX_WHOLE)?,
+            &path.display().to_string(),
+        )
     }
 
     /// Check that the document says what the text says, which was read beside it

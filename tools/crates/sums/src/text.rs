@@ -18,7 +18,7 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, Read, Write};
 
 use verbatim_digest::Digest;
 use verbatim_foreign::printable;
@@ -168,38 +168,117 @@ pub fn parse(data: &[u8], file: &str) -> Result<Parsed, Error> {
 
 /// Read a text of which more is known than its form.
 pub fn parse_as(data: &[u8], file: &str, reading: Reading<'_>) -> Result<Parsed, Error> {
-    let whole = |reason: String| Error::File {
-        file: file.to_owned(),
-        reason,
-    };
-    if data.len() > MAX_TEXT {
-        return Err(whole(format!(
-            "it has {} bytes, and a sums file has at most {MAX_TEXT}",
-            data.len()
-        )));
-    }
-    if data.is_empty() {
-        return Err(whole("it is empty; a release has at least one sum".into()));
-    }
-    if data.starts_with(b"\xef\xbb\xbf") {
-        return Err(whole(
-            "it begins with a byte order mark; save it as plain UTF-8 without one".into(),
-        ));
-    }
-    let text = std::str::from_utf8(data).map_err(|e| {
-        let line = data[..e.valid_up_to()]
-            .iter()
-            .filter(|b| **b == b'\n')
-            .count()
-            + 1;
-        whole(format!("line {line} is not UTF-8 text; save it as UTF-8"))
-    })?;
+    parse_lines(data, file, reading).map_err(|stop| match stop {
+        Stop::Text(error) => error,
+        // Of what is in memory this cannot be.
+        Stop::Input(error) => Error::File {
+            file: file.to_owned(),
+            reason: error.to_string(),
+        },
+    })
+}
 
+/// Read a text as it comes, one line in memory at a time.
+pub fn read_as(
+    input: impl BufRead,
+    file: &str,
+    reading: Reading<'_>,
+) -> io::Result<Result<Parsed, Error>> {
+    match parse_lines(input, file, reading) {
+        Ok(parsed) => Ok(Ok(parsed)),
+        Err(Stop::Text(error)) => Ok(Err(error)),
+        Err(Stop::Input(error)) => Err(error),
+    }
+}
+
+/// Why a text was not read to its end.
+enum Stop {
+    Text(Error),
+    Input(io::Error),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Text(error)
+    }
+}
+
+impl From<Conflict> for Stop {
+    fn from(conflict: Conflict) -> Self {
+        Self::Text(conflict.into())
+    }
+}
+
+/// The lines of a text.
+struct Lines<'a, R> {
+    input: R,
+    file: &'a str,
+    line: Vec<u8>,
+    /// Of the line that was given last, counted from 1.
+    number: usize,
+    bytes: usize,
+}
+
+impl<R: BufRead> Lines<'_, R> {
+    /// The next line, with its line feed if it has one.
+    fn next(&mut self) -> Result<Option<&str>, Stop> {
+        self.line.clear();
+        self.number += 1;
+        let mut input = self.input.by_ref().take(MAX_LINE as u64 + 2);
+        let read = input.read_until(b'\n', &mut self.line);
+        self.bytes += read.map_err(Stop::Input)?;
+        let number = self.number;
+        let failed = |reason: String| -> Result<Option<&str>, Stop> {
+            Err(Stop::Text(Error::File {
+                file: self.file.to_owned(),
+                reason,
+            }))
+        };
+        if self.line.is_empty() {
+            return match number {
+                1 => failed("it is empty; a release has at least one sum".into()),
+                _ => Ok(None),
+            };
+        }
+        if self.line.len() > MAX_LINE + 1 {
+            return Err(Stop::Text(Error::Line {
+                file: self.file.to_owned(),
+                line: number,
+                column: 1,
+                reason: too_long(),
+            }));
+        }
+        if self.bytes > MAX_TEXT {
+            return failed(format!(
+                "it has more than {MAX_TEXT} bytes, which is the most that a sums file has"
+            ));
+        }
+        if number == 1 && self.line.starts_with(b"\xef\xbb\xbf") {
+            return failed(
+                "it begins with a byte order mark; save it as plain UTF-8 without one".into(),
+            );
+        }
+        match std::str::from_utf8(&self.line) {
+            Ok(line) => Ok(Some(line)),
+            Err(_) => failed(format!("line {number} is not UTF-8 text; save it as UTF-8")),
+        }
+    }
+}
+
+fn parse_lines(input: impl BufRead, file: &str, reading: Reading<'_>) -> Result<Parsed, Stop> {
     let reader = Reader::new(reading);
+    let mut text = Lines {
+        input,
+        file,
+        line: Vec::new(),
+        number: 0,
+        bytes: 0,
+    };
     let mut lines: Vec<(Subject, Entry)> = Vec::new();
     let mut deviations = Vec::new();
-    for (number, line) in text.split_inclusive('\n').enumerate() {
-        let number = number + 1;
+    let mut number = 0;
+    while let Some(line) = text.next()? {
+        number += 1;
         let mut deviates = |what| deviations.push(Deviation { line: number, what });
         let line = match line.strip_suffix('\n') {
             Some(line) => line,
@@ -297,16 +376,17 @@ fn parse_pin(line: &str) -> Option<Sum<'static>> {
     })
 }
 
+fn too_long() -> String {
+    format!("the line has more than {MAX_LINE} bytes; it is no list of sums")
+}
+
 /// One line without its line feed; on failure the column and the reason.
 fn parse_line<'a>(line: &'a str, reader: &Reader<'_>) -> Result<Sum<'a>, (usize, String)> {
     if line.is_empty() {
         return Err((1, "the line is empty; remove it".into()));
     }
     if line.len() > MAX_LINE {
-        return Err((
-            1,
-            format!("the line has more than {MAX_LINE} bytes; it is no list of sums"),
-        ));
+        return Err((1, too_long()));
     }
     if line.ends_with('\r') {
         return Err((
@@ -651,5 +731,45 @@ mod tests {
         let text = include_bytes!("../testdata/constellation-rpm-SHA256SUMS-v2.24.0");
         let parsed = parse(text, "f").unwrap();
         assert_eq!(parsed.sums.len(), 358);
+    }
+
+    #[test]
+    fn a_text_that_comes_in_pieces_says_the_same() {
+        let line = |n: u8, name: &str| format!("{}  {name}\n", hex(n));
+        let long = line(1, &"n".repeat(MAX_LINE));
+        for text in [
+            line(1, "a.io/x:1") + &line(2, "tool"),
+            line(1, "b") + &line(2, "a") + "\n",
+            line(1, "a").trim_end().to_owned(),
+            line(1, "a") + &line(2, "a"),
+            line(1, "\u{e9}"),
+            "\u{feff}".to_owned() + &line(1, "a"),
+            String::new(),
+            "x".to_owned(),
+            line(1, "a") + &long,
+            line(1, "a") + long.trim_end(),
+        ] {
+            for size in [1, 7, 64, 1 << 20] {
+                let pieces = std::io::BufReader::with_capacity(size, text.as_bytes());
+                let come = read_as(pieces, "f", Reading::Form).unwrap();
+                match (parse(text.as_bytes(), "f"), come) {
+                    (Ok(whole), Ok(come)) => {
+                        assert_eq!(whole.sums, come.sums);
+                        assert_eq!(whole.deviations, come.deviations);
+                    }
+                    (Err(whole), Err(come)) => assert_eq!(whole.to_string(), come.to_string()),
+                    (whole, come) => panic!("{whole:?} and {come:?}"),
+                }
+            }
+        }
+        struct Failing;
+        impl Read for Failing {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::Error::other("gone"))
+            }
+        }
+        let first = line(1, "a");
+        let failing = std::io::BufReader::new(first.as_bytes().chain(Failing));
+        assert!(read_as(failing, "f", Reading::Form).is_err());
     }
 }

@@ -1,16 +1,13 @@
 //! Sums files on a disk: the text, and the document beside it.
 
+use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use verbatim_foreign::printable_path;
-use verbatim_oci::json;
 use verbatim_sums::{text, Reading, Record};
 
 use crate::outcome::{unchecked, Unchecked};
-
-/// The largest JSON document beside a text that is read.
-const MAX_RECORD: u64 = 256 << 20;
 
 /// `x.json` for `x.sha256`, and for any other name that with `.json` after it.
 pub fn beside(path: &Path) -> PathBuf {
@@ -35,20 +32,40 @@ pub struct Loaded {
     pub record: Option<(Record, String)>,
 }
 
-/// The bytes of a sums file, or of standard input for `-`, and its name in messages.
-pub fn read_text(path: &Path) -> anyhow::Result<(Vec<u8>, String)> {
-    if path == Path::new("-") {
-        let name = "standard input";
-        let data = text::read(std::io::stdin().lock(), name)
-            .context("standard input cannot be read")
-            .map_err(|e| e.context(Unchecked))??;
-        return Ok((data, name.to_owned()));
+/// The name of a sums file in messages.
+pub fn name(path: &Path) -> String {
+    match path == Path::new("-") {
+        true => "standard input".to_owned(),
+        false => printable_path(path).into_owned(),
     }
-    let name = printable_path(path).into_owned();
+}
+
+/// Do something with a sums file, or with standard input for `-`.
+fn opened<T>(
+    path: &Path,
+    with: impl FnOnce(&mut dyn BufRead, &str) -> io::Result<Result<T, text::Error>>,
+) -> anyhow::Result<T> {
+    let name = name(path);
+    if path == Path::new("-") {
+        return Ok(with(&mut io::stdin().lock(), &name)
+            .context("standard input cannot be read")
+            .map_err(|e| e.context(Unchecked))??);
+    }
     let failed = |e| unchecked(verbatim_oci::Error::io(&name, "cannot be read", e));
     let file = std::fs::File::open(path).map_err(failed)?;
-    let data = text::read(file, &name).map_err(failed)??;
-    Ok((data, name))
+    let mut file = io::BufReader::with_capacity(1 << 16, file);
+    Ok(with(&mut file, &name).map_err(failed)??)
+}
+
+/// The bytes of a sums file, or of standard input for `-`, and its name in messages.
+pub fn read_text(path: &Path) -> anyhow::Result<(Vec<u8>, String)> {
+    let data = opened(path, |input, name| text::read(input, name))?;
+    Ok((data, name(path)))
+}
+
+/// What a sums file says, or standard input for `-`, read as it comes.
+pub fn parse_text(path: &Path, reading: Reading<'_>) -> anyhow::Result<text::Parsed> {
+    opened(path, |input, name| text::read_as(input, name, reading))
 }
 
 /// The document beside a sums file, if there is one.
@@ -58,23 +75,20 @@ pub fn read_record(path: &Path) -> anyhow::Result<Option<(Record, String)>> {
         return Ok(None);
     }
     let name = printable_path(&json_path).into_owned();
-    let data = json::read_file(&json_path, MAX_RECORD).map_err(unchecked)?;
-    Ok(Some((Record::parse(&data, &name)?, name)))
+    Ok(Some((Record::read(&json_path).map_err(unchecked)?, name)))
 }
 
 /// Read a sums file, and the document beside it, which knows what each line is of.
 pub fn load(path: &Path) -> anyhow::Result<Loaded> {
-    // First the document, whose bytes need not be kept beside those of the text.
     let record = read_record(path)?;
-    let (data, name) = read_text(path)?;
     let reading = match &record {
         Some((record, _)) => Reading::Document(record),
         None => Reading::Form,
     };
-    let parsed = text::parse_as(&data, &name, reading)?;
+    let parsed = parse_text(path, reading)?;
     Ok(Loaded {
-        record,
+        name: name(path),
         parsed,
-        name,
+        record,
     })
 }

@@ -708,3 +708,88 @@ fn no_output_is_written_over_another_one_or_an_input() {
     assert_eq!(std::fs::read(dir.path().join("a")).unwrap(), b"a");
     assert!(!dir.path().join("b").exists());
 }
+
+/// A layout whose manifest says of its layer that it is of this type; alone, or in an index.
+fn layout_of_type(folder: &Folder, name: &str, media_type: &str, in_index: bool) {
+    let put = |value: &[u8]| {
+        let hex = hex(value);
+        folder.write(&format!("{name}/blobs/sha256/{hex}"), value);
+        json!({"digest": format!("sha256:{hex}"), "size": value.len()})
+    };
+    let typed = |mut named: Value, media_type: &str| {
+        named["mediaType"] = json!(media_type);
+        named
+    };
+    let oci = |kind: &str| format!("application/vnd.oci.image.{kind}.v1+json");
+    let layer = typed(put(b"what nobody can read"), media_type);
+    let config = json!({
+        "architecture": "amd64", "os": "linux",
+        "rootfs": {"type": "layers", "diff_ids": [format!("sha256:{}", hex(b"plain"))]}
+    });
+    let config = typed(put(config.to_string().as_bytes()), &oci("config"));
+    let manifest = json!({
+        "schemaVersion": 2, "mediaType": oci("manifest"), "config": config, "layers": [layer]
+    });
+    let mut root = typed(put(manifest.to_string().as_bytes()), &oci("manifest"));
+    if in_index {
+        let index =
+            json!({"schemaVersion": 2, "mediaType": oci("index"), "manifests": [root]}).to_string();
+        root = typed(put(index.as_bytes()), &oci("index"));
+    }
+    folder.write(
+        &format!("{name}/oci-layout"),
+        br#"{"imageLayoutVersion":"1.0.0"}"#,
+    );
+    let root = json!({"schemaVersion": 2, "manifests": [root]});
+    folder.write(&format!("{name}/index.json"), root.to_string().as_bytes());
+}
+
+/// What an encrypted layer holds only who has the key can say: that it is well is no verdict, and
+/// that it is wrong neither.
+#[test]
+fn encrypted_layers_are_not_judged() {
+    let folder = Folder::new();
+    let oci = "application/vnd.oci.image.layer.v1.tar";
+    for (number, (media_type, is_encrypted)) in [
+        (format!("{oci}+encrypted"), true),
+        (format!("{oci}+gzip+encrypted"), true),
+        (format!("{oci}+zstd+encrypted"), true),
+        (
+            "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip+encrypted".to_owned(),
+            true,
+        ),
+        (
+            "application/vnd.docker.image.rootfs.diff.tar.gzip+encrypted".to_owned(),
+            true,
+        ),
+        (format!("{oci}+gzip"), false),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        for in_index in [false, true] {
+            let name = format!("{number}.{in_index}");
+            layout_of_type(&folder, &name, &media_type, in_index);
+            let image = format!("--image=a.example/x:1={name}");
+            let output = folder.run(&["sums", "create", &image, "-o", "never.sha256"]);
+            let stderr = String::from_utf8(output.stderr).unwrap();
+            if !is_encrypted {
+                assert!(output.status.success(), "{media_type}: {stderr}");
+                for made in ["never.sha256", "never.json"] {
+                    fs::remove_file(folder.path().join(made)).unwrap();
+                }
+                continue;
+            }
+            assert_eq!(output.status.code(), Some(3), "{media_type}: {stderr}");
+            for word in ["is encrypted", "a.example/x:1", "--no-json"] {
+                assert!(stderr.contains(word), "{stderr}");
+            }
+            for made in ["never.sha256", "never.json"] {
+                assert!(!folder.path().join(made).exists(), "{made}");
+            }
+            // The digest of the image needs nothing of it.
+            let text = folder.done(&["sums", "create", &image, "--no-json"]);
+            assert_eq!(text.lines().count(), 1, "{text}");
+        }
+    }
+}

@@ -12,7 +12,7 @@ use crate::colours::colours;
 use crate::outcome::Outcome;
 use crate::printing::{print, print_json};
 use crate::report_form::Format;
-use crate::sums_file::{read_record, read_text};
+use crate::sums_file::{name, parse_text, read_record};
 
 /// Is a sums file well formed, to the byte?
 ///
@@ -59,7 +59,7 @@ struct LineProblem {
 pub(super) fn run(options: Check) -> anyhow::Result<Outcome> {
     // First the document, which knows what each line is of.
     let record = read_record(&options.sums);
-    let (data, name) = read_text(&options.sums)?;
+    let name = name(&options.sums);
     let mut report = CheckReport {
         schema: "verbatim.sums-check/1",
         verdict: "well-formed",
@@ -74,7 +74,12 @@ pub(super) fn run(options: Check) -> anyhow::Result<Outcome> {
         Ok(Some((record, _))) => Reading::Document(record),
         _ => Reading::Form,
     };
-    match text::parse_as(&data, &name, reading) {
+    let parsed = match parse_text(&options.sums, reading) {
+        Ok(parsed) => Ok(parsed),
+        // What could not be read is not malformed.
+        Err(error) => Err(error.downcast::<text::Error>()?),
+    };
+    match parsed {
         Ok(parsed) => {
             report.images = count_images(&parsed.sums);
             report.files = parsed.sums.len() - report.images;
