@@ -5,6 +5,8 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Mutex;
+use std::thread::Scope;
+use std::time::{Duration, Instant};
 
 use super::replace::{self, Folders, Synced, Written};
 use super::{failed, flawed, handler_for, Context, Error, Options, Report, Source, HEAD};
@@ -26,7 +28,7 @@ struct Linked {
 }
 
 impl Linked {
-    fn of(path: &Path, metadata: &std::fs::Metadata) -> Result<Option<Self>, Error> {
+    fn of(path: &Path, is_link: bool, metadata: &std::fs::Metadata) -> Result<Option<Self>, Error> {
         #[cfg(unix)]
         {
             use std::os::unix::fs::MetadataExt;
@@ -35,11 +37,11 @@ impl Linked {
                     device: metadata.dev(),
                     inode: metadata.ino(),
                     names: metadata.nlink(),
-                    path: replace::real(path)?,
+                    path: replace::place(path, is_link)?,
                 }));
             }
         }
-        let _ = (path, metadata);
+        let _ = (path, is_link, metadata);
         Ok(None)
     }
 }
@@ -51,7 +53,12 @@ fn prepare(path: &Path, options: &Options, buffer: &mut Vec<u8>) -> Result<Prepa
         ..Report::default()
     };
     // Before it is opened: opening a pipe waits until somebody writes into it.
-    let metadata = std::fs::metadata(path).map_err(failed("open", path))?;
+    let named = std::fs::symlink_metadata(path).map_err(failed("open", path))?;
+    let is_link = named.is_symlink();
+    let metadata = match is_link {
+        true => std::fs::metadata(path).map_err(failed("open", path))?,
+        false => named,
+    };
     if !metadata.is_file() {
         return Err(Error::NotAFile {
             path: path.to_owned(),
@@ -84,12 +91,13 @@ fn prepare(path: &Path, options: &Options, buffer: &mut Vec<u8>) -> Result<Prepa
     let written = if plan.changes.is_empty() || options.check {
         None
     } else {
-        Some(Written::beside(path, &metadata, &source, &plan.pieces)?)
+        let place = replace::place(path, is_link)?;
+        Some(Written::beside(place, &metadata, &source, &plan.pieces)?)
     };
     let linked = if plan.changes.is_empty() {
         None
     } else {
-        Linked::of(path, &metadata)?
+        Linked::of(path, is_link, &metadata)?
     };
     report.changes = plan.changes;
     report.notes = plan.notes;
@@ -122,6 +130,82 @@ type Answers = (usize, Vec<Result<Report, Error>>);
 /// A name of a file that has several: it waits until all of them are known.
 type Waiting = (Linked, usize, Option<Synced>);
 
+/// So long a file is synced where the disk is waited for; in memory it takes a hundredth of that.
+const SLOW: Duration = Duration::from_micros(500);
+
+/// What threads work on together.
+struct Crew<'a, P> {
+    paths: &'a [P],
+    options: &'a Options,
+    /// How many files are taken at a time.
+    take: usize,
+    /// The first file that nobody took.
+    next: AtomicUsize,
+    /// How many threads there are, and may be.
+    threads: AtomicUsize,
+    most: usize,
+    done: Mutex<(Vec<Answers>, Vec<Waiting>)>,
+}
+
+impl<P: AsRef<Path> + Sync> Crew<'_, P> {
+    fn work<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) {
+        let mut folders = Folders::default();
+        // One for all files: fresh memory for each would cost more than reading it.
+        let mut buffer = Vec::new();
+        loop {
+            let start = self.next.fetch_add(self.take, Ordering::Relaxed);
+            if start >= self.paths.len() {
+                break;
+            }
+            let end = self.paths.len().min(start + self.take);
+            let batch: Vec<_> = self.paths[start..end]
+                .iter()
+                .map(|path| prepare(path.as_ref(), self.options, &mut buffer))
+                .collect();
+            let mut waiting = Vec::new();
+            let batch: Vec<_> = batch
+                .into_iter()
+                .enumerate()
+                .map(|(at, prepared)| {
+                    let prepared = prepared?;
+                    let synced = prepared.written.map(|written| self.sync(written, scope));
+                    let synced = synced.transpose()?;
+                    if let Some(linked) = prepared.linked {
+                        waiting.push((linked, start + at, synced));
+                    } else if let Some(synced) = synced {
+                        synced.put_in_place(&mut folders)?;
+                    }
+                    Ok(prepared.report)
+                })
+                .collect();
+            let mut done = self.done.lock().unwrap_or_else(|e| e.into_inner());
+            done.0.push((start, batch));
+            done.1.append(&mut waiting);
+        }
+        folders.sync();
+    }
+
+    /// Sync a file. Where that is waiting, others can work meanwhile; where it is not, more threads than
+    /// processors would only need more memory.
+    fn sync<'scope>(
+        &'scope self,
+        written: Written,
+        scope: &'scope Scope<'scope, '_>,
+    ) -> Result<Synced, Error> {
+        if self.threads.load(Ordering::Relaxed) >= self.most {
+            return written.sync();
+        }
+        let begun = Instant::now();
+        let synced = written.sync();
+        if begun.elapsed() > SLOW {
+            while self.threads.fetch_add(1, Ordering::Relaxed) < self.most {
+                scope.spawn(|| self.work(scope));
+            }
+        }
+        synced
+    }
+}
+
 /// Normalise many files where they are, several at once.
 ///
 /// The answers come in the order of the paths, whatever the number of threads. A file
@@ -137,60 +221,30 @@ pub fn normalize_files<P: AsRef<Path> + Sync>(
         .map_or(1, NonZeroUsize::get);
     // Syncing is waiting, and a journaling file system commits together what several threads
     // wait for.
-    let threads = match options.check || threads == 1 {
+    let most = match options.check || threads == 1 {
         true => threads,
         false => threads.saturating_mul(WAITING).min(OPEN),
     };
-    let threads = threads
-        // A thread costs as much as a few files.
-        .min(paths.len().div_ceil(4))
-        .max(1);
-    // Few at a time, so that the threads end together; never more than may be open.
-    let take = (paths.len() / (threads * 4)).clamp(1, TOGETHER.min((OPEN / threads).max(1)));
-    let next = AtomicUsize::new(0);
-    let done: Mutex<(Vec<Answers>, Vec<Waiting>)> = Mutex::default();
-    let work = || {
-        let mut folders = Folders::default();
-        // One for all files: fresh memory for each would cost more than reading it.
-        let mut buffer = Vec::new();
-        loop {
-            let start = next.fetch_add(take, Ordering::Relaxed);
-            if start >= paths.len() {
-                break;
-            }
-            let end = paths.len().min(start + take);
-            let batch: Vec<_> = paths[start..end]
-                .iter()
-                .map(|path| prepare(path.as_ref(), options, &mut buffer))
-                .collect();
-            let mut waiting = Vec::new();
-            let batch: Vec<_> = batch
-                .into_iter()
-                .enumerate()
-                .map(|(at, prepared)| {
-                    let prepared = prepared?;
-                    let synced = prepared.written.map(Written::sync).transpose()?;
-                    if let Some(linked) = prepared.linked {
-                        waiting.push((linked, start + at, synced));
-                    } else if let Some(synced) = synced {
-                        synced.put_in_place(&mut folders)?;
-                    }
-                    Ok(prepared.report)
-                })
-                .collect();
-            let mut done = done.lock().unwrap_or_else(|e| e.into_inner());
-            done.0.push((start, batch));
-            done.1.append(&mut waiting);
-        }
-        folders.sync();
+    // A thread costs as much as a few files.
+    let most = most.min(paths.len().div_ceil(4)).max(1);
+    let threads = threads.min(most);
+    let crew = Crew {
+        paths,
+        options,
+        // Few at a time, so that the threads end together; never more than may be open.
+        take: (paths.len() / (most * 4)).clamp(1, TOGETHER.min((OPEN / most).max(1))),
+        next: AtomicUsize::new(0),
+        threads: AtomicUsize::new(threads),
+        most,
+        done: Mutex::default(),
     };
     std::thread::scope(|scope| {
         for _ in 1..threads {
-            scope.spawn(work);
+            scope.spawn(|| crew.work(scope));
         }
-        work();
+        crew.work(scope);
     });
-    let (mut answers, mut waiting) = done.into_inner().unwrap_or_else(|e| e.into_inner());
+    let (mut answers, mut waiting) = crew.done.into_inner().unwrap_or_else(|e| e.into_inner());
     answers.sort_by_key(|(start, _)| *start);
     let mut answers: Vec<_> = answers.into_iter().flat_map(|(_, batch)| batch).collect();
     waiting.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));

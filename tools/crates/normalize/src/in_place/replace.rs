@@ -28,24 +28,21 @@ pub(super) struct Synced {
 }
 
 /// Where the content of `path` is: a link stays a link, and what it points to is replaced.
-pub(super) fn real(path: &Path) -> Result<PathBuf, Error> {
-    let link = fs::symlink_metadata(path).map_err(failed("read", path))?;
-    if link.is_symlink() {
-        fs::canonicalize(path).map_err(failed("follow", path))
-    } else {
-        Ok(path.to_owned())
+pub(super) fn place(path: &Path, is_link: bool) -> Result<PathBuf, Error> {
+    match is_link {
+        true => fs::canonicalize(path).map_err(failed("follow", path)),
+        false => Ok(path.to_owned()),
     }
 }
 
 impl Written {
-    /// Write the pieces beside `path`.
+    /// Write the pieces beside `path`, which is no link.
     pub(super) fn beside(
-        path: &Path,
+        path: PathBuf,
         metadata: &Metadata,
         source: &Source,
         pieces: &[Piece],
     ) -> Result<Self, Error> {
-        let path = real(path)?;
         let mut builder = tempfile::Builder::new();
         // Usually this is the mode that it is to have; what the umask took is given back later.
         builder
