@@ -523,3 +523,26 @@ fn a_signature_is_checked_before_anything_is_read() {
     );
     assert_eq!(exit, 2, "{stderr}");
 }
+
+/// A pipe in place of what is looked for beside a list: nobody named it, and nobody writes into it.
+#[test]
+fn no_pipe_beside_a_list_is_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let line = format!("{}  tool\n", "0".repeat(64));
+    fs::create_dir(dir.join("dist")).unwrap();
+    fs::write(dir.join("key.pub"), "-----BEGIN PUBLIC KEY-----\n").unwrap();
+    for ending in ["sig", "minisig", "sign", "bundle", "sigstore.json", "json"] {
+        let name = format!("{ending}.list");
+        fs::write(dir.join(&name), &line).unwrap();
+        let pipe = dir.join(format!("{name}.{ending}"));
+        assert!(Command::new("mkfifo").arg(pipe).status().unwrap().success());
+        let arguments = match ending {
+            "json" => vec![&*name, "--files=dist"],
+            _ => vec![&*name, "--files=dist", "--key=key.pub"],
+        };
+        let (exit, _, stderr) = verify(dir, &arguments);
+        assert_eq!(exit, 2, "{stderr}");
+        assert!(stderr.contains("not a regular file"), "{stderr}");
+    }
+}

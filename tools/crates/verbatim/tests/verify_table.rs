@@ -39,13 +39,25 @@ enum There {
     Nothing,
 }
 
-/// What must become of a subject.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What must become of a subject, from best to worst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Fate {
     Identical,
-    Different,
-    Missing,
     Unchecked,
+    Missing,
+    Different,
+}
+
+/// Whether attestations are asked for besides, and what they say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    No,
+    /// They are about what was released.
+    Good,
+    /// They are about something else.
+    Stranger,
+    /// Nobody tells what they say.
+    Refused,
 }
 
 impl Side {
@@ -126,6 +138,13 @@ fn answer(mut stream: TcpStream, folder: Option<&Path>) {
         Some(hex) => folder.join("blobs/sha256").join(hex),
         None => folder.join("manifest"),
     });
+    // What is attached to an image is nobody's business.
+    let asks_for_attached = path.contains("/referrers/") || name.starts_with("sha256-");
+    if asks_for_attached {
+        let _ = stream
+            .write_all(b"HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+        return;
+    }
     let (status, body) = match file.and_then(|file| fs::read(file).ok()) {
         Some(body) => ("200 OK", body),
         None => ("404 Not Found", Vec::new()),
@@ -216,7 +235,14 @@ struct Table<'a> {
 
 impl Table<'_> {
     /// One cell: the exit code, and what is said of each subject.
-    fn cell(&self, kinds: Kinds, document: bool, side: Side, there: There, only: Option<&str>) {
+    fn cell(
+        &self,
+        kinds: Kinds,
+        document: bool,
+        side: Side,
+        there: There,
+        (only, asked): (Option<&str>, Asked),
+    ) {
         let list = format!("{kinds:?}{}.sha256", if document { "" } else { "-bare" });
         let mut arguments = vec!["verify".to_owned(), "--format=json".to_owned(), list];
         let folder = match there {
@@ -246,7 +272,14 @@ impl Table<'_> {
             arguments.push(format!("--layout={}={folder}", self.reference));
         }
         arguments.extend(only.map(|part| format!("--only={part}")));
-        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        let attested: &[&str] = match asked {
+            Asked::No => &[],
+            Asked::Good => &["--attested-key=key.pub", "--attestation=good.jsonl"],
+            Asked::Stranger => &["--attested-key=key.pub", "--attestation=stranger.jsonl"],
+            Asked::Refused => &["--attested-key=key.pub"],
+        };
+        let mut arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        arguments.extend(attested);
         let output = run(self.dir, &arguments);
         let exit = output.status.code().unwrap();
         let context = format!(
@@ -260,6 +293,16 @@ impl Table<'_> {
             return;
         };
         let report: Value = serde_json::from_slice(&output.stdout).expect(&context);
+        let with_asked = |fate: Fate| match asked {
+            Asked::No | Asked::Good => fate,
+            Asked::Stranger => Fate::Different,
+            Asked::Refused => fate.max(Fate::Unchecked),
+        };
+        let unchecked = asked == Asked::Refused || fates.iter().any(|(_, f)| *f == Fate::Unchecked);
+        let fates: Vec<_> = fates
+            .into_iter()
+            .map(|(name, fate)| (name, with_asked(fate)))
+            .collect();
         for (name, fate) in &fates {
             let verdicts: BTreeSet<_> = report["results"]
                 .as_array()
@@ -285,6 +328,22 @@ impl Table<'_> {
             0
         };
         assert_eq!(exit, wanted, "{context}");
+        // Nor is it where whoever asks accepts all that was found: what was not looked at is none of it.
+        if unchecked {
+            let all = [
+                "same-platforms",
+                "same-image-id",
+                "same-content",
+                "extra",
+                "missing",
+                "different",
+            ];
+            let accept: Vec<String> = all.iter().map(|v| format!("--accept={v}")).collect();
+            let accept = accept.iter().map(String::as_str);
+            let arguments: Vec<_> = arguments.iter().copied().chain(accept).collect();
+            let output = run(self.dir, &arguments);
+            assert_eq!(output.status.code(), Some(3), "all accepted: {context}");
+        }
         // Whatever this table says: nothing is all right that was not looked at.
         if exit == 0 {
             let verdicts = report["results"].as_array().unwrap().iter();
@@ -378,6 +437,30 @@ impl Table<'_> {
         Some(all.collect())
     }
 
+    /// A statement about all that was released, and one about something else.
+    fn attest(&self) {
+        let key = include_bytes!("../../signature/testdata/p256.pem");
+        let public = include_bytes!("../../signature/testdata/p256.pub");
+        fs::write(self.dir.join("key"), key).unwrap();
+        fs::write(self.dir.join("key.pub"), public).unwrap();
+        let tool = verbatim_digest::Digest::of(b"released").hex();
+        let released = [&self.digests[0]["sha256:".len()..], &*tool];
+        for (name, digests) in [("good", released), ("stranger", [&"1".repeat(64); 2])] {
+            let subjects = digests.map(|digest| serde_json::json!({"digest": {"sha256": digest}}));
+            let statement = serde_json::json!({
+                "_type": "https://in-toto.io/Statement/v1", "predicateType": "https://example.com/p",
+                "subject": subjects, "predicate": {}
+            });
+            let file = format!("{name}.json");
+            fs::write(self.dir.join(&file), statement.to_string()).unwrap();
+            let output = format!("{name}.jsonl");
+            done(
+                self.dir,
+                &["attest", "sign", "--key=key", "-o", &output, &file],
+            );
+        }
+    }
+
     /// The lists, and all that may be there.
     fn prepare(&self) {
         let (dir, reference) = (self.dir, &self.reference);
@@ -411,6 +494,7 @@ impl Table<'_> {
                 }
             }
         }
+        self.attest();
         fs::create_dir(dir.join("nothing.dist")).unwrap();
         fs::write(dir.join("nothing.pods"), "[]").unwrap();
         fs::create_dir_all(dir.join("nothing.store/overlay-images")).unwrap();
@@ -448,7 +532,13 @@ fn no_cell_is_all_right_with_something_unchecked() {
                         continue;
                     }
                     for only in [None, Some("images"), Some("files")] {
-                        table.cell(kinds, document, side, there, only);
+                        table.cell(kinds, document, side, there, (only, Asked::No));
+                    }
+                    // Attestations are asked for beside each of the sides.
+                    if kinds == Kinds::Both && document {
+                        for asked in [Asked::Good, Asked::Stranger, Asked::Refused] {
+                            table.cell(kinds, document, side, there, (None, asked));
+                        }
                     }
                 }
             }
@@ -627,5 +717,80 @@ fn what_is_no_subject_is_malformed() {
             let shown = !stderr.trim_end().contains(char::is_control);
             assert!(shown && output.stdout.is_empty(), "{stderr:?}");
         }
+    }
+}
+
+/// Of two images each side tells of one alone: the other is not all right for that.
+#[test]
+fn a_side_that_tells_of_one_image_says_nothing_of_another() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let (host, folder) = registry();
+    let (first, second) = (format!("{host}/acme/a:v1"), format!("{host}/acme/b:v1"));
+    let digest = image(dir, "released");
+    image(dir, "other");
+    let images = [
+        format!("--image={first}=released"),
+        format!("--image={second}=other"),
+    ];
+    done(
+        dir,
+        &[
+            "sums",
+            "create",
+            "-o",
+            "both.sha256",
+            &images[0],
+            &images[1],
+        ],
+    );
+    done(dir, &["sums", "create", "-o", "one.sha256", &images[0]]);
+    store(dir, "released", &first, &digest);
+    let (repository, _) = first.rsplit_once(':').unwrap();
+    let pod = format!(
+        r#"{{"kind":"Pod","metadata":{{"name":"p"}},"spec":{{"containers":[{{"name":"c","image":"{first}"}}]}},"status":{{"phase":"Running","containerStatuses":[{{"name":"c","image":"{first}","imageID":"{repository}@{digest}"}}]}}}}"#
+    );
+    fs::write(dir.join("pods"), pod).unwrap();
+    let layout = format!("--layout={first}=released");
+    let spelled = format!("--layout={first}=released").replace(":v1=", ":v2=");
+    for (sides, verdict, exit) in [
+        (&["--pods=pods"][..], "missing", 1),
+        (&["--against=one.sha256"], "missing", 1),
+        (&["--storage=released.store"], "missing", 1),
+        (&[&layout], "unchecked", 3),
+        (&[&layout, "--deep"], "unchecked", 3),
+        (&[&layout, "--pods=pods"], "missing", 1),
+        (&[&layout, "--against=one.sha256"], "missing", 1),
+        (&[&layout, "--storage=released.store"], "missing", 1),
+        // The layout of something else says nothing of either.
+        (&[&spelled], "unchecked", 1),
+    ] {
+        *folder.lock().unwrap() = None;
+        let arguments = [&["verify", "--format=json", "both.sha256"], sides].concat();
+        let output = run(dir, &arguments);
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let results = report["results"].as_array().unwrap().iter();
+        let verdicts: BTreeSet<_> = results
+            .filter(|result| result["reference"] == second.as_str())
+            .map(|result| result["verdict"].as_str().unwrap())
+            .collect();
+        assert_eq!(verdicts, [verdict].into(), "{sides:?} {report}");
+        assert_eq!(output.status.code(), Some(exit), "{sides:?} {report}");
+        let accepted = [&arguments[..], &["--accept=missing", "--accept=extra"]].concat();
+        let expected = match verdict {
+            "missing" => {
+                // As root alone the files of a store are those of containers.
+                let is_root = fs::metadata(dir).unwrap().uid() == 0;
+                let of_user = sides.contains(&"--storage=released.store") && !is_root;
+                if of_user {
+                    3
+                } else {
+                    0
+                }
+            }
+            _ => 3,
+        };
+        let output = run(dir, &accepted);
+        assert_eq!(output.status.code(), Some(expected), "{sides:?}");
     }
 }

@@ -152,7 +152,10 @@ fn worsen(finding: &mut Finding, problems: Vec<Problem>) {
     let Some(verdict) = verdict else {
         return;
     };
-    finding.verdict = finding.verdict.max(verdict);
+    if problems.iter().any(|problem| problem.kind.is_unchecked()) {
+        finding.worsen(Verdict::Unchecked);
+    }
+    finding.worsen(verdict);
     for problem in problems.iter().take(MAX_REASONS) {
         let place = match &problem.pointer {
             Some(pointer) => format!("{} at {pointer}", problem.file),

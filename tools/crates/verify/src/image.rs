@@ -104,6 +104,7 @@ pub fn judge(expected: &Image, actual: &Image) -> Judgement {
         verdict,
         reasons,
         platforms,
+        is_partial: false,
     }
 }
 

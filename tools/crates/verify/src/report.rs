@@ -41,6 +41,9 @@ pub struct Finding {
     /// Some of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub places: Vec<Place>,
+    /// Whether some of it could not be checked, whatever was found of the rest.
+    #[serde(skip)]
+    is_partial: bool,
 }
 
 impl Finding {
@@ -61,6 +64,27 @@ impl Finding {
             problems: Vec::new(),
             count: None,
             places: Vec::new(),
+            is_partial: judgement.is_partial,
+        }
+    }
+
+    /// Make it as bad as this verdict. What could not be checked is not forgotten for that.
+    pub fn worsen(&mut self, verdict: Verdict) {
+        self.is_partial |= [self.verdict, verdict].contains(&Verdict::Unchecked);
+        self.verdict = self.verdict.max(verdict);
+    }
+
+    /// Whether it does no harm where these verdicts are accepted.
+    pub fn is_harmless(&self, accept: &[Verdict]) -> bool {
+        self.without(accept) == Verdict::Identical
+    }
+
+    /// What it means for the report. A difference that is accepted says nothing of what could not be checked.
+    fn without(&self, accept: &[Verdict]) -> Verdict {
+        match accept.contains(&self.verdict) {
+            true if self.is_partial => Verdict::Unchecked,
+            true => Verdict::Identical,
+            false => self.verdict,
         }
     }
 
@@ -95,8 +119,7 @@ impl Report {
         });
         let verdict = results
             .iter()
-            .map(|finding| finding.verdict)
-            .filter(|verdict| !accept.contains(verdict))
+            .map(|finding| finding.without(accept))
             .max()
             .unwrap_or(Verdict::Identical);
         Self {

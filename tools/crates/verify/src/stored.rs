@@ -295,10 +295,11 @@ fn settle(
         );
     }
     reasons.extend(unnamed);
+    if !unchecked.is_empty() {
+        judgement.worsen(Verdict::Unchecked);
+    }
     if !reasons.is_empty() {
-        judgement.verdict = Verdict::Different;
-    } else if !unchecked.is_empty() {
-        judgement.verdict = judgement.verdict.max(Verdict::Unchecked);
+        judgement.worsen(Verdict::Different);
     }
     reasons.extend(unchecked);
     judgement.reasons.extend(reasons);

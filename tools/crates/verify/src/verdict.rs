@@ -94,6 +94,8 @@ pub struct Judgement {
     pub reasons: Vec<String>,
     /// The images of an index, one by one, where the verdict was made of theirs.
     pub platforms: Vec<PlatformJudgement>,
+    /// Whether some of it could not be checked, whatever was found of the rest.
+    pub is_partial: bool,
 }
 
 /// The verdict about one image of an index.
@@ -119,7 +121,14 @@ impl Judgement {
             verdict: Verdict::Identical,
             reasons: Vec::new(),
             platforms: Vec::new(),
+            is_partial: false,
         }
+    }
+
+    /// Make it as bad as this verdict. What could not be checked is not forgotten for that.
+    pub fn worsen(&mut self, verdict: Verdict) {
+        self.is_partial |= [self.verdict, verdict].contains(&Verdict::Unchecked);
+        self.verdict = self.verdict.max(verdict);
     }
 
     /// A verdict with one reason.
@@ -128,6 +137,7 @@ impl Judgement {
             verdict,
             reasons: vec![reason.into()],
             platforms: Vec::new(),
+            is_partial: false,
         }
     }
 }

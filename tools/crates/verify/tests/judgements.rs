@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use verbatim_digest::Digest;
 use verbatim_oci::{Descriptor, LayerMetadata, MediaType, Named, Platform, Runtime};
 use verbatim_sums::record::{Image, PlatformImage};
-use verbatim_verify::{image::judge, Verdict};
+use verbatim_verify::{image::judge, Finding, Judgement, Report, Verdict};
 
 fn layer(content: &str, media_type: MediaType) -> LayerMetadata {
     let blob = Digest::of(format!("{content} {media_type}").as_bytes());
@@ -308,4 +308,49 @@ fn a_digest_alone_may_be_that_of_a_part() {
         verdict(&only(Digest::of(b"x")), &alone).0,
         Verdict::Different
     );
+}
+
+/// A difference that somebody accepts says nothing of what could not be looked at beside it.
+#[test]
+fn what_was_not_checked_is_seen_whatever_is_accepted() {
+    let all: Vec<Verdict> = [
+        "identical",
+        "same-platforms",
+        "same-image-id",
+        "same-content",
+        "unchecked",
+        "extra",
+        "missing",
+        "different",
+    ]
+    .map(|verdict| verdict.parse().unwrap())
+    .into();
+    let mut accept = all.clone();
+    accept.retain(|verdict| *verdict != Verdict::Unchecked);
+    for &first in &all {
+        for &second in &all {
+            let mut judgement = Judgement::because(first, "x");
+            judgement.worsen(second);
+            let mut finding = Finding::new("x", None, None, Judgement::because(first, "x"));
+            finding.worsen(second);
+            let worst = first.max(second);
+            let is_partial = [first, second].contains(&Verdict::Unchecked);
+            for finding in [Finding::new("x", None, None, judgement), finding] {
+                assert_eq!(finding.verdict, worst);
+                assert_eq!(
+                    finding.is_harmless(&accept),
+                    !is_partial,
+                    "{first} {second}"
+                );
+                let all_accepted = Report::new(vec![finding.clone()], &accept, Vec::new());
+                let verdict = match is_partial {
+                    true => Verdict::Unchecked,
+                    false => Verdict::Identical,
+                };
+                assert_eq!(all_accepted.verdict, verdict, "{first} {second}");
+                let none_accepted = Report::new(vec![finding], &[], Vec::new());
+                assert_eq!(none_accepted.verdict, worst);
+            }
+        }
+    }
 }

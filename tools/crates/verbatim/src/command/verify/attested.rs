@@ -176,7 +176,7 @@ fn add(findings: &mut Vec<Finding>, name: String, digest: Digest, verdict: Verdi
         .iter_mut()
         .filter(|finding| finding.reference == name)
     {
-        finding.verdict = finding.verdict.max(verdict);
+        finding.worsen(verdict);
         finding.reasons.push(reason.to_owned());
         told = true;
     }

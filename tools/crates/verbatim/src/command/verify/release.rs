@@ -156,11 +156,16 @@ fn check_signature(
     data: &[u8],
     name: &str,
 ) -> anyhow::Result<Result<Signed, String>> {
-    let path = match &options.signature {
-        Some(path) => path.clone(),
-        None => beside_signature(&options.sums)?,
+    let (path, signature_data) = match &options.signature {
+        Some(path) => (path.clone(), json::read_handed(path, signature::MAX_FILE)),
+        // Nobody named it: a pipe of this name would be waited for without end.
+        None => {
+            let path = beside_signature(&options.sums)?;
+            let data = json::read_file(&path, signature::MAX_FILE);
+            (path, data)
+        }
     };
-    let signature_data = json::read_handed(&path, signature::MAX_FILE).map_err(unchecked)?;
+    let signature_data = signature_data.map_err(unchecked)?;
     let key_path = Path::new(key);
     let inline = !key_path.exists()
         && (key.starts_with("RW") || key.starts_with("ssh-") || key.starts_with("ecdsa-"));

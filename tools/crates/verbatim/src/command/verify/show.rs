@@ -49,9 +49,7 @@ pub(super) fn show(report: &Report, options: &Options) -> anyhow::Result<()> {
         .max()
         .unwrap_or(0)
         .min(100);
-    let is_harmless = |finding: &Finding| {
-        finding.verdict == Verdict::Identical || options.accept.contains(&finding.verdict)
-    };
+    let is_harmless = |finding: &Finding| finding.is_harmless(&options.accept);
     // What has to be read stands at the end, where the eye and the terminal are.
     let (harmless, others): (Vec<_>, Vec<_>) = report.results.iter().partition(|f| is_harmless(f));
     for finding in harmless {
