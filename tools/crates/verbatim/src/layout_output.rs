@@ -74,7 +74,7 @@ pub fn layout_form(output: &Path) -> anyhow::Result<Form> {
         Promise::Other(ending) => ending,
     };
     bail!(
-        "-o {}: the name promises {ending}, and a layout is a folder or a .tar archive without compression, as its layers have their own; name it so",
+        "{}: the name promises {ending}, and a layout is a folder or a .tar archive without compression, as its layers have their own; name it so",
         printable_path(output),
         ending = printable(&ending)
     )

@@ -22,7 +22,25 @@ use crate::rootfs::{unreadable, Files};
 const TOOL: &str = "verbatim";
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// The endings of other forms that SBOMs have; what is written here is JSON, and plain.
+const OTHER_FORMS: [&str; 10] = [
+    "xml", "rdf", "yaml", "yml", "tag", "tv", "gz", "zst", "xz", "bz2",
+];
+
+/// A name that promises another form would be a lie.
+fn check_name(output: &Path) -> anyhow::Result<()> {
+    let ending = output.extension().and_then(|ending| ending.to_str());
+    match ending.map(str::to_ascii_lowercase) {
+        Some(ending) if OTHER_FORMS.contains(&&*ending) => bail!(
+            "-o {}: the name promises {ending}, and the document is JSON; let it end with .json",
+            printable_path(output)
+        ),
+        _ => Ok(()),
+    }
+}
+
 pub(super) fn run(options: &Options, form: Type) -> anyhow::Result<Outcome> {
+    check_name(&options.output)?;
     let names: Vec<String> = match (&options.name, &options.inputs[..]) {
         (Some(name), [_]) => vec![name.clone()],
         (_, all) => all.iter().map(|input| stem(input)).collect(),
