@@ -10,13 +10,16 @@ fn lists_are_lists() {
             &["verify"][..],
             &[
                 "  identical       the bytes that were released",
-                "  same-platforms  another index of the very images that were released: its attestations,",
+                "  same-platforms  another index of the very images that were released: its",
                 "  extra           it is there and was not released",
             ][..],
         ),
         (
             &["binary"],
-            &["  /jenkins/workspace/<job>/  /github/workspace/<file>", "  /execroot/<workspace>/  bazel-out/<configuration>/  /_bazel_<user>/"],
+            &[
+                "  /jenkins/workspace/<job>/  /github/workspace/<file>",
+                "  /execroot/<workspace>/  bazel-out/<configuration>/  /_bazel_<user>/",
+            ],
         ),
         (
             &["layer"],
@@ -28,7 +31,7 @@ fn lists_are_lists() {
         ),
         (
             &["sums", "create"],
-            &[r#"   "kind":"image","manifest":"m.json","config":"c.json","metadata":"image.json","origin":"//server"}"#],
+            &[r#"   "metadata":"image.json","origin":"//server"}"#],
         ),
     ] {
         let output = Command::new(std::fs::canonicalize(env!("CARGO_BIN_EXE_verbatim")).unwrap())

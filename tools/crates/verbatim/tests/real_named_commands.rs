@@ -52,15 +52,21 @@ fn spans(line: &str) -> Vec<&str> {
     let mut spans: Vec<&str> = line.split('`').skip(1).step_by(2).collect();
     let words = line.trim_start_matches(['/', '!', ' ']);
     let words = words.strip_prefix("$ ").unwrap_or(words);
-    if line.starts_with("    verbatim ") || line.starts_with("$ verbatim ") {
+    let is_example = line.starts_with("    ") || line.starts_with("$ ");
+    if is_example && (words.starts_with("verbatim ") || words.contains("| verbatim ")) {
         spans.push(words);
     }
     spans
 }
 
-/// Why a command line cannot be meant, if it cannot.
+/// Why a command line cannot be meant, if it cannot: of each of the programs in it.
 fn fault(span: &str, commands: &BTreeMap<String, BTreeSet<String>>) -> Option<String> {
-    let line = span.split(['|', '>', '#', ';', '&']).next().unwrap();
+    let programs = span.split('#').next().unwrap().split(['|', '>', ';', '&']);
+    let mut faults = programs.map(|line| fault_of_one(line, commands));
+    faults.find_map(|fault| fault)
+}
+
+fn fault_of_one(line: &str, commands: &BTreeMap<String, BTreeSet<String>>) -> Option<String> {
     let mut words = line.split_whitespace().peekable();
     let mut name = words.next().filter(|word| *word == "verbatim")?.to_owned();
     while let Some(longer) = words.peek().map(|word| format!("{name} {word}")) {
@@ -111,7 +117,9 @@ fn what_is_named_exists() {
     let mut seen = 0;
     let mut faults = Vec::new();
     for file in &files {
+        // What goes on in the next line belongs to it.
         let text = fs::read_to_string(file).unwrap();
+        let text = text.replace("\\\\\n", " ").replace("\\\n", " ");
         for (number, line) in text.lines().enumerate() {
             for span in spans(line) {
                 seen += usize::from(span.starts_with("verbatim "));
@@ -142,11 +150,76 @@ fn a_command_or_an_option_that_does_not_exist_is_found() {
         None
     );
     assert_eq!(fault("verbatim COMMAND", &commands), None);
+    assert_eq!(fault("cat x | verbatim verify - --pods=-", &commands), None);
     for wrong in [
+        "cat x | verbatim verify - --podds=-",
         "verbatim verifi SUMS",
         "verbatim verify --depp",
         "verbatim layout check --pods=-",
     ] {
         assert!(fault(wrong, &commands).is_some(), "{wrong}");
     }
+}
+
+/// All helps of commands as they are at a width of 80, which most terminals have: `--help` and `-h` of each.
+fn helps() -> Vec<String> {
+    let dir = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_verbatim"))
+            .args(arguments)
+            .env("COLUMNS", "80")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{arguments:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    run(&["man", "-o", dir.path().to_str().unwrap()]);
+    let pages = fs::read_dir(dir.path()).unwrap();
+    let helps = pages.map(|page| {
+        let path = page.unwrap().path();
+        let words = path.file_stem().unwrap().to_str().unwrap().split('-');
+        let words: Vec<&str> = words.skip(1).chain(["--help"]).collect();
+        run(&words)
+    });
+    helps.collect()
+}
+
+/// What is indented in the sources of a help is a line for itself: a row of a table, an example that is
+/// copied to a shell. Folded by a narrow terminal it would be neither.
+#[test]
+fn every_row_and_every_example_is_a_line() {
+    let helps = helps();
+    let lines: BTreeSet<&str> = helps.iter().flat_map(|help| help.lines()).collect();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    let mut wrong = Vec::new();
+    let mut seen = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let source = fs::read_to_string(&path).unwrap();
+            let mut in_examples = false;
+            for line in source.lines() {
+                in_examples |= line.contains("after_help = \"");
+                let row = match line.trim_start().strip_prefix("///") {
+                    Some(doc) => Some(&doc[doc.len().min(1)..]).filter(|doc| doc.starts_with("  ")),
+                    None => Some(line).filter(|line| in_examples && line.starts_with("  ")),
+                };
+                if let Some(row) = row {
+                    let row = row.split("\")").next().unwrap();
+                    let row = row.replace("\\\"", "\"").replace("\\\\", "\\");
+                    seen += 1;
+                    if !lines.contains(row.as_str()) {
+                        wrong.push(format!("{}: {row}", path.display()));
+                    }
+                }
+                in_examples &= !line.contains("\")]");
+            }
+        }
+    }
+    assert!(seen > 100, "{seen}");
+    assert!(wrong.is_empty(), "{}:\n{}", wrong.len(), wrong.join("\n"));
 }

@@ -35,7 +35,8 @@ use crate::outcome::Outcome;
     verbatim binary --strip -o dist/tool build/tool
 
   Also refuse a host name, and accept one path that the program really uses:
-    verbatim binary --strip --forbid=buildhost7 --allow=/home/linuxbrew/ -o dist/tool build/tool")]
+    verbatim binary --strip --forbid=buildhost7 --allow=/home/linuxbrew/ \\
+      -o dist/tool build/tool")]
 pub struct Options {
     /// Remove symbols and debug information from an ELF program or shared object.
     #[arg(long)]

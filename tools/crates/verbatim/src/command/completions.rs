@@ -13,8 +13,9 @@ use crate::printing::print;
 /// They belong where the shell looks for them, once, and again after an update of verbatim.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLES
-  verbatim completions bash > ~/.local/share/bash-completion/completions/verbatim
-  verbatim completions zsh > ~/.zfunc/_verbatim          # with fpath+=~/.zfunc before compinit
+  verbatim completions bash \\
+    > ~/.local/share/bash-completion/completions/verbatim
+  verbatim completions zsh > ~/.zfunc/_verbatim   # fpath+=~/.zfunc, compinit
   verbatim completions fish > ~/.config/fish/completions/verbatim.fish")]
 pub struct Options {
     /// The shell.

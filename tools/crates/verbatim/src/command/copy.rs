@@ -44,14 +44,15 @@ use crate::report_form::Format;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLES
   From one registry to another:
-    verbatim copy registry.example.com/acme/app:v1 mirror.example.com/acme/app:v1
+    verbatim copy registry.example.com/acme/app:v1 \\
+      mirror.example.com/acme/app:v1
 
   Into a closed network: one file here, …
     verbatim copy registry.example.com/acme/app:v1 app.tar
   … and from it, inside:
     verbatim copy app.tar registry.internal:5000/acme/app:v1
 
-  A layout as a folder, for verbatim attest verify and cosign verify --local-image:
+  A layout as a folder, for `attest verify` and cosign verify --local-image:
     verbatim copy registry.example.com/acme/app:v1 ./app")]
 pub struct Options {
     /// The image: NAME:TAG or NAME@DIGEST with the registry in front, or an OCI layout (a

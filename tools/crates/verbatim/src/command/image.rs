@@ -40,16 +40,19 @@ use crate::threads::threads;
 #[command(after_help = "EXAMPLES
   An image of one program:
     verbatim layer -o app.tar.gz usr/bin/app=build/app
-    verbatim image -o app --layer=app.tar.gz --platform=linux/amd64 --entrypoint=/usr/bin/app
+    verbatim image -o app --layer=app.tar.gz --platform=linux/amd64 \\
+      --entrypoint=/usr/bin/app
 
   The same on a base that is an OCI layout, as an archive that `podman load` takes:
     skopeo copy docker://registry.example.com/base:1 oci:base
-    verbatim image -o app.tar --base=base --layer=app.tar.gz --entrypoint=/usr/bin/app \\
+    verbatim image -o app.tar --base=base --layer=app.tar.gz \\
+      --entrypoint=/usr/bin/app \\
       --tag=registry.example.com/app:1
 
   Only the documents, as build rules want them:
     verbatim image --layer=app.json --os=linux --architecture=arm64 \\
-      --manifest=manifest.json --config=config.json --digest=digest --metadata=image.json")]
+      --manifest=manifest.json --config=config.json --digest=digest \\
+      --metadata=image.json")]
 pub struct Options {
     #[command(flatten)]
     image: Box<ImageOptions>,

@@ -34,7 +34,8 @@ use crate::threads::threads;
     verbatim index -o app app-amd64 app-arm64
 
   An archive for `podman load`, with a name:
-    verbatim index -o app.tar --tag=registry.example.com/app:1 app-amd64 app-arm64")]
+    verbatim index -o app.tar --tag=registry.example.com/app:1 app-amd64 \\
+      app-arm64")]
 pub struct Options {
     /// An image by its documents, as a JSON object; give it once for each.
     #[arg(long = "image", value_name = "JSON")]

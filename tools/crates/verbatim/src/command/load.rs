@@ -29,7 +29,8 @@ use crate::report_form::Format;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLES
   verbatim load bazel-bin/server localhost/server:dev
-  verbatim load --engine=containerd --namespace=k8s.io bazel-bin/server registry.example.com/acme/server:v1")]
+  verbatim load --engine=containerd --namespace=k8s.io bazel-bin/server \\
+    registry.example.com/acme/server:v1")]
 pub struct Options {
     /// What to load: an OCI layout, or an archive of one.
     #[arg(value_name = "LAYOUT")]

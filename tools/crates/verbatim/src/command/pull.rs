@@ -38,7 +38,8 @@ use crate::workspace::workspace_file;
     verbatim pull registry.example.com/acme/app:v1 -o app
 
   One platform, from a mirror, by digest:
-    verbatim pull --mirror registry.example.com=127.0.0.1:5000 --platform linux/arm64 \\
+    verbatim pull --mirror registry.example.com=127.0.0.1:5000 \\
+      --platform linux/arm64 \\
       registry.example.com/acme/app@sha256:… -o app
 
   What a tag stands for now:

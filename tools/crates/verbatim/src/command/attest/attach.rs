@@ -47,13 +47,16 @@ use crate::report_form::Format;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLES
   To an image in a registry, found by cosign verify-attestation from then on:
-    verbatim attest attach registry.example.com/acme/app:v1 provenance.intoto.jsonl
+    verbatim attest attach registry.example.com/acme/app:v1 \\
+      provenance.intoto.jsonl
 
   For programs that know cosign's older form alone:
-    verbatim attest attach registry.example.com/acme/app:v1 provenance.intoto.jsonl --form=att
+    verbatim attest attach registry.example.com/acme/app:v1 \\
+      provenance.intoto.jsonl --form=att
 
   To a layout, signed just now:
-    verbatim attest sign provenance.json --key=release.pem | verbatim attest attach ./app -")]
+    verbatim attest sign provenance.json --key=release.pem | \\
+      verbatim attest attach ./app -")]
 pub struct Options {
     /// The image: NAME:TAG or NAME@DIGEST with the registry in front, or an OCI layout (a folder
     /// or a .tar), which is changed.

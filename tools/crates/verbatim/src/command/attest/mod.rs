@@ -15,10 +15,12 @@ use crate::outcome::Outcome;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLES
   Sign a statement, as cosign and slsa-verifier read it:
-    verbatim attest sign provenance.json --key=release.key -o provenance.intoto.jsonl
+    verbatim attest sign provenance.json --key=release.key \\
+      -o provenance.intoto.jsonl
 
   Attach it to the image that it is about, where others find it:
-    verbatim attest attach registry.example.com/acme/app:v1 provenance.intoto.jsonl")]
+    verbatim attest attach registry.example.com/acme/app:v1 \\
+      provenance.intoto.jsonl")]
 pub struct Options {
     #[command(subcommand)]
     command: Command,

@@ -41,14 +41,19 @@ const MAX_FACTS: u64 = 64 << 20;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLES
   What was built from this checkout, in which nothing was changed:
-    verbatim attest provenance bazel-bin/release/container_sums.sha256 --source=. \\
-      --builder=https://example.com/ci/release --target=//release:container_sums \\
+    verbatim attest provenance bazel-bin/release/container_sums.sha256 \\
+      --source=. \\
+      --builder=https://example.com/ci/release \\
+      --target=//release:container_sums \\
       --bazel-version=7.7.1 --lock=MODULE.bazel.lock -o provenance.json
 
   One statement for what is released under names, and one for each platform:
-    verbatim attest provenance release.sha256 --uri=https://example.com/acme/app.git --commit=… --tree=… \\
-      --builder=https://example.com/ci/release --target=//release:container_sums --flag=--config=release \\
-      --bazel-version=7.7.1 --platform=linux/amd64=amd64.json --platform=linux/arm64=arm64.json -o provenance.json")]
+    verbatim attest provenance release.sha256 \\
+      --uri=https://example.com/acme/app.git --commit=… --tree=… \\
+      --builder=https://example.com/ci/release \\
+      --target=//release:container_sums --flag=--config=release \\
+      --bazel-version=7.7.1 --platform=linux/amd64=amd64.json \\
+      --platform=linux/arm64=arm64.json -o provenance.json")]
 pub struct Options {
     /// Sums files. The JSON beside them (`x.json` beside `x.sha256`) is read where there is one.
     #[arg(value_name = "SUMS", required = true)]

@@ -25,13 +25,16 @@ use crate::signing::private_key;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLES
   With a key of cosign's:
-    COSIGN_PASSWORD=… verbatim attest sign provenance.json --key=cosign.key -o provenance.intoto.jsonl
+    COSIGN_PASSWORD=… verbatim attest sign provenance.json --key=cosign.key \\
+      -o provenance.intoto.jsonl
 
   As a Sigstore bundle, which cosign 3 takes by itself:
-    verbatim attest sign provenance.json --key=release.pem --bundle -o provenance.sigstore.json
+    verbatim attest sign provenance.json --key=release.pem --bundle \\
+      -o provenance.sigstore.json
 
   Every statement of a folder, in one file of lines:
-    for s in statements/*.json; do verbatim attest sign \"$s\" --key=release.pem; done > all.intoto.jsonl")]
+    for s in statements/*.json; do verbatim attest sign \"$s\" \\
+      --key=release.pem; done > all.intoto.jsonl")]
 pub struct Options {
     /// The statement, a JSON file; `-` is standard input.
     #[arg(value_name = "STATEMENT")]

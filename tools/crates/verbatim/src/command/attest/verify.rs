@@ -50,17 +50,20 @@ const MAX_KEY: u64 = 1 << 20;
 #[command(verbatim_doc_comment)]
 #[command(after_help = "EXAMPLES
   Did our builder sign the provenance of this file?
-    verbatim attest verify app.tar.gz --attestation=app.intoto.jsonl --key=builder.pub
+    verbatim attest verify app.tar.gz --attestation=app.intoto.jsonl \\
+      --key=builder.pub
 
   Was this image built by whom, from what and as our policy says?
     verbatim attest verify registry.example.com/acme/app:v1 --policy=policy.toml
 
   What cosign downloaded, straight from the pipe:
-    cosign download attestation IMAGE | verbatim attest verify IMAGE --attestation=- --key=cosign.pub --type=slsaprovenance1
+    cosign download attestation IMAGE | verbatim attest verify IMAGE \\
+      --attestation=- --key=cosign.pub --type=slsaprovenance1
 
   A Sigstore bundle of a workflow, without the network:
-    verbatim attest verify app --attestation=app.sigstore.json --trusted-root=trusted_root.json \\
-      --identity=https://example.com/acme/app/.github/workflows/release.yml@refs/heads/main \\
+    verbatim attest verify app --attestation=app.sigstore.json \\
+      --trusted-root=trusted_root.json \\
+      --identity=https://example.com/app/.github/workflows/ci.yml@refs/tags/v1 \\
       --issuer=https://token.actions.githubusercontent.com")]
 pub struct Options {
     /// The files and images.

@@ -56,9 +56,10 @@ use crate::set_options::{owner, SetOptions};
   From a list that can be reviewed (mtree):
     verbatim layer --mtree=layer.mtree -o layer.tar
 
-  A root file system as forty layers, of which the next release keeps what did not change:
+  A root file system as forty layers, of which the next release keeps most:
     verbatim layer --layers=40 --plan=1.json -o layers-1 root-1.tar
-    verbatim layer --layers=40 --plan=2.json --previous=1.json -o layers-2 root-2.tar
+    verbatim layer --layers=40 --plan=2.json --previous=1.json \\
+      -o layers-2 root-2.tar
     verbatim image -o image --layer=layers-2 --platform=linux/amd64")]
 pub struct Options {
     #[command(flatten)]

@@ -25,7 +25,8 @@ use crate::threads::threads;
     verbatim layout check docker://registry.example.com/acme/app:v1
 
   One image out of a layout of several platforms:
-    verbatim layout import app --platform=linux/arm64 --manifest=manifest.json --config=config.json")]
+    verbatim layout import app --platform=linux/arm64 \\
+      --manifest=manifest.json --config=config.json")]
 pub struct Options {
     #[command(subcommand)]
     command: Command,

@@ -45,7 +45,8 @@ use crate::set_options::{owner, SetOptions};
     verbatim normalize --metadata=base.json -o base.tar.gz base.tar.xz
 
   Only one folder of it, somewhere else:
-    verbatim normalize --include=usr/share/doc --strip-prefix=usr/share --prefix=srv -o doc.tar in.tar
+    verbatim normalize --include=usr/share/doc --strip-prefix=usr/share \\
+      --prefix=srv -o doc.tar in.tar
 
   A root file system without traces of its making, but with its log folder:
     verbatim normalize --scrub=-logs --devices=keep -o root.tar.gz root.tar

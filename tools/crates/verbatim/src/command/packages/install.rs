@@ -25,13 +25,16 @@ use crate::outcome::Outcome;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLES
   A layer for an image:
-    verbatim packages install image.lock.json -o base.tar.gz --metadata base.json
+    verbatim packages install image.lock.json -o base.tar.gz \\
+      --metadata base.json
 
-  Of a lock for several architectures, without a network, from a folder of `packages vendor`:
-    verbatim packages install image.lock.json --architecture arm64 --source debian=vendor -o base.tar.zst
+  Of a lock for several architectures, from a folder of `packages vendor`:
+    verbatim packages install image.lock.json --architecture arm64 \\
+      --source debian=vendor -o base.tar.zst
 
   With the scripts of the packages, run by the tools in another root file system:
-    verbatim packages install image.lock.json --run-scripts --tools /srv/fedora -o base.tar.gz")]
+    verbatim packages install image.lock.json --run-scripts \\
+      --tools /srv/fedora -o base.tar.gz")]
 pub struct Options {
     /// The lock; or one of another program, rpms.lock.yaml of Konflux or packages.manifest.yaml of dnf.
     #[arg(value_name = "LOCK")]

@@ -50,7 +50,8 @@ use crate::workspace::workspace_file;
     verbatim packages lock image.toml -o image.lock.json
 
   The same from a mirror nearby:
-    verbatim packages lock image.toml -o image.lock.json --source debian=http://mirror.example.com/debian
+    verbatim packages lock image.toml -o image.lock.json \\
+      --source debian=http://mirror.example.com/debian
 
   Of a lock file of Konflux, or of dnf:
     verbatim packages lock rpms.lock.yaml -o rpms.lock.json")]

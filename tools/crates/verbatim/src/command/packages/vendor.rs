@@ -18,7 +18,8 @@ use crate::printing::print;
 #[command(after_help = "EXAMPLES
   Keep everything, and build from it later:
     verbatim packages vendor image.lock.json -o vendor
-    verbatim packages install image.lock.json --source debian=vendor -o base.tar.gz")]
+    verbatim packages install image.lock.json --source debian=vendor \\
+      -o base.tar.gz")]
 pub struct Options {
     /// The lock.
     #[arg(value_name = "LOCK")]

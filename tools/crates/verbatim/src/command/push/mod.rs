@@ -55,7 +55,8 @@ use crate::sums_file;
       bazel-bin/agent registry.example.com/acme/agent:v1
 
   A release with its provenance, signed and attached:
-    verbatim push --sums release.sha256 bazel-bin/server registry.example.com/acme/server:v1 \\
+    verbatim push --sums release.sha256 bazel-bin/server \\
+      registry.example.com/acme/server:v1 \\
       --attest provenance.json --key release.key
 
   What would be sent:

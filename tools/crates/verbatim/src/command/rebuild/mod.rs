@@ -60,23 +60,29 @@ const MAX_KEY: u64 = 1 << 20;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLES
   The image ID that the sources give:
-    cosign verify-attestation --key cosign.pub --type slsaprovenance IMAGE | verbatim rebuild
+    cosign verify-attestation --key cosign.pub --type slsaprovenance IMAGE | \\
+      verbatim rebuild
 
   Is it the published image? If not, why not?
-    verbatim rebuild attestation.json --key cosign.pub --against registry.example.com/acme/app@sha256:…
+    verbatim rebuild attestation.json --key cosign.pub \\
+      --against registry.example.com/acme/app@sha256:…
 
   All that is needed is with the image: does it come from its sources?
-    verbatim rebuild --image registry.example.com/acme/app:v1 --key cosign.pub --against registry.example.com/acme/app:v1
+    verbatim rebuild --image registry.example.com/acme/app:v1 \\
+      --key cosign.pub --against registry.example.com/acme/app:v1
 
   From a clone that is there already, with an SBOM that names the base images:
-    verbatim rebuild attestation.json --source ~/src/app --sbom sbom.json --against app
+    verbatim rebuild attestation.json --source ~/src/app --sbom sbom.json \\
+      --against app
 
   A release that Bazel built, with this machine's Bazel and settings:
-    verbatim rebuild --image registry.example.com/acme/app:v1 --key release.pub --against registry.example.com/acme/app:v1 \\
+    verbatim rebuild --image registry.example.com/acme/app:v1 \\
+      --key release.pub --against registry.example.com/acme/app:v1 \\
       --bazel /usr/bin/bazel --bazelrc ~/machine.bazelrc
 
-  Tell others that it is identical, as one of the rebuilders that their policy counts:
-    verbatim rebuild --image IMAGE --key cosign.pub --against IMAGE --rebuilder https://example.com/us --summary vsa.json
+  Tell others that it is identical, as a rebuilder that their policy counts:
+    verbatim rebuild --image IMAGE --key cosign.pub --against IMAGE \\
+      --rebuilder https://example.com/us --summary vsa.json
     verbatim attest sign vsa.json --key us.key | verbatim attest attach IMAGE -
 
   Collect everything, and build without a network:

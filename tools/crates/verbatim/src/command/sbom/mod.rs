@@ -46,7 +46,7 @@ enum Type {
 ///   changed-file       a file has not the digest that its package says
 ///   missing-file       a file of a package is not there
 ///   unaccounted-file   a file is there that no package accounts for, nor the SBOM
-///   unchecked-package  the SBOM names a package of a kind that is not looked for here
+///   unchecked-package  the SBOM names a package of a kind not looked for here
 ///   unread             a database in the image could not be read
 ///
 /// Exit codes: 0 done, or all of it is true (or --accept names it); 1 something is not; 2 the input
@@ -61,11 +61,13 @@ enum Type {
     verbatim sbom Cargo.lock --type cyclonedx --name server -o server.cdx.json
 
   Of an image, with all of its files:
-    verbatim sbom registry.example.com/acme/app:v1 --type spdx --files -o app.spdx.json
+    verbatim sbom registry.example.com/acme/app:v1 --type spdx --files \\
+      -o app.spdx.json
 
   Does the SBOM that came with an image tell the truth?
     verbatim sbom --check registry.example.com/acme/app:v1 app.spdx.json
-    verbatim sbom --check bazel-bin/app app.cdx.json --accept missing-file --format json")]
+    verbatim sbom --check bazel-bin/app app.cdx.json --accept missing-file \\
+      --format json")]
 pub struct Options {
     /// What is described; with --check an image and an SBOM (`-` is standard input).
     #[arg(value_name = "INPUT", required = true)]

@@ -19,7 +19,8 @@ use crate::sums_file::read_text;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLES
   Do my sources give what was published?
-    verbatim sums compare published.sha256 bazel-bin/release/container_sums.sha256")]
+    verbatim sums compare published.sha256 \\
+      bazel-bin/release/container_sums.sha256")]
 pub struct Compare {
     /// What should be there; `-` is standard input.
     #[arg(value_name = "EXPECTED")]

@@ -34,8 +34,10 @@ const MIN_RECORDS: usize = 16;
 ///
 /// Build rules describe images with --record instead, one JSON object each:
 ///
-///   {"reference":{"registry":"registry.example.com","prefix":"acme","name":"server","tag":"{STABLE_TAG}"},
-///    "kind":"image","manifest":"m.json","config":"c.json","metadata":"image.json","origin":"//server"}
+///   {"reference":{"registry":"registry.example.com","prefix":"acme",
+///                 "name":"server","tag":"{STABLE_TAG}"},
+///    "kind":"image","manifest":"m.json","config":"c.json",
+///    "metadata":"image.json","origin":"//server"}
 ///
 /// Further kinds: "index" (index, images), "layout" (layout), "output_groups" (digest,
 /// descriptor), "file" (file). Parts of a reference are texts or {"file":FILE}; {KEY} in them

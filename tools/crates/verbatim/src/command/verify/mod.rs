@@ -39,10 +39,10 @@ enum Part {
 /// these verdicts:
 ///
 ///   identical       the bytes that were released
-///   same-platforms  another index of the very images that were released: its attestations,
-///                   annotations or order differ, and what runs is equal
-///   same-image-id   another manifest of the same config: compression, annotations or media
-///                   types differ
+///   same-platforms  another index of the very images that were released: its
+///                   attestations, annotations or order differ, and what runs is equal
+///   same-image-id   another manifest of the same config: compression, annotations
+///                   or media types differ
 ///   same-content    another config with the same layers that runs the same way
 ///   different       something else, and in what
 ///   missing         it was released and is not there
@@ -64,10 +64,12 @@ enum Part {
     verbatim verify container_sums.sha256
 
   The same from a mirror, with the publisher's signature checked first:
-    verbatim verify container_sums.sha256 --key cosign.pub --mirror registry.example.com=127.0.0.1:5000
+    verbatim verify container_sums.sha256 --key cosign.pub \\
+      --mirror registry.example.com=127.0.0.1:5000
 
   Does the cluster run it?
-    kubectl get pods -A -o json | verbatim verify container_sums.sha256 --pods - --accept extra
+    kubectl get pods -A -o json | verbatim verify container_sums.sha256 \\
+      --pods - --accept extra
 
   Are the files that podman has unpacked still those that were released?
     verbatim verify container_sums.sha256 --storage podman

@@ -42,7 +42,8 @@ enum Form {
 
   What changed since the last release?
     verbatim why v1/container_sums.sha256 v2/container_sums.sha256
-    verbatim why v1.sha256 v2.sha256 --layout v1/app --layout bazel-bin/app --format markdown")]
+    verbatim why v1.sha256 v2.sha256 --layout v1/app --layout bazel-bin/app \\
+      --format markdown")]
 pub struct Options {
     /// An image (a layout, an archive of one, or a reference), or the sums of the older release.
     #[arg(value_name = "IMAGE|OLD.sha256")]
