@@ -43,6 +43,8 @@ enum Stdout {
     Report,
     /// The same, without a form for machines.
     Text,
+    /// A document in JSON, whatever the form of reports.
+    Document,
     /// A list of sums: names stand there as they are, but for what ends lines.
     Sums,
 }
@@ -68,6 +70,11 @@ impl Case {
         self
     }
 
+    fn document(mut self) -> Self {
+        self.stdout = Stdout::Document;
+        self
+    }
+
     fn silent(mut self) -> Self {
         self.silent = true;
         self
@@ -82,9 +89,10 @@ impl Case {
     fn run(&self, dir: &Path) -> Vec<String> {
         let mut wrong = Vec::new();
         let mut told = false;
+        let mut said = String::new();
         let forms: &[&str] = match self.stdout {
             Stdout::Report | Stdout::Sums => &["--format=text", "--format=json"],
-            Stdout::Text => &[""],
+            Stdout::Text | Stdout::Document => &[""],
         };
         for form in forms {
             let mut arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
@@ -106,8 +114,13 @@ impl Case {
                 fail("standard error holds what is hidden");
             }
             // Encoders write controls as `\u001b`, and leave all other text as it is.
-            let data = *form == "--format=json" || self.stdout == Stdout::Sums;
-            if !bare(&stdout, &|c| data && !c.is_control()) {
+            let data =
+                *form == "--format=json" || matches!(self.stdout, Stdout::Sums | Stdout::Document);
+            // And what is for machines alone holds all that JSON lets stand.
+            let document = self.stdout == Stdout::Document;
+            if !bare(&stdout, &|c| {
+                data && (!c.is_control() || document && c >= '\u{7f}')
+            }) {
                 fail("standard output holds what is hidden");
             }
             let parsed = serde_json::from_str::<Value>(&stdout);
@@ -115,9 +128,10 @@ impl Case {
                 fail("it is no JSON");
             }
             told |= stdout.contains(MARK) || stderr.contains(MARK);
+            said = format!("exit {exit:?}\n  {stdout:?}\n  {stderr:?}");
         }
         if !told && !self.silent {
-            wrong.push(format!("{}: the name is not told", self.what));
+            wrong.push(format!("{}: the name is not told\n  {said}", self.what));
         }
         wrong
     }
@@ -181,6 +195,12 @@ fn tar(entries: &[(&str, u8, &[u8])]) -> Vec<u8> {
 
 /// A layout of one image; the name stands wherever a document takes a text.
 fn layout(dir: &Path, folder: &str, name: &str, more: &str) {
+    let layer = tar(&[(&format!("{name}{more}"), b'0', more.as_bytes())]);
+    layout_of(dir, folder, name, more, &layer);
+}
+
+/// The same of this layer.
+fn layout_of(dir: &Path, folder: &str, name: &str, more: &str, layer: &[u8]) {
     let blobs = dir.join(folder).join("blobs/sha256");
     fs::create_dir_all(&blobs).unwrap();
     let put = |data: &[u8]| {
@@ -188,8 +208,7 @@ fn layout(dir: &Path, folder: &str, name: &str, more: &str) {
         fs::write(blobs.join(digest.hex()), data).unwrap();
         json!({"digest": digest.to_string(), "size": data.len()})
     };
-    let layer = tar(&[(&format!("{name}{more}"), b'0', more.as_bytes())]);
-    let mut layer_of = put(&layer);
+    let mut layer_of = put(layer);
     layer_of["mediaType"] = json!("application/vnd.oci.image.layer.v1.tar");
     let text = format!("{name}{more}");
     let config = json!({
@@ -200,7 +219,7 @@ fn layout(dir: &Path, folder: &str, name: &str, more: &str) {
             "ExposedPorts": {text.clone(): {}}, "Volumes": {text.clone(): {}}, "StopSignal": text
         },
         "history": [{"created_by": text, "comment": text, "author": text}],
-        "rootfs": {"type": "layers", "diff_ids": [Digest::of(&layer).to_string()]}
+        "rootfs": {"type": "layers", "diff_ids": [Digest::of(layer).to_string()]}
     });
     let mut config_of = put(config.to_string().as_bytes());
     config_of["mediaType"] = json!("application/vnd.oci.image.config.v1+json");
@@ -382,6 +401,450 @@ fn prepare(dir: &Path, name: &str) {
     write("built", json!({name: name}).to_string().as_bytes());
     write("labels", format!("{name}\n").as_bytes());
     let _ = fs::set_permissions(dir.join("tool"), fs::Permissions::from_mode(0o755));
+    prepare_packages(dir, name);
+    prepare_attestations(dir, name);
+}
+
+/// Packages and files of these names, as a database, an SBOM, a lock, a manifest and a store have them.
+fn prepare_packages(dir: &Path, name: &str) {
+    let write = |path: &str, data: &[u8]| {
+        let path = dir.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, data).unwrap();
+    };
+    // Lines end where they end.
+    let line: String = name.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
+    for (side, version) in [("a", 1), ("b", 2)] {
+        let status = format!(
+            "Package: {line}\nStatus: install ok installed\nArchitecture: {line}\nVersion: {line}{version}\nSource: {line}\n\nPackage: plain\nStatus: install ok installed\nArchitecture: amd64\nVersion: {version}\n"
+        );
+        let release = format!("ID={line}\nVERSION_ID=\"{line}\"\n");
+        let list = format!("/.\n/usr\n/usr/{line}\n");
+        let root = tar(&[
+            ("etc/os-release", b'0', release.as_bytes()),
+            (&format!("usr/{name}"), b'0', version.to_string().as_bytes()),
+            ("var/lib/dpkg/info/plain.list", b'0', list.as_bytes()),
+            (
+                "var/lib/dpkg/info/plain.md5sums",
+                b'0',
+                format!("{line}  {line}\n").as_bytes(),
+            ),
+            ("var/lib/dpkg/status", b'0', status.as_bytes()),
+        ]);
+        write(&format!("{side}.root.tar"), &root);
+        layout_of(dir, &format!("{side}.root"), name, side, &root);
+        // A name in place of everything, and in place of what may be called anything.
+        for (what, source, package) in [("wild", name, name), ("line", "debian", "base")] {
+            let lock = json!({
+                "schema": "verbatim.packages/1", "format": "deb", "architectures": ["amd64"], "requested": [name],
+                "sources": [{"name": source, "url": "https://deb.example.com/", "indexes": []}],
+                "packages": [{
+                    "name": package, "version": format!("{line}{version}"), "architecture": "amd64", "source": source,
+                    "path": "pool/x.deb", "size": 1, "sha256": "1".repeat(64), "needed_by": [name]
+                }]
+            });
+            write(
+                &format!("{side}.{what}.lock.json"),
+                lock.to_string().as_bytes(),
+            );
+        }
+    }
+    let sbom = json!({
+        "spdxVersion": "SPDX-2.3", "name": name, "documentNamespace": name,
+        "packages": [{
+            "name": name, "SPDXID": name, "versionInfo": name,
+            "externalRefs": [{"referenceType": "purl", "referenceLocator": format!("pkg:deb/{name}@{name}")}]
+        }],
+        "files": [{"fileName": name, "SPDXID": name, "checksums": [{"algorithm": "SHA256", "checksumValue": "1".repeat(64)}]}]
+    });
+    write("hostile.spdx.json", sbom.to_string().as_bytes());
+    let sbom = json!({
+        "bomFormat": "CycloneDX", "specVersion": "1.6",
+        "components": [{"type": name, "name": name, "version": name, "purl": format!("pkg:deb/debian/{name}@1")}]
+    });
+    write("hostile.cdx.json", sbom.to_string().as_bytes());
+    for (what, value) in [("text", json!(line)), ("table", json!({"x": line}))] {
+        write(
+            &format!("{what}.toml"),
+            format!(
+                "format = \"deb\"\narchitectures = [{0}]\npackages = [{0}]\n[[source]]\nname = {0}\nurl = {0}\nsuite = {0}\nunsigned = true\n",
+                value
+            )
+            .as_bytes(),
+        );
+    }
+    let images = json!([{
+        "id": name, "digest": name, "names": ["r.example.com/x:v1", name], "layer": name,
+        "big-data-names": ["manifest", name]
+    }]);
+    write(
+        "store/overlay-images/images.json",
+        images.to_string().as_bytes(),
+    );
+    let layers = json!([{"id": name, "parent": name, "compressed-diff-digest": name}]);
+    write(
+        "store/overlay-layers/layers.json",
+        layers.to_string().as_bytes(),
+    );
+    fs::create_dir_all(dir.join("store/overlay")).unwrap();
+}
+
+/// Statements that say the name wherever they can, signed and not.
+fn prepare_attestations(dir: &Path, name: &str) {
+    let write = |path: &str, data: &[u8]| fs::write(dir.join(path), data).unwrap();
+    write("key", include_bytes!("../../signature/testdata/p256.pem"));
+    write(
+        "key.pub",
+        include_bytes!("../../signature/testdata/p256.pub"),
+    );
+    let digest = Digest::of(b"t").hex();
+    let subject = json!([{"name": name, "digest": {"sha256": digest, name: name}}]);
+    let statement = |predicate_type: &str, predicate: Value| {
+        json!({
+            "_type": "https://in-toto.io/Statement/v1", "subject": subject,
+            "predicateType": predicate_type, "predicate": predicate
+        })
+    };
+    let built = json!({
+        "buildDefinition": {
+            "buildType": name, "externalParameters": {name: name},
+            "resolvedDependencies": [{"uri": name, "name": name, "digest": {"sha256": digest}}]
+        },
+        "runDetails": {"builder": {"id": name}, "metadata": {"invocationId": name}}
+    });
+    let task = |task: &str, results: Value| {
+        json!({
+            "name": task, "invocation": {"parameters": {name: name, "SOURCE_DATE_EPOCH": name}}, "results": results,
+            "ref": {"resolver": "bundles", "params": [{"name": "bundle", "value": format!("quay.io/{name}/task-{task}@sha256:{digest}")}]}
+        })
+    };
+    let konflux = json!({
+        "buildType": "tekton.dev/v1beta1/PipelineRun", "builder": {"id": name},
+        "buildConfig": {"tasks": [
+            task("git-clone", json!([{"name": "url", "value": name}, {"name": "commit", "value": name}])),
+            task("buildah", json!([{"name": "IMAGE_DIGEST", "value": format!("sha256:{digest}")}])),
+        ]},
+        "materials": [{"uri": name, "digest": {"sha1": name}}]
+    });
+    for (file, statement) in [
+        ("type", statement(name, json!({name: name}))),
+        ("built", statement("https://slsa.dev/provenance/v1", built)),
+        (
+            "konflux",
+            statement("https://slsa.dev/provenance/v0.2", konflux),
+        ),
+    ] {
+        let (statement, signed) = (
+            (format!("{file}.statement"), statement.to_string()),
+            format!("{file}.signed"),
+        );
+        write(&statement.0, statement.1.as_bytes());
+        let arguments = ["attest", "sign", "--key=key", "-o", &signed, &statement.0];
+        let (exit, _, stderr) = run(dir, &arguments, None);
+        assert_eq!(exit, Some(0), "{stderr}");
+    }
+    let policy = format!(
+        "schema = \"verbatim.policy/1\"\n[[allow]]\nbuilder = {0}\nkeys = [\"key.pub\"]\nsources = [{0}]\n",
+        json!("other")
+    );
+    write("policy.toml", policy.as_bytes());
+    let line: String = name.chars().filter(|c| !c.is_control()).collect();
+    write(
+        "hostile.policy.toml",
+        format!("schema = \"verbatim.policy/1\"\n[[allow]]\n\"{line}\" = 1\n").as_bytes(),
+    );
+}
+
+/// What is read of packages, SBOMs, plans, stores and attestations.
+fn newer_cases(name: &str, host: &str) -> Vec<Case> {
+    let n = name;
+    let built = |said: &[&str]| {
+        let commit = "1".repeat(40);
+        let (commit, tree) = (format!("--commit={commit}"), format!("--tree={commit}"));
+        let arguments = [
+            &["attest", "provenance", "tool.sums", "--bazel-version=7.7.1"][..],
+            &["--uri=https://example.com/x.git", &commit, &tree],
+            said,
+        ];
+        case("who built", &arguments.concat()).document()
+    };
+    let mut cases = vec![
+        // Layers and layouts.
+        case(
+            "components",
+            &[
+                "layer",
+                "--layers=3",
+                "--plan=plan.json",
+                "--svg=plan.svg",
+                "-o",
+                "planned",
+                "a.root.tar",
+            ],
+        )
+        .silent(),
+        case(
+            "a component by hand",
+            &[
+                "layer",
+                "--layers=3",
+                "--plan=own.json",
+                &format!("--component={n}=usr/**"),
+                "-o",
+                "own",
+                "a.root.tar",
+            ],
+        )
+        .silent(),
+        case(
+            "a plan before",
+            &[
+                "layer",
+                "--layers=3",
+                "--plan=p",
+                &format!("--previous={n}"),
+                "-o",
+                "p.d",
+                "a.root.tar",
+            ],
+        ),
+        case(
+            "a root",
+            &["layout", "create", &format!("--root={n}"), "-o", "created"],
+        )
+        .text(),
+        case(
+            "an archive's root",
+            &["layout", "archive", &format!("--root={n}"), "-o", "c.tar"],
+        )
+        .text(),
+        case("a file of the workspace", &["sums", "update", n, n])
+            .silent()
+            .text(),
+        // Packages.
+        case("a manifest", &["packages", "lock", n]),
+        case("a manifest's names", &["packages", "lock", "text.toml"]).silent(),
+        case("a manifest's forms", &["packages", "lock", "table.toml"]).silent(),
+        case(
+            "locks",
+            &[
+                "packages",
+                "compare",
+                "a.line.lock.json",
+                "b.line.lock.json",
+            ],
+        ),
+        case(
+            "wild locks",
+            &[
+                "packages",
+                "compare",
+                "a.wild.lock.json",
+                "b.wild.lock.json",
+            ],
+        )
+        .silent(),
+        case(
+            "a lock to install",
+            &["packages", "install", "a.line.lock.json", "-o", "o.tar"],
+        )
+        .silent(),
+        case(
+            "a lock to vendor",
+            &["packages", "vendor", "a.wild.lock.json", "-o", "vendored"],
+        )
+        .silent()
+        .text(),
+        // What is in an image, and why.
+        case("an SBOM", &["sbom", "a.root", "--type=spdx", "--files"]).document(),
+        case(
+            "another SBOM",
+            &["sbom", "a.root", "--type=cyclonedx", "--files"],
+        )
+        .document(),
+        case(
+            "an SBOM of a lock",
+            &["sbom", "a.line.lock.json", "--type=spdx"],
+        )
+        .document(),
+        case(
+            "an SBOM's title",
+            &["sbom", "a.root", "--type=spdx", &format!("--name={n}")],
+        )
+        .document(),
+        case(
+            "an SBOM that lies",
+            &["sbom", "--check", "a.root", "hostile.spdx.json"],
+        ),
+        case(
+            "another one that lies",
+            &["sbom", "--check", "a.root", "hostile.cdx.json"],
+        ),
+        case(
+            "a path of an image",
+            &["why", "a.root", n, &format!("usr/{n}"), "etc/os-release"],
+        ),
+        case(
+            "a lock of an image",
+            &["why", "a.root", "etc/os-release", "--lock=a.line.lock.json"],
+        )
+        .silent(),
+        case(
+            "two releases",
+            &[
+                "why",
+                "root.a.sums",
+                "root.b.sums",
+                "--layout=a.root",
+                "--layout=b.root",
+            ],
+        ),
+        case(
+            "two releases on a page",
+            &[
+                "why",
+                "root.a.sums",
+                "root.b.sums",
+                "--layout=a.root",
+                "--layout=b.root",
+                "--format=markdown",
+            ],
+        )
+        .text(),
+        // What an engine has on its disk.
+        case("a store", &["verify", "image.sums", "--storage=store"]).silent(),
+        case(
+            "an unpacked root",
+            &["verify", "image.sums", "--storage=a.dir"],
+        )
+        .silent(),
+        case(
+            "a place of a store",
+            &["verify", "image.sums", &format!("--storage={n}")],
+        ),
+        // Attestations.
+        case("an envelope", &["attest", "attach", "c.layout", n]),
+        case(
+            "a statement to attach",
+            &["attest", "attach", "c.layout", "type.signed"],
+        )
+        .silent(),
+        built(&[&format!("--builder={n}"), "--target=//x:y"]),
+        built(&["--builder=https://x/y", &format!("--target={n}")]),
+        built(&[
+            "--builder=https://x/y",
+            "--target=//x:y",
+            &format!("--flag={n}"),
+        ]),
+        case("a statement to sign", &["attest", "sign", n, "--key=key"]).text(),
+        case(
+            "a key to sign",
+            &["attest", "sign", "type.statement", &format!("--key={n}")],
+        )
+        .text(),
+        case(
+            "a policy to attest",
+            &[
+                "attest",
+                "verify",
+                "dist/tool",
+                "--attestation=built.signed",
+                "--policy=hostile.policy.toml",
+            ],
+        ),
+        case(
+            "what was built",
+            &[
+                "attest",
+                "verify",
+                "dist/tool",
+                "--attestation=built.signed",
+                "--policy=policy.toml",
+            ],
+        ),
+        case(
+            "a type that is asked for",
+            &[
+                "attest",
+                "verify",
+                "dist/tool",
+                "--attestation=type.signed",
+                "--key=key.pub",
+                "--type=vsa",
+            ],
+        )
+        .silent(),
+        case(
+            "a file that is attested",
+            &[
+                "attest",
+                "verify",
+                n,
+                "--attestation=type.signed",
+                "--key=key.pub",
+            ],
+        ),
+        case(
+            "a release that is attested",
+            &[
+                "verify",
+                "tool.sums",
+                "--files=dist",
+                "--attested=policy.toml",
+                "--attestation=built.signed",
+            ],
+        ),
+        case("a build of nobody's", &["rebuild", "type.statement"]).silent(),
+        case("a build of another type", &["rebuild", "built.statement"]).silent(),
+        case("a build of Konflux", &["rebuild", "konflux.statement"]).silent(),
+        case(
+            "an image to rebuild",
+            &["rebuild", &format!("--image={n}"), "--key=key.pub"],
+        ),
+        case(
+            "a source",
+            &["rebuild", "konflux.statement", &format!("--source={n}")],
+        )
+        .silent(),
+    ];
+    for what in [
+        "denied",
+        "login",
+        "elsewhere",
+        "plain",
+        "type",
+        "missing",
+        "image",
+    ] {
+        let reference = format!("{host}/{what}/x:v1");
+        for served in [
+            case("a server to copy from", &["copy", &reference, "copied"]),
+            case("a server to copy to", &["copy", "a.layout", &reference]),
+            case(
+                "a server to attach to",
+                &["attest", "attach", &reference, "type.signed"],
+            ),
+            case(
+                "a server to ask for attestations",
+                &["attest", "verify", &reference, "--key=key.pub"],
+            ),
+            case(
+                "a server to explain",
+                &["why", &reference, "etc/os-release"],
+            ),
+            case(
+                "a server to describe",
+                &["sbom", "--check", &reference, "hostile.spdx.json"],
+            ),
+            case(
+                "a server to rebuild",
+                &["rebuild", "--image", &reference, "--key=key.pub"],
+            ),
+        ] {
+            cases.push(served.silent());
+        }
+    }
+    cases
 }
 
 fn pods(name: &str) -> Vec<(&'static str, Value)> {
@@ -853,7 +1316,19 @@ fn check(name: &str) {
         let line = format!("{}  {host}/{what}/x:v1\n", "0".repeat(64));
         fs::write(dir.join(format!("{what}.served")), line).unwrap();
     }
-    let cases = cases(name, &host);
+    layout(dir, "c.layout", name, "c");
+    for side in ["a", "b"] {
+        let (root, list) = (
+            format!("--image=r.example.com/x:v1={side}.root"),
+            format!("root.{side}.sums"),
+        );
+        let (exit, _, stderr) = run(dir, &["sums", "create", &root, "-o", &list], None);
+        assert_eq!(exit, Some(0), "{stderr}");
+    }
+    let line = format!("{}  tool\n", Digest::of(b"t").hex());
+    fs::write(dir.join("tool.sums"), line).unwrap();
+    let mut cases = cases(name, &host);
+    cases.extend(newer_cases(name, &host));
     let next = AtomicUsize::new(0);
     let wrong = Mutex::new(page(dir));
     std::thread::scope(|scope| {
@@ -866,7 +1341,12 @@ fn check(name: &str) {
             });
         }
     });
-    let wrong = wrong.into_inner().unwrap();
+    let mut wrong = wrong.into_inner().unwrap();
+    // A picture is for a browser.
+    let picture = fs::read_to_string(dir.join("plan.svg")).unwrap();
+    if picture.contains(|c| c != '\n' && is_hidden(c)) {
+        wrong.push(format!("the picture of a plan: {picture:?}"));
+    }
     assert!(
         wrong.is_empty(),
         "{} of {}:\n{}",
@@ -874,30 +1354,123 @@ fn check(name: &str) {
         cases.len(),
         wrong.join("\n")
     );
-    // What was asked of the commands is all of them.
-    let told: BTreeSet<_> = cases
-        .iter()
-        .map(|case| case.arguments[0].as_str())
-        .collect();
-    for command in [
-        "layer",
-        "normalize",
-        "binary",
-        "image",
-        "index",
-        "layout",
-        "push",
-        "load",
-        "sums",
-        "pull",
-        "verify",
-        "diff",
-        "check",
-        "completions",
-        "man",
-    ] {
-        assert!(told.contains(command), "{command}");
+    // What was asked of the commands is all of them, and their names come from the program itself.
+    for command in commands(dir) {
+        let words = &command.words;
+        let is_asked = |case: &Case| case.arguments.starts_with(words);
+        assert!(cases.iter().any(is_asked), "{words:?} has no case");
     }
+}
+
+/// A command that does something, as its own help has it.
+#[derive(Debug)]
+struct Program {
+    /// `attest`, `verify`.
+    words: Vec<String>,
+    /// What it needs: options with an equals sign at the end, and nothing for what has no name.
+    needs: Vec<String>,
+    /// All options that take a value.
+    options: Vec<String>,
+}
+
+/// All commands. Their manual pages have a name each, and that of a group is the beginning of others.
+fn commands(dir: &Path) -> Vec<Program> {
+    let folder = dir.join("manual");
+    let (exit, _, stderr) = run(dir, &["man", "-o", folder.to_str().unwrap()], None);
+    assert_eq!(exit, Some(0), "{stderr}");
+    let names: BTreeSet<String> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|page| {
+            let path = page.unwrap().path();
+            path.file_stem().unwrap().to_str().unwrap().to_owned()
+        })
+        .collect();
+    let is_group = |name: &String| {
+        let below = format!("{name}-");
+        names.iter().any(|other| other.starts_with(&below))
+    };
+    let commands = names.iter().filter(|name| !is_group(name)).map(|name| {
+        let words: Vec<String> = name.split('-').skip(1).map(str::to_owned).collect();
+        let arguments: Vec<&str> = words.iter().map(String::as_str).collect();
+        let (exit, help, stderr) = run(dir, &[&arguments[..], &["--help"]].concat(), None);
+        assert_eq!(exit, Some(0), "{words:?} {stderr}");
+        let (_, usage) = help.split_once("Usage: verbatim ").unwrap();
+        let (usage, _) = usage.split_once("\n\n").unwrap_or((usage, ""));
+        let mut needs: Vec<String> = Vec::new();
+        let mut tokens = usage.split_whitespace().skip(words.len()).peekable();
+        while let Some(token) = tokens.next() {
+            if token.starts_with("--") {
+                needs.push(format!("{token}="));
+                tokens.next_if(|value| value.starts_with('<'));
+            } else if token != "[OPTIONS]" {
+                needs.push(String::new());
+            }
+        }
+        let options = help.lines().filter_map(|line| {
+            let line = line.trim_start();
+            let long = &line[line.find("--").filter(|at| matches!(at, 0 | 4))?..];
+            let (name, value) = long.split_once(' ').filter(|(_, v)| v.starts_with('<'))?;
+            let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            (!value.is_empty() && name.chars().all(is_name)).then(|| name.to_owned())
+        });
+        Program {
+            options: options.collect(),
+            words,
+            needs,
+        }
+    });
+    commands.collect()
+}
+
+/// A name in place of everything that any command takes: each value of each option, each file. What an
+/// option says to the command line's own parser is said here too; what is read comes in [`cases`].
+#[test]
+fn every_option_of_every_command() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let name = format!("{STEERING}{UNSEEN}");
+    let commands = commands(dir);
+    assert!(commands.len() > 30, "{commands:?}");
+    let mut cases = Vec::new();
+    for command in &commands {
+        let with = |more: &[String]| {
+            let needs = command.needs.iter().map(|need| format!("{need}{name}"));
+            let arguments = command.words.iter().cloned().chain(needs);
+            arguments.chain(more.iter().cloned()).collect::<Vec<_>>()
+        };
+        cases.push(with(&[]));
+        cases.extend(
+            command
+                .options
+                .iter()
+                .map(|option| with(&[format!("{option}={name}")])),
+        );
+        if command.options.iter().any(|option| option == "--format") {
+            cases.push(with(&["--format=json".to_owned()]));
+        }
+        cases.push(with(&[format!("--{name}")]));
+        cases.push(with(&[name.clone(), name.clone(), name.clone()]));
+    }
+    assert!(cases.len() > 400, "{}", cases.len());
+    let next = AtomicUsize::new(0);
+    let wrong = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while let Some(arguments) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+                    let (exit, stdout, stderr) = run(dir, &arguments, None);
+                    let bare = |text: &str| !text.contains(|c| c != '\n' && is_hidden(c));
+                    if !matches!(exit, Some(0..=3)) || !bare(&stdout) || !bare(&stderr) {
+                        let what = format!("{arguments:?}: {exit:?}\n {stdout:?}\n {stderr:?}");
+                        wrong.lock().unwrap().push(what);
+                    }
+                }
+            });
+        }
+    });
+    let wrong = wrong.into_inner().unwrap();
+    assert!(wrong.is_empty(), "{}:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 #[test]
