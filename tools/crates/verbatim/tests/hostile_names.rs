@@ -693,8 +693,8 @@ fn newer_cases(name: &str, host: &str) -> Vec<Case> {
             "two releases",
             &[
                 "why",
-                "root.a.sums",
-                "root.b.sums",
+                "root.a.sha256",
+                "root.b.sha256",
                 "--layout=a.root",
                 "--layout=b.root",
             ],
@@ -703,8 +703,8 @@ fn newer_cases(name: &str, host: &str) -> Vec<Case> {
             "two releases on a page",
             &[
                 "why",
-                "root.a.sums",
-                "root.b.sums",
+                "root.a.sha256",
+                "root.b.sha256",
                 "--layout=a.root",
                 "--layout=b.root",
                 "--format=markdown",
@@ -1320,7 +1320,7 @@ fn check(name: &str) {
     for side in ["a", "b"] {
         let (root, list) = (
             format!("--image=r.example.com/x:v1={side}.root"),
-            format!("root.{side}.sums"),
+            format!("root.{side}.sha256"),
         );
         let (exit, _, stderr) = run(dir, &["sums", "create", &root, "-o", &list], None);
         assert_eq!(exit, Some(0), "{stderr}");

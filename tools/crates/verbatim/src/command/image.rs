@@ -43,7 +43,7 @@ use crate::threads::threads;
     verbatim image -o app --layer=app.tar.gz --platform=linux/amd64 \\
       --entrypoint=/usr/bin/app
 
-  The same on a base that is an OCI layout, as an archive that `podman load` takes:
+  The same on a base that is a layout, as an archive that `podman load` takes:
     skopeo copy docker://registry.example.com/base:1 oci:base
     verbatim image -o app.tar --base=base --layer=app.tar.gz \\
       --entrypoint=/usr/bin/app \\

@@ -49,7 +49,7 @@ const MOST_MANIFEST: u64 = 64 << 20;
   host             another host name
   cores            one core less
   jobs             another number of actions at a time
-  directory-order  sandboxes in memory, where folders list files in another order
+  directory-order  sandboxes in memory, where folders have another order
   file-system      the second build on another file system; only if asked for
   mode             -c fastbuild and -c opt; only if asked for
 

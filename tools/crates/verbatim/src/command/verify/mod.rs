@@ -40,7 +40,7 @@ enum Part {
 ///
 ///   identical       the bytes that were released
 ///   same-platforms  another index of the very images that were released: its
-///                   attestations, annotations or order differ, and what runs is equal
+///                   attestations, annotations or order differ; what runs is equal
 ///   same-image-id   another manifest of the same config: compression, annotations
 ///                   or media types differ
 ///   same-content    another config with the same layers that runs the same way
