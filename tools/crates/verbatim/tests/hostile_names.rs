@@ -621,6 +621,14 @@ fn newer_cases(name: &str, host: &str) -> Vec<Case> {
         case("a file of the workspace", &["sums", "update", n, n])
             .silent()
             .text(),
+        // Pins of images.
+        case("a file of pins", &["bases", n]),
+        case("pins", &["bases", "pins.bazel"]),
+        case(
+            "pins of a release",
+            &["bases", "pins.bazel", "--sums=image.sums"],
+        ),
+        case("pins of nothing", &["bases", "wrong.bazel"]),
         // Packages.
         case("a manifest", &["packages", "lock", n]),
         case("a manifest's names", &["packages", "lock", "text.toml"]).silent(),
@@ -1327,6 +1335,20 @@ fn check(name: &str) {
     }
     let line = format!("{}  tool\n", Digest::of(b"t").hex());
     fs::write(dir.join("tool.sums"), line).unwrap();
+    // Strings of Starlark end with their line.
+    let line: String = name.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
+    let pin = |what: &str| {
+        let image = format!(
+            "image = \"{host}/{what}/x\", digest = \"sha256:{}\"",
+            "1".repeat(64)
+        );
+        format!("images.pull(name = \"{line}\", {image}, tag = \"v1\")\n")
+    };
+    let pins = pin("missing") + &pin("denied") + &pin("image");
+    fs::write(dir.join("pins.bazel"), pins).unwrap();
+    let wrong =
+        format!("images.pull(name = \"{line}\", image = \"{line}\", digest = \"{line}\")\n");
+    fs::write(dir.join("wrong.bazel"), wrong).unwrap();
     let mut cases = cases(name, &host);
     cases.extend(newer_cases(name, &host));
     let next = AtomicUsize::new(0);

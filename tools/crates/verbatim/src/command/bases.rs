@@ -48,7 +48,8 @@ const MAX_IMAGES: usize = 5;
     verbatim bases MODULE.bazel --update
 
   Only two of them, for a machine that writes pull requests:
-    verbatim bases MODULE.bazel --update --name base --name distroless --format json")]
+    verbatim bases MODULE.bazel --update --name base --name distroless \\
+      --format json")]
 pub struct Options {
     /// The files that pin images.
     #[arg(value_name = "MODULE.bazel", default_value = "MODULE.bazel")]

@@ -32,7 +32,7 @@ use crate::outcome::Outcome;
     verbatim packages install image.lock.json --architecture arm64 \\
       --source debian=vendor -o base.tar.zst
 
-  With the scripts of the packages, run by the tools in another root file system:
+  With the scripts of the packages, run by the tools of another root:
     verbatim packages install image.lock.json --run-scripts \\
       --tools /srv/fedora -o base.tar.gz")]
 pub struct Options {
