@@ -9,20 +9,14 @@ load(":layer_output.bzl", "OUTPUT_ATTRS", "declare_layer")
 load(":runfiles_groups.bzl", "DEFAULT_GROUPS", "group_of")
 load(":toolchain.bzl", "TOOLCHAIN_TYPE", "verbatim_args")
 
-# Where Python's rules say what the interpreter consists of.
-_PYTHON = "@bazel_tools//tools/python:toolchain_type"
-
 # The layer of what is in no group.
 _OWN = "app"
 
 def _offered(ctx):
-    """The groups that rules of the language offer."""
+    """The groups that rules of the language offer. Toolchains are not asked: Bazel would load those of Python for programs of any language."""
     if RunfilesGroupsInfo in ctx.attr.binary:
         return ctx.attr.binary[RunfilesGroupsInfo].groups
-    python = ctx.toolchains[_PYTHON]
-    runtime = getattr(python, "py3_runtime", None) if python else None
-    files = getattr(runtime, "files", None) if runtime else None
-    return {"interpreter": files} if files else {}
+    return {}
 
 def _check_groups(ctx, names):
     for name in names:
@@ -190,10 +184,7 @@ layers_of_binary = rule(
         ),
     } | DEFAULT_ATTRS | OUTPUT_ATTRS,
     doc = "The layers of `binary_layers`.",
-    toolchains = [
-        TOOLCHAIN_TYPE,
-        config_common.toolchain_type(_PYTHON, mandatory = False),
-    ],
+    toolchains = [TOOLCHAIN_TYPE],
 )
 
 def _canonical(pattern):
