@@ -43,6 +43,8 @@ impl Place {
             Rule::Hostname => Self::HostName,
             Rule::MachineId | Rule::HostIdentity => Self::MachineId,
             Rule::HostKey => Self::HostKey,
+            // The database itself is parked; what else differs in it has its own reasons.
+            Rule::PackageJournal if path.ends_with(b".sqlite") => return None,
             Rule::PackageJournal => Self::PackageJournal,
             Rule::RandomSeed => Self::RandomSeed,
             Rule::Logs => Self::Log,
