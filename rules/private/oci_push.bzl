@@ -39,6 +39,27 @@ def _images(published):
         return [published.image]
     return published.index.images if published.index else []
 
+def _apart(label, files):
+    """Files that would lie in one place among the runfiles: one target, built for several platforms, has several files of one path.
+
+    Args:
+        label: the label of the target that is run.
+        files: list of Files.
+
+    Returns:
+        A dict from each such File to a place of its own.
+    """
+    by_path = {}
+    for file in files:
+        by_path.setdefault(file.short_path, {})[file] = None
+    folder = "/".join([part for part in [label.package, label.name + ".files"] if part])
+    return {
+        file: folder + "/" + file.path
+        for same in by_path.values()
+        if len(same) > 1
+        for file in same
+    }
+
 def _push_inputs(published, blobs):
     """All that `verbatim push` reads for an image."""
     if _images(published):
@@ -55,13 +76,24 @@ def _push_impl(ctx):
     files = []
     flags = {}
     status = {}
+    named = []
+    for published in images:
+        blobs = _blobs(_images(published))
+        named.extend(record_inputs(published).to_list() + blobs.layouts)
+        for layer in blobs.layers:
+            named.extend([layer.blob, layer.metadata])
+    apart = _apart(label, named)
+
+    def place(file):
+        return apart.get(file) or runfiles_path(file)
+
     for published in images:
         if not (_images(published) or published.layout or published.file):
             fail_at(label, "images", "{} has no OCI layout to push from (an output group `oci_layout` with one directory); push it with the rules that made it.".format(published.origin))
         blobs = _blobs(_images(published))
         arguments.append("--request=" + json.encode(image_push_request(
             published,
-            runfiles_path,
+            place,
             layers = blobs.layers,
             layouts = blobs.layouts,
             mounts = blobs.mounts,
@@ -78,7 +110,13 @@ def _push_impl(ctx):
     arguments.append("--sums=" + runfiles_path(sums.text))
     statements = ctx.files.statements
     arguments.extend(["--attest=" + runfiles_path(file) for file in statements])
-    return [run_program(ctx, arguments, files = [sums.text, sums.json] + statements, transitive_files = files)]
+    return [run_program(
+        ctx,
+        arguments,
+        files = [sums.text, sums.json] + statements,
+        symlinks = {path: file for file, path in apart.items()},
+        transitive_files = files,
+    )]
 
 push_program = rule(
     implementation = _push_impl,
