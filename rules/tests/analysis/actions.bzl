@@ -235,6 +235,12 @@ def _program_arguments_test_impl(ctx):
         asserts.true(env, not [file for file in runfiles if path in file], "{} is among the runfiles: a push would fetch what the registry has".format(path))
     for path in ctx.attr.present:
         asserts.true(env, [file for file in runfiles if path in file], "{} is not among {}".format(path, runfiles))
+    links = target[DefaultInfo].default_runfiles.symlinks.to_list()
+    for end, count in ctx.attr.links.items():
+        places = [link.path for link in links if link.path.endswith(end)]
+        asserts.equals(env, int(count), len(places))
+        for place in places:
+            asserts.true(env, [found for found in arguments if place in found], "{} is in none of {}".format(place, arguments))
     return analysistest.end(env)
 
 program_arguments_test = analysistest.make(
@@ -243,6 +249,7 @@ program_arguments_test = analysistest.make(
         "absent": attr.string_list(doc = "What no path of the runfiles may hold."),
         "exact": attr.string_list(doc = "All arguments, one by one."),
         "lines": attr.string_list(doc = "What must be part of an argument."),
+        "links": attr.string_dict(doc = "How many places of their own files have whose path ends so; an argument names each of them."),
         "present": attr.string_list(doc = "What a path of the runfiles must hold."),
     },
 )
