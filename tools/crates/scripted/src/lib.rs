@@ -14,6 +14,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use verbatim_archive::{ArchiveOptions, Builder, Contents, Filter, Glob, Layer};
 use verbatim_foreign::printable_path;
@@ -38,6 +39,9 @@ pub struct Wanted<'a> {
     /// The root file system whose programs are run: package manager, shell, tar.
     pub tools: &'a Path,
 }
+
+/// The two installations begin so far from each other, or farther.
+const APART: Duration = Duration::from_millis(1_100);
 
 /// Fetch what is locked, let the package manager install it, twice, and make a layer of it. `builder`
 /// makes an empty layer, whose times are those of the result.
@@ -69,7 +73,12 @@ pub fn install(
     let names: Vec<&str> = packages.iter().map(|(package, _)| &*package.name).collect();
     let script = manager.script(&names, architecture);
     let mut both = Vec::new();
+    let began = Instant::now();
     for run in ["first", "second"] {
+        // What depends on the time shall differ: many programs write it to the second.
+        if run == "second" {
+            std::thread::sleep(APART.saturating_sub(began.elapsed()));
+        }
         let work = folder.path().join(run);
         fs::create_dir(&work).map_err(|e| failed(&work, e))?;
         // What depends on the name of the machine shall differ.

@@ -67,7 +67,7 @@ root={WORK}/root
 trap 'find $root -xdev -depth -mindepth 1 -delete 2>/dev/null || :' EXIT
 printf '%%_dbpath /usr/lib/sysimage/rpm\\n%%_netsharedpath /dev:/proc\\n%%__transaction_unshare %%{{nil}}\\n' >$HOME/.rpmmacros
 dnf5 -y --quiet --installroot=$root --forcearch={architecture} --releasever=0 \\
-  --setopt=reposdir=/nonexistent --setopt=cachedir=/tmp/dnf --setopt=logdir=/tmp --setopt=plugins=0 \\
+  --setopt=reposdir=/nonexistent --setopt=cachedir={WORK}/cache --setopt=logdir={WORK} --setopt=plugins=0 \\
   --setopt=install_weak_deps=0 --setopt=pkg_gpgcheck=0 install {PACKAGES}/*.rpm
 [ -e $root/var/lib/rpm ] || {{ mkdir -p $root/var/lib; ln -s ../../usr/lib/sysimage/rpm $root/var/lib/rpm; }}
 tar --numeric-owner --xattrs --xattrs-include='*' --exclude='./dev/*' --exclude='./proc/*' -C $root -cf {WORK}/{ARCHIVE} .

@@ -33,7 +33,7 @@ const PRIVILEGES: [&str; 11] = [
 /// All of the environment.
 const ENVIRONMENT: [(&str, &str); 6] = [
     ("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),
-    ("HOME", "/tmp"),
+    ("HOME", WORK),
     ("TMPDIR", WORK),
     ("LC_ALL", "C.UTF-8"),
     ("SOURCE_DATE_EPOCH", "0"),
@@ -166,7 +166,7 @@ impl Sandbox {
         command.args(["--hostname", name]);
         command.arg("--ro-bind").arg(&self.tools).arg("/");
         command.args(["--dev", "/dev", "--proc", "/proc"]);
-        command.args(["--tmpfs", "/tmp", "--tmpfs", "/run", "--tmpfs", "/var/tmp"]);
+        command.args("--tmpfs /tmp --tmpfs /var/tmp --tmpfs /run".split(' '));
         command.arg("--bind").arg(work).arg(WORK);
         // Programs in the root that is filled need these two, and nothing else of a machine.
         let root = format!("{WORK}/root");
