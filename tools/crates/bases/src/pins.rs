@@ -52,12 +52,13 @@ pub fn pins(text: &str, file: &str) -> Result<Vec<Pin>, PinError> {
         if !is_pull || !called || defined {
             continue;
         }
-        let call = Call::read(&tokens[number + 2..]);
         let error = |what: String| PinError {
             file: file.to_owned(),
             line: token.line,
             what,
         };
+        let call = Call::read(&tokens[number + 2..])
+            .ok_or_else(|| error("this call has no end; close its parenthesis".to_owned()))?;
         if let Some(pin) = pin(&call, token.line).map_err(error)? {
             pins.push(pin);
         }
@@ -97,13 +98,14 @@ enum Argument<'a> {
 }
 
 impl<'a> Call<'a> {
-    /// The call whose first word behind the parenthesis this is.
-    fn read(tokens: &'a [Token]) -> Self {
+    /// The call whose first word behind the parenthesis this is; `None` if the file ends in it.
+    fn read(tokens: &'a [Token]) -> Option<Self> {
         let (mut arguments, mut depth, mut number) = (Vec::new(), 0_usize, 0);
-        while let Some(token) = tokens.get(number) {
+        loop {
+            let token = tokens.get(number)?;
             match (&token.kind, depth) {
                 (Kind::Other('(' | '[' | '{'), _) => depth += 1,
-                (Kind::Other(')' | ']' | '}'), 0) => break,
+                (Kind::Other(')' | ']' | '}'), 0) => return Some(Self(arguments)),
                 (Kind::Other(')' | ']' | '}'), _) => depth -= 1,
                 (Kind::Name(name), 0) if is(tokens.get(number + 1), '=') => {
                     let alone = is(tokens.get(number + 3), ',') || is(tokens.get(number + 3), ')');
@@ -126,7 +128,6 @@ impl<'a> Call<'a> {
             }
             number += 1;
         }
-        Self(arguments)
     }
 
     fn has(&self, name: &str) -> bool {
@@ -306,6 +307,10 @@ def pull(image, tag = "x"): pass
                 "is no image",
             ),
             ("images.pull(image = \"\", tag = \"x\")", "names no image"),
+            (
+                "images.pull(image = \"r.example.com/a\", tag = \"x\"",
+                "has no end",
+            ),
         ] {
             let error = pins(&format!("\n{call}\n"), "MODULE.bazel")
                 .unwrap_err()

@@ -5,16 +5,19 @@ use verbatim_foreign::counted;
 
 use super::release::Release;
 use super::Options;
-use crate::pinned::{ask, read};
+use crate::pinned::{ask, Pinned};
 
 /// A note on each base that is not what was pinned, or of which that is not known.
-pub(super) fn notes(options: &Options, release: &Release) -> anyhow::Result<Vec<String>> {
-    let files = read(&options.bases)?;
+pub(super) fn notes(
+    options: &Options,
+    pinned: &[Pinned],
+    release: &Release,
+) -> anyhow::Result<Vec<String>> {
     let images = release
         .record
         .as_ref()
         .map(|record| record.images.as_slice());
-    let bases = ask(&files, images, &options.registry)?;
+    let bases = ask(pinned, images, &options.registry)?;
     let mut notes: Vec<String> = bases.iter().filter_map(note).collect();
     if notes.is_empty() {
         let count = match bases.len() {

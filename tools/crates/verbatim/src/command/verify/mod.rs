@@ -20,6 +20,7 @@ use self::attested::Attestations;
 use self::release::Release;
 use self::show::show;
 use crate::outcome::{Outcome, Unchecked};
+use crate::pinned::read;
 use crate::registry_options::RegistryOptions;
 use crate::report_form::Format;
 
@@ -185,6 +186,8 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
         bail!("--accept=unchecked: what was not looked at is never all right; name the part to look at with --only=images or --only=files");
     }
     contradictions(&options)?;
+    // What is wrong with a file is told before anybody waits for registries.
+    let pinned = read(&options.bases)?;
     let mut release = match Release::read(&options)? {
         Ok(release) => release,
         // Nothing of a list is believed that somebody else wrote.
@@ -199,8 +202,8 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
     if let Some(attestations) = attestations {
         attestations.judge(&release, options.only, &mut findings);
     }
-    if !options.bases.is_empty() {
-        let told = bases::notes(&options, &release)?;
+    if !pinned.is_empty() {
+        let told = bases::notes(&options, &pinned, &release)?;
         release.notes.extend(told);
     }
     let report = Report::new(findings, &options.accept, release.notes);
