@@ -46,6 +46,9 @@ impl Digest {
 
     /// The digest written as bare hexadecimal digits, as `sha256sum` prints it.
     pub fn from_hex(hex: &str) -> Result<Self, ParseError> {
+        if let Some(bytes) = right_digits(hex.as_bytes()) {
+            return Ok(Self(bytes));
+        }
         if let Some((at, character)) = hex
             .chars()
             .enumerate()
@@ -56,25 +59,12 @@ impl Digest {
                 character,
             });
         }
-        if hex.len() != 64 {
-            return Err(ParseError::Length(hex.len()));
-        }
-        let mut bytes = [0; 32];
-        for (byte, pair) in bytes.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {
-            *byte = nibble(pair[0]) << 4 | nibble(pair[1]);
-        }
-        Ok(Self(bytes))
+        Err(ParseError::Length(hex.len()))
     }
 
     /// The 64 hexadecimal digits without the algorithm: the name of a blob in an OCI layout.
     pub fn hex(&self) -> String {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut hex = String::with_capacity(64);
-        for byte in self.0 {
-            hex.push(DIGITS[usize::from(byte >> 4)] as char);
-            hex.push(DIGITS[usize::from(byte & 15)] as char);
-        }
-        hex
+        Written::of(self).as_str()[ALGORITHM.len()..].to_owned()
     }
 
     /// The 32 bytes.
@@ -83,17 +73,59 @@ impl Digest {
     }
 }
 
-/// The value of one digit that is known to be a lower-case hexadecimal one.
-fn nibble(digit: u8) -> u8 {
-    match digit {
-        b'0'..=b'9' => digit - b'0',
-        _ => digit - b'a' + 10,
+/// What stands before the digits.
+const ALGORITHM: &str = "sha256:";
+
+/// A digest as it stands in documents; of these there may be millions.
+struct Written([u8; ALGORITHM.len() + 64]);
+
+impl Written {
+    fn of(digest: &Digest) -> Self {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [0; ALGORITHM.len() + 64];
+        let (algorithm, digits) = text.split_at_mut(ALGORITHM.len());
+        algorithm.copy_from_slice(ALGORITHM.as_bytes());
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(digest.0) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 15)];
+        }
+        Self(text)
     }
+
+    fn as_str(&self) -> &str {
+        // Of ASCII alone.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+/// What each byte is worth as a digit; [`NONE`] where it is none.
+const WORTH: [u8; 256] = {
+    let mut worth = [NONE; 256];
+    let mut n = 0;
+    while n < 16 {
+        worth[b"0123456789abcdef"[n as usize] as usize] = n;
+        n += 1;
+    }
+    worth
+};
+const NONE: u8 = 0xff;
+
+/// The bytes that 64 digits in lower case stand for, found without a branch for each.
+fn right_digits(hex: &[u8]) -> Option<[u8; 32]> {
+    let hex: &[u8; 64] = hex.try_into().ok()?;
+    let mut bytes = [0; 32];
+    let mut all = 0;
+    for (byte, pair) in bytes.iter_mut().zip(hex.chunks_exact(2)) {
+        let (high, low) = (WORTH[usize::from(pair[0])], WORTH[usize::from(pair[1])]);
+        all |= high | low;
+        *byte = high << 4 | low;
+    }
+    (all < 16).then_some(bytes)
 }
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sha256:{}", self.hex())
+        f.write_str(Written::of(self).as_str())
     }
 }
 
@@ -137,7 +169,7 @@ fn shortened(text: &str) -> String {
 
 impl Serialize for Digest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(Written::of(self).as_str())
     }
 }
 

@@ -11,16 +11,7 @@ use crate::{MediaType, Platform};
 /// What a document says of bytes that stand elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Descriptor {
-    /// What the bytes are.
-    #[serde(rename = "mediaType")]
-    pub media_type: MediaType,
-    /// Their digest.
-    pub digest: Digest,
-    /// How many they are.
-    pub size: u64,
-    /// For which platform, in an index.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub platform: Option<Platform>,
+    // In the order of canonical JSON, so that nothing has to be moved.
     /// Remarks of whoever wrote the descriptor.
     #[serde(
         default,
@@ -28,13 +19,6 @@ pub struct Descriptor {
         skip_serializing_if = "BTreeMap::is_empty"
     )]
     pub annotations: BTreeMap<String, String>,
-    /// Where the bytes can be had outside a registry (layers of Windows).
-    #[serde(
-        default,
-        deserialize_with = "crate::document::or_default",
-        skip_serializing_if = "Vec::is_empty"
-    )]
-    pub urls: Vec<String>,
     /// What kind of artifact a manifest is; images have none.
     #[serde(
         default,
@@ -46,6 +30,23 @@ pub struct Descriptor {
     /// read from here, only compared, and never written.
     #[serde(default, skip_serializing)]
     pub data: Option<String>,
+    /// The digest of the bytes.
+    pub digest: Digest,
+    /// What the bytes are.
+    #[serde(rename = "mediaType")]
+    pub media_type: MediaType,
+    /// For which platform, in an index.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<Platform>,
+    /// How many bytes there are.
+    pub size: u64,
+    /// Where the bytes can be had outside a registry (layers of Windows).
+    #[serde(
+        default,
+        deserialize_with = "crate::document::or_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub urls: Vec<String>,
 }
 
 impl Descriptor {

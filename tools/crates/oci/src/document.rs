@@ -184,7 +184,7 @@ impl Index {
 
     /// Parse an index; `file` is its name in messages.
     pub fn parse(data: &[u8], file: &str) -> Result<Self> {
-        Self::of_value(json::parse_value(data, file)?, file)
+        Self::of_document(Document::parse(data, file)?, file)
     }
 
     /// Parse the `index.json` of a layout, which lists what is there. `oci_image_index` of
@@ -197,11 +197,11 @@ impl Index {
                 members.entry("schemaVersion").or_insert_with(|| 2.into());
             }
         }
-        Self::of_value(value, file)
+        Self::of_document(Document::of_value(value, file)?, file)
     }
 
-    fn of_value(value: Value, file: &str) -> Result<Self> {
-        match Document::of_value(value, file)? {
+    fn of_document(document: Document, file: &str) -> Result<Self> {
+        match document {
             Document::Index(index) => Ok(index),
             Document::Manifest(_) => Err(Error::new(
                 ErrorKind::Malformed,
@@ -220,42 +220,39 @@ impl Index {
 impl Document {
     /// Parse whichever of the two it is; `file` is its name in messages.
     pub fn parse(data: &[u8], file: &str) -> Result<Self> {
-        Self::of_value(json::parse_value(data, file)?, file)
+        match Self::of_right(data, file) {
+            Some(document) => Ok(document),
+            // The tree of values knows the place of what is wrong.
+            None => Self::of_value(json::parse_value(data, file)?, file),
+        }
+    }
+
+    /// The document, if nothing is wrong with it.
+    fn of_right(data: &[u8], file: &str) -> Option<Self> {
+        let outline: Outline = json::parse_right(data)?;
+        Some(if outline.is_index(file).ok()? {
+            Self::Index(serde_json::from_slice(data).ok()?)
+        } else {
+            Self::Manifest(serde_json::from_slice(data).ok()?)
+        })
     }
 
     fn of_value(value: Value, file: &str) -> Result<Self> {
-        let malformed = |what: String| Error::new(ErrorKind::Malformed, file, what);
         let Value::Object(members) = &value else {
-            return Err(malformed(
-                "is not a JSON object; a manifest or an index must be one".into(),
+            return Err(Error::new(
+                ErrorKind::Malformed,
+                file,
+                "is not a JSON object; a manifest or an index must be one",
             ));
         };
-        let is_index = members.contains_key("manifests");
-        let is_manifest = members.contains_key("config") || members.contains_key("layers");
-        // A document that is both shows one thing to one reader and another to the next.
-        if is_index && is_manifest {
-            return Err(malformed(
-                "has `manifests` beside `config` or `layers`: it is an index and a manifest at once, which is not allowed".into(),
-            ));
-        }
         let media_type = members.get("mediaType").and_then(Value::as_str);
-        let media_type = media_type.map(MediaType::new);
-        let index = match &media_type {
-            Some(media_type) if media_type.is_index() => true,
-            Some(media_type) if media_type.is_manifest() => false,
-            Some(other) => {
-                return Err(Error::new(
-                    ErrorKind::Unsupported,
-                    file,
-                    format!(
-                        "`{other}` is neither a manifest nor an index of OCI or Docker (schema 2)"
-                    ),
-                )
-                .at("/mediaType"))
-            }
-            None => is_index,
+        let outline = Outline {
+            manifests: members.contains_key("manifests"),
+            config: members.contains_key("config"),
+            layers: members.contains_key("layers"),
+            media_type: media_type.map(MediaType::new),
         };
-        Ok(if index {
+        Ok(if outline.is_index(file)? {
             Self::Index(json::from_value(value, file)?)
         } else {
             Self::Manifest(json::from_value(value, file)?)
@@ -267,6 +264,49 @@ impl Document {
         match self {
             Self::Manifest(manifest) => manifest.media_type(),
             Self::Index(index) => index.media_type(),
+        }
+    }
+}
+
+/// What tells a manifest from an index.
+#[derive(Deserialize)]
+struct Outline {
+    #[serde(default, deserialize_with = "is_there")]
+    manifests: bool,
+    #[serde(default, deserialize_with = "is_there")]
+    config: bool,
+    #[serde(default, deserialize_with = "is_there")]
+    layers: bool,
+    #[serde(default, rename = "mediaType")]
+    media_type: Option<MediaType>,
+}
+
+/// Whatever a member holds.
+fn is_there<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    serde::de::IgnoredAny::deserialize(deserializer).map(|_| true)
+}
+
+impl Outline {
+    fn is_index(&self, file: &str) -> Result<bool> {
+        let (is_index, is_manifest) = (self.manifests, self.config || self.layers);
+        // A document that is both shows one thing to one reader and another to the next.
+        if is_index && is_manifest {
+            return Err(Error::new(
+                ErrorKind::Malformed,
+                file,
+                "has `manifests` beside `config` or `layers`: it is an index and a manifest at once, which is not allowed",
+            ));
+        }
+        match &self.media_type {
+            Some(media_type) if media_type.is_index() => Ok(true),
+            Some(media_type) if media_type.is_manifest() => Ok(false),
+            Some(other) => Err(Error::new(
+                ErrorKind::Unsupported,
+                file,
+                format!("`{other}` is neither a manifest nor an index of OCI or Docker (schema 2)"),
+            )
+            .at("/mediaType")),
+            None => Ok(is_index),
         }
     }
 }
@@ -296,7 +336,48 @@ pub struct RootFs {
 impl Config {
     /// Parse a config; `file` is its name in messages.
     pub fn parse(data: &[u8], file: &str) -> Result<Self> {
-        Self::from_value(json::parse_value(data, file)?, file)
+        match Self::of_right(data) {
+            Some(config) => Ok(config),
+            // The tree of values knows the place of what is wrong.
+            None => Self::from_value(json::parse_value(data, file)?, file),
+        }
+    }
+
+    /// The config, if nothing is wrong with it, nor odd.
+    fn of_right(data: &[u8]) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Members {
+            #[serde(default)]
+            os: String,
+            #[serde(default)]
+            architecture: String,
+            variant: Option<String>,
+            #[serde(rename = "os.version")]
+            os_version: Option<String>,
+            #[serde(default, rename = "os.features", deserialize_with = "or_default")]
+            os_features: Vec<String>,
+            rootfs: RootFs,
+            #[serde(default)]
+            history: Vec<Step>,
+        }
+        #[derive(Deserialize)]
+        struct Step {
+            #[serde(default)]
+            empty_layer: bool,
+        }
+        let members: Members = json::parse_right(data)?;
+        let told = members.history.iter().filter(|step| !step.empty_layer);
+        Some(Self {
+            platform: Platform {
+                os: members.os,
+                architecture: members.architecture,
+                variant: members.variant,
+                os_version: members.os_version,
+                os_features: members.os_features,
+            },
+            told_layers: (!members.history.is_empty()).then_some(told.count()),
+            rootfs: Some(members.rootfs).filter(|rootfs| rootfs.kind == "layers")?,
+        })
     }
 
     /// The same from a parsed document.

@@ -31,23 +31,24 @@ const MAX_METADATA: u64 = 1 << 20;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LayerMetadata {
-    /// Always [`SCHEMA`].
-    schema: Schema,
-    /// Plain tar, or the compression around it.
-    #[serde(rename = "mediaType")]
-    pub media_type: MediaType,
-    /// Of the blob.
-    pub digest: Digest,
-    /// The bytes of the blob.
-    pub size: u64,
+    // In the order of canonical JSON, so that nothing has to be moved.
     /// The digest of the tar archive inside the blob.
     pub diff_id: Digest,
-    /// The bytes of the tar archive; unknown for layers of a base that nobody unpacked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub uncompressed_size: Option<u64>,
+    /// Of the blob.
+    pub digest: Digest,
     /// What compressed the archive; unknown for layers that were made elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoder: Option<Encoder>,
+    /// Plain tar, or the compression around it.
+    #[serde(rename = "mediaType")]
+    pub media_type: MediaType,
+    /// Always [`SCHEMA`].
+    schema: Schema,
+    /// The bytes of the blob.
+    pub size: u64,
+    /// The bytes of the tar archive; unknown for layers of a base that nobody unpacked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uncompressed_size: Option<u64>,
 }
 
 /// A string that can only be [`SCHEMA`].
@@ -59,18 +60,15 @@ enum Schema {
 
 /// What compressed a layer: with the same encoder, version and parameters, the same archive
 /// gives the same blob.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Encoder {
     /// Its name; `none` for a plain archive.
     pub name: String,
     /// Its version, where it has one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
     /// The compression level, where it has one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level: Option<i64>,
     /// Everything else that the bytes depend on, the block size for example.
-    #[serde(flatten)]
     pub parameters: BTreeMap<String, Value>,
 }
 

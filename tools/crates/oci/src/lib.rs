@@ -16,6 +16,7 @@ pub mod attached;
 mod built_index;
 mod descriptor;
 mod document;
+mod encoder;
 pub mod gather;
 pub mod graph;
 mod identity;

@@ -179,7 +179,9 @@ fn parse(text: &str) -> Result<Reference, String> {
     {
         return Err(format!("it begins with `{scheme}`; leave that out"));
     }
-    if let Some(character) = text.chars().find(|c| c.is_whitespace() || c.is_control()) {
+    let is_plain = text.bytes().all(|b| b.is_ascii_graphic());
+    let odd = || text.chars().find(|c| c.is_whitespace() || c.is_control());
+    if let Some(character) = (!is_plain).then(odd).flatten() {
         return Err(format!(
             "it holds the character {}; remove it",
             character.escape_debug()
@@ -330,7 +332,7 @@ fn check_tag(tag: &str) -> Result<(), String> {
 
 impl Serialize for Reference {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(self.as_str())
     }
 }
 

@@ -1,8 +1,10 @@
 //! What of a config decides how a container runs, apart from its layers.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::{json, Named};
@@ -27,19 +29,15 @@ const MAX_DIFFERENCES: usize = 32;
 impl Runtime {
     /// The run-time part of this config.
     pub fn of(config: Named<'_>) -> Result<Self> {
-        let Value::Object(members) = json::parse_value(config.data, config.file)? else {
-            return Err(Error::new(
-                ErrorKind::Malformed,
-                config.file,
-                "is not a JSON object; an image config must be one",
-            ));
-        };
-        Ok(Self(
-            members
-                .into_iter()
-                .filter(|(key, _)| !NOT_RUNTIME.contains(&key.as_str()))
-                .filter_map(|(key, value)| Some((key, without_empty(value)?)))
-                .collect(),
+        if let Some(Told(members)) = json::parse_right(config.data) {
+            let said = |(key, value)| Some((key, without_empty(value)?));
+            return Ok(Self(members.into_iter().filter_map(said).collect()));
+        }
+        json::parse_value(config.data, config.file)?;
+        Err(Error::new(
+            ErrorKind::Malformed,
+            config.file,
+            "is not a JSON object; an image config must be one",
         ))
     }
 
@@ -66,6 +64,37 @@ impl Runtime {
         }
         found.truncate(MAX_DIFFERENCES);
         found
+    }
+}
+
+/// The members of a config that belong to its run-time part; the others, which may be long, are passed over.
+struct Told(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Told {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+
+        impl<'de> Visitor<'de> for Members {
+            type Value = Told;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an image config")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut all: A) -> Result<Told, A::Error> {
+                let mut members = Vec::new();
+                while let Some(key) = all.next_key::<String>()? {
+                    if NOT_RUNTIME.contains(&key.as_str()) {
+                        all.next_value::<IgnoredAny>()?;
+                    } else {
+                        members.push((key, all.next_value()?));
+                    }
+                }
+                Ok(Told(members))
+            }
+        }
+
+        deserializer.deserialize_map(Members)
     }
 }
 

@@ -70,6 +70,8 @@ fn parent(path: &Path) -> &Path {
 pub struct OutputFile {
     file: BufWriter<Target>,
     path: PathBuf,
+    /// Whether the disk has all that was written.
+    is_synced: bool,
 }
 
 /// Where the bytes go until the file is complete.
@@ -140,6 +142,7 @@ impl OutputFile {
         Self {
             file: BufWriter::with_capacity(1 << 18, target),
             path: path.to_owned(),
+            is_synced: false,
         }
     }
 
@@ -157,11 +160,16 @@ impl OutputFile {
                 Target::Beside(file) => file.as_file().sync_all(),
                 Target::Special(_) => Ok(()),
             })
-            .map_err(failed("write", &self.path))
+            .map_err(failed("write", &self.path))?;
+        self.is_synced = true;
+        Ok(())
     }
 
     /// Put the complete file in place.
-    pub fn commit(self) -> Result<(), Error> {
+    pub fn commit(mut self) -> Result<(), Error> {
+        if !self.is_synced {
+            self.sync()?;
+        }
         let path = self.path;
         let target = self
             .file
@@ -170,7 +178,6 @@ impl OutputFile {
         let Target::Beside(file) = target else {
             return Ok(());
         };
-        file.as_file().sync_all().map_err(failed("write", &path))?;
         file.persist(&path)
             .map_err(|e| failed("create", &path)(e.error))?;
         sync_dir(parent(&path));
@@ -180,6 +187,7 @@ impl OutputFile {
 
 impl Write for OutputFile {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.is_synced = false;
         self.file.write(data)
     }
 

@@ -78,14 +78,15 @@ impl Image {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlatformImage {
-    /// As the index names it; in the words of the config where no index does.
-    pub platform: Platform,
-    /// The manifest.
-    pub manifest: Descriptor,
+    // In the order of canonical JSON: see `Record::write`.
     /// The config.
     pub config: Descriptor,
     /// From the bottom to the top.
     pub layers: Vec<LayerMetadata>,
+    /// The manifest.
+    pub manifest: Descriptor,
+    /// As the index names it; in the words of the config where no index does.
+    pub platform: Platform,
     /// What of the config decides how the image runs: with it, a config that only tells another
     /// story of the build can be told from one that runs something else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -120,6 +121,24 @@ impl Record {
     ///
     /// Where one name is given twice with the same digest, the more telling of both is kept.
     pub fn new(mut images: Vec<Image>, mut files: Vec<File>) -> Self {
+        let is_in_order = images.is_sorted_by(|a, b| a.reference < b.reference)
+            && !images.iter().any(|image| image.reference.has_synonyms());
+        if !is_in_order {
+            Self::settle(&mut images);
+        }
+        files.sort_by(|a, b| {
+            (&a.name, a.digest, a.size.is_none()).cmp(&(&b.name, b.digest, b.size.is_none()))
+        });
+        files.dedup_by(|b, a| (&a.name, a.digest) == (&b.name, b.digest));
+        Self {
+            schema: Schema::V1,
+            images,
+            files,
+        }
+    }
+
+    /// Put images into order, and those of one name together.
+    fn settle(images: &mut Vec<Image>) {
         // Which of two is kept must not depend on the order in which they were given, nor on how
         // long a name is.
         let telling = |image: &Image| {
@@ -141,15 +160,6 @@ impl Record {
             is_same
         });
         images.sort_by(|a, b| (&a.reference, a.digest).cmp(&(&b.reference, b.digest)));
-        files.sort_by(|a, b| {
-            (&a.name, a.digest, a.size.is_none()).cmp(&(&b.name, b.digest, b.size.is_none()))
-        });
-        files.dedup_by(|b, a| (&a.name, a.digest) == (&b.name, b.digest));
-        Self {
-            schema: Schema::V1,
-            images,
-            files,
-        }
     }
 
     /// One document of several.
@@ -198,29 +208,34 @@ impl Record {
 
     /// The document's bytes, written as they are made: they may be as many as the sums.
     pub fn write(&self, mut out: impl Write) -> io::Result<()> {
-        // Entry by entry, because a tree of all of them takes many times their memory.
-        out.write_all(b"{\"files\":[")?;
+        // Entry by entry, because all of them at once take many times the memory of one.
+        let mut text = Pieces {
+            held: Vec::new(),
+            out: &mut out,
+        };
+        text.held.extend(b"{\"files\":[");
         for (i, file) in self.files.iter().enumerate() {
-            if i > 0 {
-                out.write_all(b",")?;
-            }
             // The members of a file stand in canonical order already, and there may be very many files.
-            serde_json::to_writer(&mut out, file)?;
+            text.entry(i, |held| {
+                serde_json::to_writer(held, file).map_err(io::Error::other)
+            })?;
         }
-        out.write_all(b"],\"images\":[")?;
+        text.held.extend(b"],\"images\":[");
         for (i, image) in self.images.iter().enumerate() {
-            if i > 0 {
-                out.write_all(b",")?;
-            }
-            match image.platforms.is_empty() {
-                // As of files: nothing in it has an order of its own.
-                true => serde_json::to_writer(&mut out, image)?,
-                false => out.write_all(&json::to_canonical(image).map_err(io::Error::other)?)?,
-            }
+            text.entry(i, |held| {
+                match image.platforms.is_empty() {
+                    // As of files: nothing in it has an order of its own.
+                    true => serde_json::to_writer(held, image)?,
+                    false => held.extend(json::to_canonical(image).map_err(io::Error::other)?),
+                }
+                Ok(())
+            })?;
         }
-        out.write_all(b"],\"schema\":")?;
-        out.write_all(&json::to_canonical(&self.schema).map_err(io::Error::other)?)?;
-        out.write_all(b"}\n")
+        text.held.extend(b"],\"schema\":");
+        text.held
+            .extend(json::to_canonical(&self.schema).map_err(io::Error::other)?);
+        text.held.extend(b"}\n");
+        text.give()
     }
 
     /// Entries as a document has them.
@@ -313,6 +328,39 @@ impl Record {
         }
     }
 }
+
+/// A text that is written in pieces of some size: its entries are many and small.
+struct Pieces<'a, W> {
+    held: Vec<u8>,
+    out: &'a mut W,
+}
+
+impl<W: Write> Pieces<'_, W> {
+    /// Write one entry of a list.
+    fn entry(
+        &mut self,
+        at: usize,
+        write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        if at > 0 {
+            self.held.push(b',');
+        }
+        write(&mut self.held)?;
+        match self.held.len() < PIECE {
+            true => Ok(()),
+            false => self.give(),
+        }
+    }
+
+    fn give(&mut self) -> io::Result<()> {
+        self.out.write_all(&self.held)?;
+        self.held.clear();
+        Ok(())
+    }
+}
+
+/// So much is written at a time.
+const PIECE: usize = 1 << 18;
 
 #[cfg(test)]
 mod tests {

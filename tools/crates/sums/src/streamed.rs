@@ -8,11 +8,9 @@
 use std::io::{self, Read};
 
 use serde::de::DeserializeOwned;
-use serde::Deserialize;
-use verbatim_digest::Digest;
-use verbatim_oci::{json, MediaType, Reference};
+use verbatim_oci::json;
 
-use crate::record::{File, Image, PlatformImage, Schema};
+use crate::record::{File, Image, Schema};
 use crate::Record;
 
 /// So much is read at a time.
@@ -24,16 +22,16 @@ const MAX_ENTRY: usize = 16 << 20;
 /// The document, if it is in the form that is written here and right in every entry.
 pub(crate) fn read(input: impl Read) -> io::Result<Option<Record>> {
     let mut text = Text::new(input);
-    let Some(files) = text.list::<File, File>(b"{\"files\":[")? else {
+    let Some(files) = text.list(b"{\"files\":[", |_: &File| false)? else {
         return Ok(None);
     };
-    let Some(images) = text.list::<ImageEntry, Image>(b",\"images\":[")? else {
+    let Some(images) = text.list(b",\"images\":[", has_parts)? else {
         return Ok(None);
     };
     if !text.skip(b",\"schema\":")? {
         return Ok(None);
     }
-    let Some(schema) = text.value::<Schema>()? else {
+    let Some(schema) = text.value(|_: &Schema| false)? else {
         return Ok(None);
     };
     if !text.skip(b"}\n")? || !text.is_over()? {
@@ -42,32 +40,12 @@ pub(crate) fn read(input: impl Read) -> io::Result<Option<Record>> {
     Ok(Some(Record::of_entries(schema, images, files)))
 }
 
-/// One image, of which all parts are read as strictly as the whole would be: what stands in a platform
-/// may have members of any name, and none twice.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ImageEntry {
-    reference: Reference,
-    digest: Digest,
-    #[serde(rename = "mediaType")]
-    media_type: MediaType,
-    size: u64,
-    #[serde(default)]
-    image_id: Option<Digest>,
-    platforms: Vec<json::Strictly<PlatformImage>>,
-}
+/// Whether a value has parts that may hold members of any name.
+type Parts<T> = fn(&T) -> bool;
 
-impl From<ImageEntry> for Image {
-    fn from(entry: ImageEntry) -> Self {
-        Self {
-            digest: entry.digest,
-            image_id: entry.image_id,
-            media_type: entry.media_type,
-            platforms: entry.platforms.into_iter().map(|image| image.0).collect(),
-            reference: entry.reference,
-            size: entry.size,
-        }
-    }
+/// What stands in a platform may; an image and a file know their members, and none twice.
+fn has_parts(image: &Image) -> bool {
+    !image.platforms.is_empty()
 }
 
 /// A text of which a part is in memory.
@@ -122,14 +100,17 @@ impl<R: Read> Text<R> {
         Ok(is_next)
     }
 
-    /// The value that comes next, if it is one of this type.
-    fn value<T: DeserializeOwned>(&mut self) -> io::Result<Option<T>> {
+    /// The value that comes next, if it is one of this type; whether it is so in all its parts is looked at
+    /// where there are such of which the type does not see to it by itself.
+    fn value<T: DeserializeOwned>(&mut self, has_parts: Parts<T>) -> io::Result<Option<T>> {
         loop {
             let mut values = serde_json::Deserializer::from_slice(self.rest()).into_iter::<T>();
             match values.next() {
                 Some(Ok(value)) => {
-                    self.at += values.byte_offset();
-                    return Ok(Some(value));
+                    let length = values.byte_offset();
+                    let is_right = !has_parts(&value) || json::is_strict(&self.rest()[..length]);
+                    self.at += length;
+                    return Ok(is_right.then_some(value));
                 }
                 // The rest of it may be still to come.
                 Some(Err(error)) if error.is_eof() && self.rest().len() < MAX_ENTRY => {}
@@ -143,10 +124,11 @@ impl<R: Read> Text<R> {
     }
 
     /// A list of values, after these bytes.
-    fn list<T: DeserializeOwned, U: From<T>>(
+    fn list<T: DeserializeOwned>(
         &mut self,
         before: &[u8],
-    ) -> io::Result<Option<Vec<U>>> {
+        has_parts: Parts<T>,
+    ) -> io::Result<Option<Vec<T>>> {
         let mut list = Vec::new();
         if !self.skip(before)? {
             return Ok(None);
@@ -155,8 +137,8 @@ impl<R: Read> Text<R> {
             return Ok(Some(list));
         }
         loop {
-            match self.value::<T>()? {
-                Some(value) => list.push(value.into()),
+            match self.value(has_parts)? {
+                Some(value) => list.push(value),
                 None => return Ok(None),
             }
             if self.skip(b"]")? {
@@ -171,7 +153,11 @@ impl<R: Read> Text<R> {
 
 #[cfg(test)]
 mod tests {
+    use verbatim_digest::Digest;
+    use verbatim_oci::MediaType;
+
     use super::*;
+    use crate::record::PlatformImage;
 
     /// A reader that gives few bytes at a time.
     struct Slow<'a>(&'a [u8], usize);

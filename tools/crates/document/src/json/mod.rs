@@ -27,108 +27,20 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use serde::de::{self, DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqAccess};
-use serde::Serialize;
 use serde_json::{Map, Number, Value};
 
 use verbatim_digest::{Digest, ParseError};
 
 use crate::error::{Error, ErrorKind, Result};
 
+mod canonical;
+mod strict;
+
+pub use canonical::{to_canonical, to_canonical_line};
+pub use strict::is_strict;
+
 /// The largest manifest, index or config that is read: what registries commonly accept.
 pub const MAX_DOCUMENT: u64 = 4 << 20;
-
-/// The value as canonical JSON, see the module's documentation.
-pub fn to_canonical(value: &impl Serialize) -> Result<Vec<u8>> {
-    let value = serde_json::to_value(value)
-        .map_err(|e| Error::new(ErrorKind::Malformed, "JSON", e.to_string()))?;
-    let mut out = Vec::new();
-    write_value(&value, &mut String::new(), &mut out)?;
-    Ok(out)
-}
-
-/// Canonical JSON with a line feed at its end, for files that people look at.
-pub fn to_canonical_line(value: &impl Serialize) -> Result<Vec<u8>> {
-    let mut out = to_canonical(value)?;
-    out.push(b'\n');
-    Ok(out)
-}
-
-fn write_value(value: &Value, pointer: &mut String, out: &mut Vec<u8>) -> Result<()> {
-    match value {
-        Value::Null => out.extend_from_slice(b"null"),
-        Value::Bool(true) => out.extend_from_slice(b"true"),
-        Value::Bool(false) => out.extend_from_slice(b"false"),
-        Value::Number(number) => write_number(number, pointer, out)?,
-        Value::String(text) => write_string(text, out),
-        Value::Array(items) => {
-            out.push(b'[');
-            for (i, item) in items.iter().enumerate() {
-                if i > 0 {
-                    out.push(b',');
-                }
-                let length = pointer.len();
-                push_token(pointer, &i.to_string());
-                write_value(item, pointer, out)?;
-                pointer.truncate(length);
-            }
-            out.push(b']');
-        }
-        Value::Object(members) => {
-            // Sorted here and not by the map: its order is a feature flag of another crate.
-            let mut members: Vec<_> = members.iter().collect();
-            members.sort_unstable_by(|a, b| a.0.as_bytes().cmp(b.0.as_bytes()));
-            out.push(b'{');
-            for (i, (key, member)) in members.into_iter().enumerate() {
-                if i > 0 {
-                    out.push(b',');
-                }
-                write_string(key, out);
-                out.push(b':');
-                let length = pointer.len();
-                push_token(pointer, key);
-                write_value(member, pointer, out)?;
-                pointer.truncate(length);
-            }
-            out.push(b'}');
-        }
-    }
-    Ok(())
-}
-
-fn write_number(number: &Number, pointer: &str, out: &mut Vec<u8>) -> Result<()> {
-    let text = if let Some(n) = number.as_u64() {
-        n.to_string()
-    } else if let Some(n) = number.as_i64() {
-        n.to_string()
-    } else {
-        return Err(Error::new(
-            ErrorKind::Unsupported,
-            "JSON",
-            format!("the number {number} is no 64-bit integer and has no canonical form; write it as a string"),
-        )
-        .at(pointer));
-    };
-    out.extend_from_slice(text.as_bytes());
-    Ok(())
-}
-
-fn write_string(text: &str, out: &mut Vec<u8>) {
-    out.push(b'"');
-    for byte in text.bytes() {
-        match byte {
-            b'"' => out.extend_from_slice(b"\\\""),
-            b'\\' => out.extend_from_slice(b"\\\\"),
-            0x08 => out.extend_from_slice(b"\\b"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            0x0c => out.extend_from_slice(b"\\f"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            0..=0x1f => out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
-            _ => out.push(byte),
-        }
-    }
-    out.push(b'"');
-}
 
 /// Add one reference token to a JSON pointer (RFC 6901).
 pub fn push_token(pointer: &mut String, token: &str) {
@@ -277,18 +189,6 @@ fn is_unknown_digest(value: &Value, pointer: &str) -> bool {
         }
 }
 
-/// A part of a document that is large as a whole: as strict as [`parse`], without the place in
-/// its errors.
-#[derive(Debug)]
-pub struct Strictly<T>(pub T);
-
-impl<'de, T: DeserializeOwned> de::Deserialize<'de> for Strictly<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = Strict.deserialize(deserializer)?;
-        T::deserialize(value).map(Self).map_err(de::Error::custom)
-    }
-}
-
 /// What stands in a document as a text, read without a copy of it: there may be very many.
 pub fn of_text<'de, T, E: fmt::Display, D: Deserializer<'de>>(
     deserializer: D,
@@ -314,7 +214,16 @@ pub fn of_text<'de, T, E: fmt::Display, D: Deserializer<'de>>(
 
 /// Parse a document of a known form; `file` is its name in messages.
 pub fn parse<T: DeserializeOwned>(data: &[u8], file: &str) -> Result<T> {
-    from_value(parse_value(data, file)?, file)
+    match parse_right(data) {
+        Some(right) => Ok(right),
+        // The tree of values knows the place of what is wrong.
+        None => from_value(parse_value(data, file)?, file),
+    }
+}
+
+/// The same for a document in which nothing is wrong; who wants to know what it is asks [`parse`].
+pub fn parse_right<T: DeserializeOwned>(data: &[u8]) -> Option<T> {
+    is_strict(data).then(|| serde_json::from_slice(data).ok())?
 }
 
 /// All that a reader gives, or an error when that is more than `limit` bytes.
