@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -38,7 +39,7 @@ pub struct LayerMetadata {
     pub digest: Digest,
     /// What compressed the archive; unknown for layers that were made elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub encoder: Option<Encoder>,
+    pub encoder: Option<Arc<Encoder>>,
     /// Plain tar, or the compression around it.
     #[serde(rename = "mediaType")]
     pub media_type: MediaType,
@@ -101,7 +102,7 @@ impl LayerMetadata {
             size,
             diff_id,
             uncompressed_size,
-            encoder,
+            encoder: encoder.map(Arc::new),
         }
     }
 

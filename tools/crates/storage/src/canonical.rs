@@ -51,7 +51,7 @@ pub struct Remade {
 /// The folder cannot be read, or holds what only an engine's record could say more of.
 pub fn remake(folder: &Path, released: &LayerMetadata, progress: &dyn Fn(u64)) -> Result<Remade> {
     let disk = Disk::read(&Folder::named(folder)?, Whiteouts::None)?;
-    let encoder = released.encoder.as_ref();
+    let encoder = released.encoder.as_deref();
     let level = encoder
         .filter(|_| is_ours(encoder))
         .and_then(|encoder| i32::try_from(encoder.level?).ok());

@@ -416,7 +416,7 @@ fn without_record(
             unchecked: None,
         });
     }
-    if canonical::is_ours(expected.encoder.as_ref()) {
+    if canonical::is_ours(expected.encoder.as_deref()) {
         return Ok(LayerCheck {
             diff_id: Some(diff_id),
             changes: Vec::new(),

@@ -204,6 +204,33 @@ impl<'a> Release<'a> {
         }
     }
 
+    /// The verdict by the digest of a manifest, unless the runtime also tells an image ID that contradicts it: an
+    /// engine may hold that name for another image, and only one of the two is what runs.
+    fn agreed(&self, number: usize, container: &Container, judgement: Judgement) -> Judgement {
+        let (Verdict::Identical, Some(id)) = (judgement.verdict, container.image_id) else {
+            return judgement;
+        };
+        let roles = self.by_digest.get(&id).into_iter().flatten();
+        if roles.into_iter().any(|(of, _)| *of == number) || !self.knows_ids(number) {
+            return judgement;
+        }
+        Judgement::because(
+            Verdict::Unchecked,
+            format!("the runtime tells what was released, and beside it the image ID {id}, which none of the released images has; pull the image again, and look at its layers with --storage"),
+        )
+    }
+
+    /// Whether all image IDs are known that an engine may give to this reference. Of zstd layers podman may
+    /// read only what it lacks, and then makes another ID, of their tables of contents.
+    fn knows_ids(&self, number: usize) -> bool {
+        let platforms = self.expected[number]
+            .image
+            .iter()
+            .flat_map(|image| &image.platforms);
+        let mut layers = platforms.clone().flat_map(|platform| &platform.layers);
+        platforms.count() > 0 && layers.all(|layer| layer.media_type.layer_suffix() != Some("zstd"))
+    }
+
     /// To which reference the container belongs, what it runs, and the verdict.
     fn judge(&self, container: &Container) -> (Option<usize>, Option<Digest>, Judgement) {
         let candidates = self.candidates(container);
@@ -229,7 +256,8 @@ impl<'a> Release<'a> {
         };
         for &number in &candidates {
             if let Some((role, digest)) = role(number) {
-                return (Some(number), Some(digest), known(role, None));
+                let judgement = self.agreed(number, container, known(role, None));
+                return (Some(number), Some(digest), judgement);
             }
         }
         if candidates.is_empty() {
@@ -238,7 +266,8 @@ impl<'a> Release<'a> {
                 if let Some((number, role)) = self.by_digest.get(digest).and_then(|all| all.first())
                 {
                     let name = Some(shown(container));
-                    return (Some(*number), Some(*digest), known(*role, name));
+                    let judgement = self.agreed(*number, container, known(*role, name));
+                    return (Some(*number), Some(*digest), judgement);
                 }
             }
         }

@@ -235,6 +235,43 @@ fn engines_have_shapes_of_their_own() {
 }
 
 /// A pod with this phase; `more` stands in its spec and `status` in its status.
+#[test]
+fn an_image_id_of_another_image_contradicts_the_manifest() {
+    let (index, manifest) = (digest("server index"), digest("server manifest"));
+    let name = "registry.example.com/acme/server:v1";
+    let told = |id: Digest| {
+        let all = [
+            format!(
+                r#"[{{"Id":"{id}","RepoTags":["{name}"],"RepoDigests":["registry.example.com/acme/server@{index}"],"RootFS":{{"Type":"layers"}}}}]"#
+            ),
+            format!(
+                r#"[{{"Id":"{0}","Name":"web","Image":"{1}","ImageDigest":"{manifest}","ImageName":"{name}","Config":{{"Image":"{name}"}},"State":{{"Status":"running"}}}}]"#,
+                digest("c").hex(),
+                id.hex()
+            ),
+            format!(
+                r#"[{{"Id":"{0}","Names":["{name}"],"Digest":"{manifest}","RepoDigests":["registry.example.com/acme/server@{manifest}"]}}]"#,
+                id.hex()
+            ),
+        ];
+        all.map(|json| one(&json))
+    };
+    for own in ["server config", "server manifest", "server index"] {
+        for finding in told(digest(own)) {
+            assert_eq!(finding.verdict, Verdict::Identical, "{own}");
+        }
+    }
+    // That of another image of the release is as foreign as any.
+    for foreign in ["agent config", "x"] {
+        for finding in told(digest(foreign)) {
+            assert_eq!(finding.verdict, Verdict::Unchecked, "{foreign}");
+            assert_eq!(finding.reference, name, "{foreign}");
+            let reason = finding.reasons.join("; ");
+            assert!(reason.contains(&digest(foreign).to_string()), "{reason}");
+        }
+    }
+}
+
 fn phased(phase: &str, more: &str, status: &str) -> String {
     format!(
         r#"{{"kind":"Pod","metadata":{{"namespace":"a","name":"p"}},"spec":{{"containers":[{{"name":"c","image":"registry.example.com/acme/server:v1"}}]{more}}},"status":{{"phase":"{phase}"{status}}}}}"#

@@ -84,7 +84,7 @@ impl Subjects {
         named.dedup();
         // By their bytes: what is equal stands once, and in an order that no input decides.
         let mut encoders = BTreeMap::new();
-        for encoder in layers.filter_map(|layer| layer.encoder.as_ref()) {
+        for encoder in layers.filter_map(|layer| layer.encoder.as_deref()) {
             let text = json::to_canonical(encoder).ok()?;
             encoders.entry(text).or_insert(encoder);
         }
