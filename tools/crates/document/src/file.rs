@@ -14,9 +14,8 @@ pub fn open(path: &Path) -> io::Result<(File, u64)> {
     open_listed(path)
 }
 
-/// Open a file that the listing of its folder has just called a regular one, and say how many
-/// bytes it has: it is looked at only once it is open. For very many files that is a sixth of the
-/// time.
+/// Open a file that the listing of its folder has just called a regular one, and say how many bytes it
+/// has: it is looked at only once it is open.
 pub fn open_listed(path: &Path) -> io::Result<(File, u64)> {
     let mut options = OpenOptions::new();
     options.read(true);
@@ -25,10 +24,58 @@ pub fn open_listed(path: &Path) -> io::Result<(File, u64)> {
         use std::os::unix::fs::OpenOptionsExt;
         options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits() as i32);
     }
-    let file = options.open(path)?;
+    sized(options.open(path)?)
+}
+
+fn sized(file: File) -> io::Result<(File, u64)> {
     let metadata = file.metadata()?;
     regular(&metadata)?;
     Ok((file, metadata.len()))
+}
+
+/// A folder in which many files are opened: the way to it is walked once, and not for each of them.
+#[derive(Debug)]
+pub struct Folder {
+    #[cfg(unix)]
+    open: std::os::fd::OwnedFd,
+    #[cfg(not(unix))]
+    path: std::path::PathBuf,
+}
+
+impl Folder {
+    /// The folder at this path. Links are followed.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        #[cfg(unix)]
+        {
+            use rustix::fs::{Mode, OFlags};
+            // To be passed through, and not listed: that takes no right to read it, where the system knows of it.
+            #[cfg(target_os = "linux")]
+            let purpose = OFlags::PATH;
+            #[cfg(not(target_os = "linux"))]
+            let purpose = OFlags::RDONLY;
+            let flags = purpose | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let open = rustix::fs::open(path, flags, Mode::empty())?;
+            Ok(Self { open })
+        }
+        #[cfg(not(unix))]
+        Ok(Self {
+            path: path.to_owned(),
+        })
+    }
+
+    /// Open a file that the listing of this folder has just called a regular one, and say how many bytes
+    /// it has: it is looked at only once it is open. For very many files that is a sixth of the time.
+    pub fn open_listed(&self, name: &str) -> io::Result<(File, u64)> {
+        #[cfg(unix)]
+        {
+            use rustix::fs::{Mode, OFlags};
+            let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+            let file = rustix::fs::openat(&self.open, name, flags, Mode::empty())?;
+            sized(file.into())
+        }
+        #[cfg(not(unix))]
+        open_listed(&self.path.join(name))
+    }
 }
 
 fn regular(metadata: &std::fs::Metadata) -> io::Result<()> {
@@ -101,5 +148,17 @@ mod tests {
             open(&at("absent")).unwrap_err().kind(),
             io::ErrorKind::NotFound
         );
+        // By a folder that is open, what was listed as a file and is none any more.
+        let folder = Folder::open(dir.path()).unwrap();
+        assert_eq!(folder.open_listed("file").unwrap().1, 3);
+        assert_eq!(folder.open_listed("link").unwrap().1, 3);
+        for name in ["pipe", "to-pipe"] {
+            let error = folder.open_listed(name).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{error}");
+        }
+        for name in ["socket", "absent"] {
+            assert!(folder.open_listed(name).is_err(), "{name}");
+        }
+        assert!(Folder::open(&at("file")).is_err());
     }
 }

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 
 use verbatim_digest::Digest;
-use verbatim_document::file::{open, open_listed};
+use verbatim_document::file::{open, Folder};
 use verbatim_oci::layout::{images_and_names, Candidate, Kind, Layout, Published};
 use verbatim_oci::{
     json, Descriptor, Document, Error, ErrorKind, ImageMetadata, Manifest, Named, Result, Runtime,
@@ -222,12 +222,30 @@ impl Wanted {
         }
     }
 
-    fn open(&self) -> io::Result<(std::fs::File, u64)> {
-        match &self.place {
-            Place::Listed(_) => open_listed(&self.path()),
-            Place::At(_) | Place::Below(_) => open(&self.path()),
-        }
+    /// Open it; `last` is the folder in which the one before was opened, which is mostly the same.
+    fn open<'a>(&'a self, last: &mut Option<LastFolder<'a>>) -> io::Result<(std::fs::File, u64)> {
+        let Place::Listed(root) = &self.place else {
+            return open(&self.path());
+        };
+        let name = self.name.as_str();
+        let (folder, name) = name.rsplit_once('/').unwrap_or(("", name));
+        let here = match last.take() {
+            Some(last) if Arc::ptr_eq(last.root, root) && last.folder == folder => last,
+            _ => LastFolder {
+                root,
+                folder,
+                open: Folder::open(&root.join(folder))?,
+            },
+        };
+        last.insert(here).open.open_listed(name)
     }
+}
+
+/// The folder in which a file was opened.
+struct LastFolder<'a> {
+    root: &'a Arc<Path>,
+    folder: &'a str,
+    open: Folder,
 }
 
 /// The files that a path stands for: itself under its own name, or, if it is a folder, every
@@ -418,6 +436,7 @@ pub fn hash_files(files: Vec<Wanted>, threads: usize) -> Result<Vec<File>> {
     let failed: Mutex<Option<(usize, Error)>> = Mutex::new(None);
     let work = || {
         let mut buffer = vec![0; 1 << 17];
+        let mut last = None;
         loop {
             let first = next.fetch_add(BATCH, Ordering::Relaxed);
             if first >= files.len() {
@@ -425,7 +444,7 @@ pub fn hash_files(files: Vec<Wanted>, threads: usize) -> Result<Vec<File>> {
             }
             for at in first..files.len().min(first + BATCH) {
                 let wanted = &files[at];
-                match hash_file(wanted, &mut buffer) {
+                match hash_file(wanted, &mut last, &mut buffer) {
                     Ok((digest, size)) => {
                         let _ = done[at].set(File {
                             digest,
@@ -456,9 +475,13 @@ pub fn hash_files(files: Vec<Wanted>, threads: usize) -> Result<Vec<File>> {
     Ok(done.into_iter().filter_map(OnceLock::into_inner).collect())
 }
 
-fn hash_file(wanted: &Wanted, buffer: &mut [u8]) -> Result<(Digest, u64)> {
+fn hash_file<'a>(
+    wanted: &'a Wanted,
+    last: &mut Option<LastFolder<'a>>,
+    buffer: &mut [u8],
+) -> Result<(Digest, u64)> {
     let failed = |e| unreadable(&wanted.path(), e);
-    let (file, size) = wanted.open().map_err(failed)?;
+    let (file, size) = wanted.open(last).map_err(failed)?;
     verbatim_digest::of_file_in(&file, size, buffer).map_err(failed)
 }
 
