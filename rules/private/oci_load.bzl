@@ -1,28 +1,71 @@
 """`oci_load`: an image into the container engine of this machine."""
 
+load("//rules/private/providers:oci_image_info.bzl", "OciImageInfo")
+load("//rules/private/providers:oci_index_info.bzl", "OciIndexInfo")
 load(":checks.bzl", "check_line", "fail_at", "show")
 load(":foreign.bzl", "foreign_image")
+load(":push_from.bzl", "PUSH_FROM_ATTRS", "from_cache")
 load(":requests.bzl", "runfiles_path")
 load(":run.bzl", "operand", "program_args", "run_program")
-load(":toolchain.bzl", "TOOLCHAIN_TYPE")
+load(":toolchain.bzl", "TOOLCHAIN_TYPE", "run_verbatim", "verbatim_args")
+
+def _documents(ctx, image):
+    """A layout of an image without its layers, or None where they cannot be left out.
+
+    Args:
+        ctx: the context.
+        image: the Target.
+
+    Returns:
+        A File, a directory.
+    """
+    if OciIndexInfo in image:
+        root = image[OciIndexInfo].index
+        images = image[OciIndexInfo].images
+        objects = [one.manifest for one in images] + [one.config for one in images]
+    elif OciImageInfo in image:
+        root = image[OciImageInfo].manifest
+        objects = [image[OciImageInfo].config]
+    else:
+        return foreign_image(ctx.label, "image", image).documents
+    documents = ctx.actions.declare_directory(ctx.label.name + ".documents")
+    args = verbatim_args(ctx)
+    args.add(root, format = "--root=%s")
+    args.add_all(objects, format_each = "--object=%s")
+    args.add("--without-layers")
+    args.add("--output=" + documents.path)
+    run_verbatim(
+        ctx,
+        command = ["layout", "create"],
+        args = [args],
+        inputs = depset([root] + objects),
+        outputs = [documents],
+        mnemonic = "VerbatimDocuments",
+        progress_message = "Laying out the documents of %{label}",
+    )
+    return documents
 
 def _load_impl(ctx):
     label = ctx.label
     image = ctx.attr.image
+    name = check_line(label, "reference", ctx.attr.reference)
+    documents = _documents(ctx, image) if from_cache(ctx) else None
+    if documents:
+        return [run_program(ctx, ["load", operand(runfiles_path(documents)), name], files = [documents])]
     foreign = foreign_image(label, "image", image)
     layout = foreign.layout or foreign.file
     if not layout:
         fail_at(label, "image", "{} has no OCI layout to load (an output group `oci_layout` with one directory).".format(show(image.label)))
     return [run_program(
         ctx,
-        ["load", operand(runfiles_path(layout)), check_line(label, "reference", ctx.attr.reference)],
+        ["load", operand(runfiles_path(layout)), name],
         files = [layout],
         transitive_files = [foreign.runfiles],
     )]
 
 load_program = rule(
     implementation = _load_impl,
-    attrs = {
+    attrs = PUSH_FROM_ATTRS | {
         "image": attr.label(
             doc = "The image.",
             allow_files = True,
@@ -43,6 +86,9 @@ def oci_load(name, image, reference, args = [], **kwargs):
 
     The image is streamed to the engine's socket, and what the engine made of it is compared with what was built. What the engine has already is left out.
     What follows `--` goes to `verbatim load`: `bazel run :<name> -- --engine=podman`.
+
+    With `--@rules_verbatim//rules/settings:push_from=cache` the layers stay in the build's cache, and the program takes them from there:
+    `bazel run … :<name> -- --cache=grpc://HOST:PORT`, or `--cache=DIR` with the folder of `--disk_cache`.
 
     ```starlark
     oci_load(

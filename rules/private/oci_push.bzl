@@ -4,13 +4,17 @@ load("//rules/private/providers:published_images_info.bzl", "PublishedImagesInfo
 load("//rules/private/providers:sums_info.bzl", "SumsInfo")
 load(":checks.bzl", "fail_at", "show")
 load(":container_sums.bzl", "container_sums")
+load(":push_from.bzl", "PUSH_FROM_ATTRS", "from_cache")
 load(":references.bzl", "record_inputs", "reference_inputs")
 load(":requests.bzl", "image_push_request", "runfiles_path")
 load(":run.bzl", "program_args", "run_program")
 load(":toolchain.bzl", "TOOLCHAIN_TYPE")
 
-def _blobs(images):
-    """Where the layers of images are: those that are at hand, and those that a registry has."""
+def _blobs(images, cached):
+    """Where the layers of images are: those that are at hand, those that a registry has, and those that the build leaves in its cache.
+
+    Of what is left in the cache there are no files here. What the build does not make, such as a base in the sources, is at hand either way.
+    """
     layers = {}
     layouts = {}
     mounts = {}
@@ -19,17 +23,22 @@ def _blobs(images):
             layers[layer.blob] = layer
         remote = {blob.file: blob for blob in image.remote_blobs.to_list()}
         for file in image.layouts.to_list():
-            if file not in remote:
+            if file not in remote and (file.is_source or not cached):
                 layouts[file] = None
         for blob in remote.values():
             mounts[blob.digest] = blob.repository
     layers = layers.values()
+    at_hand = [layer for layer in layers if layer.blob.is_source or not cached]
+    runfiles = [image.layouts_runfiles for image in images]
+    if cached:
+        runfiles = [depset([file for files in runfiles for file in files.to_list() if file.is_source])]
     return struct(
+        cached = [layer for layer in layers if cached and not layer.blob.is_source],
         files = depset(
-            [layer.blob for layer in layers] + [layer.metadata for layer in layers] + layouts.keys(),
-            transitive = [image.layouts_runfiles for image in images],
+            [layer.blob for layer in at_hand] + [layer.metadata for layer in layers] + layouts.keys(),
+            transitive = runfiles,
         ),
-        layers = layers,
+        layers = at_hand,
         layouts = layouts.keys(),
         mounts = mounts,
     )
@@ -60,10 +69,12 @@ def _apart(label, files):
         for file in same
     }
 
-def _push_inputs(published, blobs):
+def _push_inputs(published, blobs, cached):
     """All that `verbatim push` reads for an image."""
     if _images(published):
         return depset(transitive = [record_inputs(published), blobs.files])
+    if cached and published.documents:
+        return record_inputs(published)
     files = [published.layout, published.file, published.digest, published.descriptor]
     return depset([file for file in files if file], transitive = [reference_inputs(published), published.runfiles])
 
@@ -77,28 +88,30 @@ def _push_impl(ctx):
     flags = {}
     status = {}
     named = []
+    cached = from_cache(ctx)
     for published in images:
-        blobs = _blobs(_images(published))
+        blobs = _blobs(_images(published), cached)
         named.extend(record_inputs(published).to_list() + blobs.layouts)
-        for layer in blobs.layers:
-            named.extend([layer.blob, layer.metadata])
+        named.extend([layer.blob for layer in blobs.layers] + [layer.metadata for layer in blobs.layers + blobs.cached])
     apart = _apart(label, named)
 
     def place(file):
         return apart.get(file) or runfiles_path(file)
 
     for published in images:
-        if not (_images(published) or published.layout or published.file):
+        if not (_images(published) or published.layout or published.file or (cached and published.documents)):
             fail_at(label, "images", "{} has no OCI layout to push from (an output group `oci_layout` with one directory); push it with the rules that made it.".format(published.origin))
-        blobs = _blobs(_images(published))
+        blobs = _blobs(_images(published), cached)
         arguments.append("--request=" + json.encode(image_push_request(
             published,
             place,
+            cached = blobs.cached,
+            documents = published.documents if cached else None,
             layers = blobs.layers,
             layouts = blobs.layouts,
             mounts = blobs.mounts,
         )))
-        files.append(_push_inputs(published, blobs))
+        files.append(_push_inputs(published, blobs, cached))
         for file in published.status:
             status[file] = None
         for key, value in published.flags.items():
@@ -120,7 +133,7 @@ def _push_impl(ctx):
 
 push_program = rule(
     implementation = _push_impl,
-    attrs = {
+    attrs = PUSH_FROM_ATTRS | {
         "statements": attr.label_list(
             doc = "Statements about the images.",
             allow_files = [".json"],
@@ -151,6 +164,11 @@ def oci_push(name, sums = None, statements = [], args = [], tags = [], **kwargs)
         sums = ":container_sums",
     )
     ```
+
+    With `--@rules_verbatim//rules/settings:push_from=cache` no layer that the build makes is among what is run: together with
+    `--remote_download_outputs=minimal` (or `toplevel`) `bazel run` downloads none. The program takes from the build's cache what the registry lacks:
+    `bazel run … :<name> -- --cache=grpc://HOST:PORT`, or `--cache=DIR` with the folder of `--disk_cache`; `args` can hold it too. Images of rules_img are pushed
+    so as well; those of rules_oci are one directory with all layers, and come as files.
 
     With `statements` what is pushed is attested too: `bazel run :<name> -- --key=$PWD/release.key` signs each statement and attaches it to every image that
     it is about, as `verbatim attest attach` does, once all is served as it was built. The key is no part of the build. A statement of another build can be

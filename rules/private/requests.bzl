@@ -6,6 +6,8 @@ and the tests of both sides stand on that file. Requests are dicts; `json.encode
 A `place` is a function that says how a File is named: `exec_path` for actions, `runfiles_path` for what `bazel run` starts.
 """
 
+load(":checks.bzl", "show")
+
 visibility(["//rules/..."])
 
 def exec_path(file):
@@ -137,6 +139,10 @@ def layer_request(layer, place):
     """
     return {"blob": place(layer.blob), "metadata": place(layer.metadata)}
 
+def _cached_layer_request(layer, place):
+    """A layer of which there is no more than what is known of it, and the target that makes it."""
+    return {"metadata": place(layer.metadata), "origin": show(layer.metadata.owner)}
+
 def documents_request(image, place):
     """The documents of an image for one platform.
 
@@ -210,7 +216,7 @@ def image_record_request(published, place):
         return request | {"kind": "layout", "layout": place(published.layout)}
     return request | {"file": place(published.file), "kind": "file"}
 
-def image_push_request(published, place, *, layers, layouts, mounts):
+def image_push_request(published, place, *, layers, layouts, mounts, cached = [], documents = None):
     """An image under the name it is published, for a push.
 
     Args:
@@ -219,6 +225,8 @@ def image_push_request(published, place, *, layers, layouts, mounts):
         layers: list of OciLayerInfo, the layers that are at hand.
         layouts: list of Files, layouts that hold more.
         mounts: dict from the digest of a layer to a repository that has it.
+        cached: list of OciLayerInfo, the layers that the build leaves in its cache.
+        documents: a layout without layers in place of the one of others, where these are left in the cache too.
 
     Returns:
         A dict.
@@ -227,10 +235,11 @@ def image_push_request(published, place, *, layers, layouts, mounts):
         # All its blobs are in its layout.
         request = {"origin": published.origin, "reference": _reference_request(published.reference, place)}
         if published.digest:
-            return request | _output_groups_request(published, place, published.layout)
+            return request | _output_groups_request(published, place, documents or published.layout)
         request |= {"kind": "layout", "layout": place(published.layout or published.file)}
         return request | ({"layout_kind": published.layout_kind} if published.layout_kind else {})
-    return image_record_request(published, place) | {
+    left = {"cached": [_cached_layer_request(layer, place) for layer in cached]} if cached else {}
+    return image_record_request(published, place) | left | {
         "layers": [layer_request(layer, place) for layer in layers],
         "layouts": [place(file) for file in layouts],
         "mount": [{"digest": digest, "repositories": [repository]} for digest, repository in mounts.items()],

@@ -93,12 +93,20 @@ def _small_inputs_test_impl(ctx):
             _check_tool(env, action)
     return analysistest.end(env)
 
+_SMALL_INPUTS = {
+    "arguments": attr.string_list(doc = "What must be among the arguments."),
+    "mnemonic": attr.string(doc = "The action that must get small files alone."),
+}
+
 small_inputs_test = analysistest.make(
     _small_inputs_test_impl,
-    attrs = {
-        "arguments": attr.string_list(doc = "What must be among the arguments."),
-        "mnemonic": attr.string(doc = "The action that must get small files alone."),
-    },
+    attrs = _SMALL_INPUTS,
+)
+
+small_inputs_from_cache_test = analysistest.make(
+    _small_inputs_test_impl,
+    attrs = _SMALL_INPUTS,
+    config_settings = {str(Label("//rules/settings:push_from")): "cache"},
 )
 
 def _image_outputs_test_impl(ctx):
@@ -243,15 +251,23 @@ def _program_arguments_test_impl(ctx):
             asserts.true(env, [found for found in arguments if place in found], "{} is in none of {}".format(place, arguments))
     return analysistest.end(env)
 
+_PROGRAM_ARGUMENTS = {
+    "absent": attr.string_list(doc = "What no path of the runfiles may hold."),
+    "exact": attr.string_list(doc = "All arguments, one by one."),
+    "lines": attr.string_list(doc = "What must be part of an argument."),
+    "links": attr.string_dict(doc = "How many places of their own files have whose path ends so; an argument names each of them."),
+    "present": attr.string_list(doc = "What a path of the runfiles must hold."),
+}
+
 program_arguments_test = analysistest.make(
     _program_arguments_test_impl,
-    attrs = {
-        "absent": attr.string_list(doc = "What no path of the runfiles may hold."),
-        "exact": attr.string_list(doc = "All arguments, one by one."),
-        "lines": attr.string_list(doc = "What must be part of an argument."),
-        "links": attr.string_dict(doc = "How many places of their own files have whose path ends so; an argument names each of them."),
-        "present": attr.string_list(doc = "What a path of the runfiles must hold."),
-    },
+    attrs = _PROGRAM_ARGUMENTS,
+)
+
+program_arguments_from_cache_test = analysistest.make(
+    _program_arguments_test_impl,
+    attrs = _PROGRAM_ARGUMENTS,
+    config_settings = {str(Label("//rules/settings:push_from")): "cache"},
 )
 
 def _pull_action_test_impl(ctx):

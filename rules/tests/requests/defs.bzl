@@ -93,6 +93,7 @@ def _written_requests_impl(ctx):
         ("image", image_push_request(
             _published("//app:image", image = image),
             runfiles_path,
+            cached = [struct(metadata = struct(owner = "@@//app:cached", short_path = "app/cached.layer.json"))],
             layers = [layer],
             layouts = [struct(short_path = "../base/layout")],
             mounts = {"sha256:5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9": "registry.example.com/base"},

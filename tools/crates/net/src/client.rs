@@ -11,13 +11,14 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::call::Upload;
-use crate::connection::Connector;
+use crate::connection::{Connector, NoConnection, Stream};
 use crate::credentials::Credentials;
 use crate::error::Error;
 use crate::host::{HostPort, Origin, Scheme, Url};
 use crate::limits::{Limits, Retries, Retry, Timeouts};
 use crate::memory::Memory;
 use crate::tls::{certificate_folders, Tls};
+use crate::waiting::Waiting;
 
 /// Called before each further try.
 pub type OnRetry = Arc<dyn Fn(&Retry) + Send + Sync>;
@@ -180,6 +181,26 @@ impl Client {
         let mut url = Url::new(Scheme::Https, host, path);
         url.scheme = self.scheme(&url);
         url
+    }
+
+    /// A connection for another protocol than HTTP requests and answers of this client: name,
+    /// proxy and TLS as for these. Where there is a proxy, a tunnel leads through it.
+    pub fn connect<'a>(
+        &'a self,
+        scheme: Scheme,
+        host: &'a HostPort,
+    ) -> Waiting<'a, Result<Stream, Error>> {
+        Box::pin(async move {
+            let connected = self.inner.connector.alone(scheme, host).await;
+            connected.map_err(|failed| match failed {
+                NoConnection::Setup(error) => error,
+                failed => Error::Unreachable {
+                    url: Url::new(scheme, host.clone(), "").to_string(),
+                    why: failed.to_string(),
+                    transient: failed.is_transient(),
+                },
+            })
+        })
     }
 
     /// Whether a host is spoken to in plain HTTP, as far as that is known.

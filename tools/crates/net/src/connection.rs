@@ -147,23 +147,68 @@ impl Service<http::Uri> for Connector {
                 .map(http::uri::Authority::as_str)
                 .unwrap_or_default()
                 .parse()?;
-            match timeout(inner.patience, inner.connect(scheme, &host)).await {
-                Ok(stream) => stream.map(TokioIo::new),
-                Err(_) => Err(NoConnection::Timeout(inner.patience)),
-            }
+            let stream = inner.within(inner.connect(scheme, &host, Through::Either));
+            stream.await.map(TokioIo::new)
         })
     }
 }
 
+impl Connector {
+    /// A connection that is the host's alone, whatever is spoken on it.
+    pub(crate) async fn alone(
+        &self,
+        scheme: Scheme,
+        host: &HostPort,
+    ) -> Result<Stream, NoConnection> {
+        let inner = &self.inner;
+        inner
+            .within(inner.connect(scheme, host, Through::Tunnel))
+            .await
+    }
+}
+
+/// What a proxy is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Through {
+    /// To pass on plain requests, and to open a tunnel for TLS.
+    Either,
+    /// A tunnel, for it may pass on no more than HTTP/1.
+    Tunnel,
+}
+
 impl Inner {
-    async fn connect(&self, scheme: Scheme, host: &HostPort) -> Result<Stream, NoConnection> {
+    async fn within(
+        &self,
+        connecting: impl Future<Output = Result<Stream, NoConnection>>,
+    ) -> Result<Stream, NoConnection> {
+        match timeout(self.patience, connecting).await {
+            Ok(stream) => stream,
+            Err(_) => Err(NoConnection::Timeout(self.patience)),
+        }
+    }
+
+    async fn connect(
+        &self,
+        scheme: Scheme,
+        host: &HostPort,
+        through: Through,
+    ) -> Result<Stream, NoConnection> {
         let port = host.port().unwrap_or(scheme.port());
-        let proxy = self.proxies.of(scheme, host);
+        let tunnelled = scheme == Scheme::Https || through == Through::Tunnel;
+        // Tunnels are what the proxy for https is for, whatever goes through them.
+        let proxy = self.proxies.of(
+            if tunnelled {
+                Scheme::Https
+            } else {
+                Scheme::Http
+            },
+            host,
+        );
         let tcp = match proxy {
             None => self.tcp(host.host(), port).await?,
             Some(proxy) => {
                 let mut tcp = self.tcp(proxy.host.host(), proxy.port()).await?;
-                if scheme == Scheme::Https {
+                if tunnelled {
                     tunnel(&mut tcp, proxy, host.host(), port).await?;
                 }
                 tcp
@@ -172,7 +217,7 @@ impl Inner {
         match scheme {
             Scheme::Http => Ok(Stream::Plain {
                 tcp,
-                forwarded: proxy.is_some(),
+                forwarded: proxy.is_some() && !tunnelled,
             }),
             Scheme::Https => {
                 let config = self.tls.of(host)?;
@@ -245,10 +290,24 @@ async fn tunnel(
     tunnel_is_open(&head).map_err(failed)
 }
 
-/// A connection.
-pub(crate) enum Stream {
-    Plain { tcp: TcpStream, forwarded: bool },
+/// A connection to a host.
+pub enum Stream {
+    /// In plain.
+    Plain {
+        /// The connection.
+        tcp: TcpStream,
+        /// Whether a proxy passes on what is asked.
+        forwarded: bool,
+    },
+    /// By TLS.
     Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Stream {
+    /// Whether the host chose HTTP/1.1 in the handshake of TLS.
+    pub fn chose_http1(&self) -> bool {
+        matches!(self, Self::Tls(tls) if tls.get_ref().1.alpn_protocol() == Some(b"http/1.1"))
+    }
 }
 
 impl Connection for Stream {

@@ -49,17 +49,7 @@ impl Client {
     /// Tell about a further try, and wait before it.
     pub async fn pause(&self, url: &Url, reason: &str, wait: Wait, attempt: u32, attempts: u32) {
         let retries = &self.options().retries;
-        let doubled = retries
-            .pause
-            .saturating_mul(2u32.saturating_pow(attempt.saturating_sub(2).min(16)));
-        // Whoever was cut off together should not come back together.
-        let mut random = [0; 1];
-        let _ = getrandom::fill(&mut random);
-        let doubled = doubled.saturating_add(doubled.saturating_mul(random[0].into()) / 1024);
-        let pause = match wait {
-            Wait::Asked(asked) => asked,
-            _ => doubled.min(retries.longest),
-        };
+        let pause = retries.before(attempt, wait);
         if let Some(on_retry) = &self.options().on_retry {
             on_retry(&Retry {
                 url: url.to_string(),

@@ -36,6 +36,7 @@ mod waiting;
 pub use body::Body;
 pub use call::{Answer, Call, Payload, Upload};
 pub use client::{runtime, Client, OnRetry, Options};
+pub use connection::Stream;
 pub use credentials::{CredentialHelper, Credentials};
 pub use error::{Error, ErrorKind};
 pub use host::{shown_address, HostPort, Origin, Scheme, Url};

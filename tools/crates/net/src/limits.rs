@@ -109,6 +109,22 @@ pub enum Wait {
 }
 
 impl Retries {
+    /// The pause before the try of this number, from 2.
+    pub fn before(&self, attempt: u32, wait: Wait) -> Duration {
+        if let Wait::Asked(asked) = wait {
+            return asked;
+        }
+        let doubled = self
+            .pause
+            .saturating_mul(2u32.saturating_pow(attempt.saturating_sub(2).min(16)));
+        // Whoever was cut off together should not come back together.
+        let mut random = [0; 1];
+        let _ = getrandom::fill(&mut random);
+        doubled
+            .saturating_add(doubled.saturating_mul(random[0].into()) / 1024)
+            .min(self.longest)
+    }
+
     /// What a `Retry-After` means here.
     pub(crate) fn wait(&self, after: Option<Duration>) -> Wait {
         match after {

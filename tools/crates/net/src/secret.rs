@@ -26,7 +26,7 @@ impl Secret {
 
     /// Whether a text of others repeats it: as it is, or, where it is a header of credentials,
     /// what stands after the scheme, or the password that is encoded there.
-    pub(crate) fn is_in(&self, text: &str) -> bool {
+    pub fn is_in(&self, text: &str) -> bool {
         let said = |secret: &str| !secret.is_empty() && text.contains(secret);
         let value = self.expose();
         let Some((scheme, rest)) = value.split_once(' ') else {

@@ -34,6 +34,14 @@ pub enum Error {
     /// An image here is not as it must be.
     #[error(transparent)]
     Image(std::sync::Arc<verbatim_oci::Error>),
+    /// What is neither here nor in a registry cannot be had from where it should be.
+    #[error("{what}: {source}")]
+    Further {
+        /// What is wanted, and by whom.
+        what: String,
+        /// Why it is not to be had.
+        source: std::sync::Arc<verbatim_oci::Error>,
+    },
     /// A file here could not be read or written.
     #[error("{what}: {source}")]
     Local {
@@ -94,6 +102,12 @@ impl Error {
             Self::Image(error) => match error.kind() {
                 verbatim_oci::ErrorKind::Io => ErrorKind::Local,
                 _ => ErrorKind::Usage,
+            },
+            // None of this is a fault of the image.
+            Self::Further { source, .. } => match source.kind() {
+                verbatim_oci::ErrorKind::Mismatch => ErrorKind::Broken,
+                verbatim_oci::ErrorKind::Unsupported => ErrorKind::Usage,
+                _ => ErrorKind::Unreachable,
             },
             Self::Local { .. } => ErrorKind::Local,
         }

@@ -69,6 +69,19 @@ pub struct Blobs {
     pub layouts: Vec<PathBuf>,
     /// Layers that registries have.
     pub mount: Vec<Mount>,
+    /// Layers that the build left in its cache.
+    pub cached: Vec<CachedLayer>,
+}
+
+/// A layer, or several, of which a build has no more than what was written beside them.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CachedLayer {
+    /// What is known of them (`verbatim.layer/1`), of several layers one object a line.
+    pub metadata: PathBuf,
+    /// Whom to name in messages: the target that makes them.
+    #[serde(default)]
+    pub origin: String,
 }
 
 /// Repositories that have a blob.
@@ -104,6 +117,8 @@ struct Members {
     layouts: Vec<PathBuf>,
     #[serde(default)]
     mount: Vec<Mount>,
+    #[serde(default)]
+    cached: Vec<CachedLayer>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -170,6 +185,7 @@ impl TryFrom<Members> for ImageRequest {
                 layers: members.layers,
                 layouts: members.layouts,
                 mount: members.mount,
+                cached: members.cached,
             },
             origin,
         })

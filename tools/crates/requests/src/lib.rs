@@ -20,7 +20,7 @@ mod sums;
 
 pub use entry::{mode, xattr_value, Entry, EntryError};
 pub use files::{Documents, FileRecord, LayerFiles};
-pub use image::{Blobs, ImageRequest, Source};
+pub use image::{Blobs, CachedLayer, ImageRequest, Source};
 pub use push::PushError;
 pub use reference::{is_stable, ReferenceParts, Values};
 /// What an image is to be: the settings of `verbatim image`, of which JSON is one spelling.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use verbatim_digest::Digest;
 use verbatim_oci::layout::Layout;
-use verbatim_oci::{json, Named};
+use verbatim_oci::{json, LayerMetadata, Named};
 use verbatim_registry::{Image, Inputs, Repository, Target};
 
 use crate::sums::published_as;
@@ -40,13 +40,14 @@ impl From<verbatim_registry::Error> for PushError {
 }
 
 impl ImageRequest {
-    /// The image as it is pushed. Only small documents are read. `anywhere` may have any of its blobs.
-    pub fn push_image(&self, values: &Values, anywhere: &[Repository]) -> Result<Image, PushError> {
+    /// The image as it is pushed. Only small documents are read. `inputs` is where its blobs may be beside what it
+    /// says itself.
+    pub fn push_image(&self, values: &Values, inputs: Inputs) -> Result<Image, PushError> {
         let target = Target {
             reference: self.reference(values)?,
             digest: None,
         };
-        let mut inputs = self.inputs(anywhere)?;
+        let mut inputs = self.inputs(inputs)?;
         let read = |path: &Path| json::read_file(path, json::MAX_DOCUMENT);
         let mut add = |documents: &Documents| -> Result<(), PushError> {
             inputs.add_document(read(&documents.manifest)?);
@@ -84,10 +85,11 @@ impl ImageRequest {
     }
 
     /// Where blobs come from.
-    fn inputs(&self, anywhere: &[Repository]) -> Result<Inputs, PushError> {
-        let mut inputs = Inputs::default();
-        for repository in anywhere {
-            inputs.add_anywhere(repository.clone());
+    fn inputs(&self, mut inputs: Inputs) -> Result<Inputs, PushError> {
+        for cached in &self.blobs.cached {
+            for layer in LayerMetadata::read_all(&cached.metadata)? {
+                inputs.add_left(layer.digest, &cached.origin);
+            }
         }
         for layer in &self.blobs.layers {
             for layer in layer.read()? {

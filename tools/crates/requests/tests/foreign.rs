@@ -108,7 +108,7 @@ impl Folder {
     fn pushed(&self) -> String {
         let image = self
             .request(Some("full"))
-            .push_image(&Values::default(), &[]);
+            .push_image(&Values::default(), Inputs::default());
         image.unwrap().digest().to_string()
     }
 }
@@ -195,7 +195,7 @@ fn a_descriptor_of_a_pushed_image_is_compared_with_its_digest() {
     folder.write("digest", Digest::of(b"x").to_string().as_bytes());
     let error = folder
         .request(Some("full"))
-        .push_image(&Values::default(), &[]);
+        .push_image(&Values::default(), Inputs::default());
     assert!(error.unwrap_err().to_string().contains("descriptor.json"));
 }
 

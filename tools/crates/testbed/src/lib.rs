@@ -1,4 +1,4 @@
-//! Real registries and real clients for tests, on loopback, gone when they are dropped.
+//! Real registries, caches and clients for tests, on loopback, gone when they are dropped.
 //!
 //! A protocol is what its implementations do. Tests that prove something about registries
 //! start those that people run, with what people protect them by, and let programs of other
@@ -7,11 +7,13 @@
 //!
 //! Everything here panics when something is not as it should be: it is called by tests.
 
+mod cache;
 mod images;
 mod process;
 mod registry;
 mod token;
 
+pub use cache::BuildCache;
 pub use images::{layout, Content};
 pub use process::{crane, oras, output, run, skopeo, tool};
 pub use registry::{Kind, Login, Registry};

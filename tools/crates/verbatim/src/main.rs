@@ -5,6 +5,7 @@
 
 mod arguments;
 mod attaching;
+mod cache_options;
 mod colours;
 mod command;
 mod files;

@@ -21,7 +21,6 @@ use super::file::member;
 use super::Credential;
 use crate::error::Error;
 use crate::host::Url;
-use crate::scope::Scope;
 use crate::secret::Secret;
 
 const MAX_OUTPUT: u64 = 1 << 20;
@@ -184,8 +183,7 @@ async fn docker(
 /// Ask a helper in Bazel's protocol: headers for an address, and until when they hold.
 pub(super) async fn bazel(
     program: &Path,
-    home: &Url,
-    scope: &Scope,
+    address: &Url,
     patience: Duration,
 ) -> Result<(Vec<(HeaderName, Secret)>, Instant), Error> {
     #[derive(Deserialize)]
@@ -201,12 +199,7 @@ pub(super) async fn bazel(
             printable_path(program)
         ))
     };
-    let uri = Url::new(
-        home.scheme,
-        home.host.clone(),
-        &format!("/v2/{}/", scope.path),
-    );
-    let question = serde_json::json!({ "uri": uri.to_string() }).to_string();
+    let question = serde_json::json!({ "uri": address.to_string() }).to_string();
     let printed = ask(program, &question, patience).await?;
     if !printed.success {
         return Err(wrong("failed; run it by hand to see why"));

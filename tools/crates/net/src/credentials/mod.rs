@@ -33,6 +33,7 @@ use crate::error::Error;
 use crate::host::{HostPort, Url};
 use crate::scope::Scope;
 use crate::secret::Secret;
+use crate::waiting::Waiting;
 use verbatim_foreign::{excerpt, printable_path};
 use verbatim_naming::{canonical_host, login_name};
 
@@ -183,13 +184,7 @@ impl Credentials {
         home: &Url,
         patience: Duration,
     ) -> Result<Option<Credential>, Error> {
-        let slot = Arc::clone(
-            self.kept
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .entry((scope.host.clone(), scope.path.clone()))
-                .or_default(),
-        );
+        let slot = self.slot((scope.host.clone(), scope.path.clone()));
         let mut slot = slot.lock().await;
         if let Some((credential, until)) = &*slot {
             if until.is_none_or(|until| until > Instant::now()) {
@@ -209,7 +204,9 @@ impl Credentials {
     ) -> Result<(Option<Credential>, Option<Instant>), Error> {
         if let Some(program) = self.helper(&home.host) {
             let path = self.find(program)?;
-            let (headers, until) = helper::bazel(&path, home, scope, patience).await?;
+            let address = format!("/v2/{}/", scope.path);
+            let address = Url::new(home.scheme, home.host.clone(), &address);
+            let (headers, until) = helper::bazel(&path, &address, patience).await?;
             if !headers.is_empty() {
                 return Ok((Some(Credential::Headers(headers)), Some(until)));
             }
@@ -261,6 +258,36 @@ impl Credentials {
             Some(Credential::Headers(headers)) => Ok(headers),
             _ => Ok(Vec::new()),
         }
+    }
+
+    /// What the user's program in Bazel's protocol says of an address, where one is named for its
+    /// host; nothing else is asked.
+    pub fn of_helper<'a>(
+        &'a self,
+        address: &'a Url,
+        patience: Duration,
+    ) -> Waiting<'a, Result<Vec<(HeaderName, Secret)>, Error>> {
+        Box::pin(async move {
+            let Some(program) = self.helper(&address.host) else {
+                return Ok(Vec::new());
+            };
+            let slot = self.slot((address.to_string(), String::new()));
+            let mut slot = slot.lock().await;
+            if let Some((Some(Credential::Headers(headers)), Some(until))) = &*slot {
+                if *until > Instant::now() {
+                    return Ok(headers.clone());
+                }
+            }
+            let program = self.find(program)?;
+            let (headers, until) = helper::bazel(&program, address, patience).await?;
+            *slot = Some((Some(Credential::Headers(headers.clone())), Some(until)));
+            Ok(headers)
+        })
+    }
+
+    fn slot(&self, place: Place) -> Slot {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(kept.entry(place).or_default())
     }
 
     /// The program that fits a host best; of two that fit as well the later one.

@@ -26,6 +26,14 @@ pub trait Blobs: Sync {
     /// The bytes of a blob. `size` is what is said of it, if that is one thing.
     fn open(&self, digest: &Digest, size: Option<u64>) -> Result<Content>;
 
+    /// The bytes from this one on, for whoever has those before it, and hashes all of them.
+    fn open_from(&self, digest: &Digest, size: Option<u64>, from: u64) -> Result<Content> {
+        let mut content = self.open(digest, size)?;
+        let before = &mut content.reader.by_ref().take(from);
+        io::copy(before, &mut io::sink()).map_err(|e| self.unreadable(digest, e))?;
+        Ok(content)
+    }
+
     /// How many bytes there are, where that is known without reading.
     fn size(&self, _digest: &Digest) -> Option<u64> {
         None

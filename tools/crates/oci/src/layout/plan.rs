@@ -1,14 +1,16 @@
 //! What a layout needs: everything that a root document names, and nothing else.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Serialize;
 use verbatim_digest::Digest;
 use verbatim_document::file::open;
 
 use super::source::{blob_path, Layout};
-use crate::graph::{self, check_size, Walk};
+use crate::graph::{self, check_size, Blobs, Walk};
 use crate::{
     json, name, Descriptor, Document, Error, ErrorKind, LayerMetadata, Manifest, Named, Platform,
     Result,
@@ -94,6 +96,17 @@ pub struct Inputs {
     layers: BTreeMap<Digest, LayerInput>,
     blobs: BTreeMap<Digest, PathBuf>,
     layouts: Vec<Layout>,
+    further: Option<Further>,
+    without_layers: bool,
+}
+
+/// A source of blobs that are not files here.
+pub(super) struct Further(pub(super) Arc<dyn Blobs + Send>);
+
+impl fmt::Debug for Further {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Further").field(&self.0.place()).finish()
+    }
 }
 
 impl Inputs {
@@ -128,6 +141,16 @@ impl Inputs {
         Ok(())
     }
 
+    /// Take blobs that no input holds from here. Whether they are there is seen when they are read.
+    pub fn take_from(&mut self, blobs: Arc<dyn Blobs + Send>) {
+        self.further = Some(Further(blobs));
+    }
+
+    /// Leave out the layers that no input holds.
+    pub fn leave_layers_out(&mut self) {
+        self.without_layers = true;
+    }
+
     /// Add a layout that is open already.
     pub fn add_open_layout(&mut self, layout: Layout) {
         self.layouts.push(layout);
@@ -147,13 +170,17 @@ pub(super) enum Blob {
         layout: usize,
         size: u64,
     },
+    /// Where no file is.
+    Further {
+        size: u64,
+    },
 }
 
 impl Blob {
     pub(super) fn size(&self) -> u64 {
         match self {
             Self::Bytes(data) => data.len() as u64,
-            Self::File { size, .. } | Self::Archived { size, .. } => *size,
+            Self::File { size, .. } | Self::Archived { size, .. } | Self::Further { size } => *size,
         }
     }
 }
@@ -176,6 +203,7 @@ pub struct Plan {
     pub(super) blobs: BTreeMap<Digest, Blob>,
     pub(super) images: Vec<DockerImage>,
     pub(super) layouts: Vec<Layout>,
+    pub(super) further: Option<Further>,
 }
 
 struct Planner {
@@ -210,6 +238,7 @@ impl Plan {
             blobs: planner.blobs,
             images: planner.images,
             layouts: planner.inputs.layouts,
+            further: planner.inputs.further,
         })
     }
 
@@ -369,6 +398,10 @@ impl Planner {
                     {
                         return Ok(())
                     }
+                    None if self.inputs.further.is_some() => Blob::Further {
+                        size: descriptor.size,
+                    },
+                    None if self.inputs.without_layers && what == "layer" => return Ok(()),
                     None => return Err(Self::missing(descriptor, what, file, pointer)),
                 }
             }

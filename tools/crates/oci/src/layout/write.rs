@@ -12,6 +12,7 @@ use verbatim_output::{OutputDir, OutputFile};
 use super::plan::{Blob, DockerImage, Plan};
 use super::source::blob_path;
 use super::tar;
+use crate::graph::Blobs;
 use crate::{json, name, Descriptor, Error, ErrorKind, Index, MediaType, Result};
 
 /// The content of `oci-layout`.
@@ -161,6 +162,21 @@ impl Plan {
             .collect()
     }
 
+    fn further(&self) -> Result<&dyn Blobs> {
+        let further = self.further.as_ref().ok_or_else(|| {
+            let what = "a blob is somewhere else, and nobody said where";
+            Error::new(ErrorKind::Missing, "the image", what)
+        })?;
+        Ok(&*further.0)
+    }
+
+    fn unreadable(&self, digest: &Digest, blob: &Blob, from: &str, error: io::Error) -> Error {
+        match (blob, &self.further) {
+            (Blob::Further { .. }, Some(further)) => further.0.unreadable(digest, error),
+            _ => Error::io(from, "cannot be read", error),
+        }
+    }
+
     /// Copy a blob; its size and digest are recomputed.
     fn copy(&self, digest: &Digest, blob: &Blob, mut out: impl Write, to: &Path) -> Result<()> {
         let (reader, from): (Box<dyn Read>, String) = match blob {
@@ -181,16 +197,21 @@ impl Plan {
                 let layout = &self.layouts[*layout];
                 (Box::new(layout.blob(digest)?.0), layout.blob_name(digest))
             }
+            Blob::Further { size } => {
+                let further = self.further()?;
+                let content = further.open(digest, Some(*size))?;
+                (content.reader, further.name(digest))
+            }
         };
         let mut reader = reader.take(blob.size());
         let (actual, bytes) =
             verbatim_digest::copy(&mut reader, out).map_err(|error| match error {
-                CopyError::Read(e) => Error::io(&from, "cannot be read", e),
+                CopyError::Read(e) => self.unreadable(digest, blob, &from, e),
                 CopyError::Write(e) => Error::io(name(to), "cannot be written", e),
             })?;
         reader.set_limit(1);
         let longer = io::copy(&mut reader, &mut io::sink())
-            .map_err(|e| Error::io(&from, "cannot be read", e))?;
+            .map_err(|e| self.unreadable(digest, blob, &from, e))?;
         if longer > 0 || bytes != blob.size() || actual != *digest {
             return Err(Error::new(
                 ErrorKind::Mismatch,

@@ -139,9 +139,7 @@ impl Push {
                     return Ok(Way::Mounted);
                 }
             }
-            if !blob.source.is_here() && blob.elsewhere.is_empty() {
-                return Err(super::feed::nowhere(blob));
-            }
+            self.found(blob).await?;
             return Ok(Way::Sent);
         }
         let mut begun = None;
@@ -183,8 +181,12 @@ fn merge(known: &mut Arc<Blob>, other: &Blob) -> Result<(), Error> {
         .elsewhere
         .iter()
         .any(|repository| !known.elsewhere.contains(repository));
-    if better || more {
+    let named = known.left.is_none() && other.left.is_some();
+    if better || more || named {
         let known = Arc::make_mut(known);
+        if named {
+            known.left = other.left.clone();
+        }
         if better {
             known.source = other.source.clone();
         }

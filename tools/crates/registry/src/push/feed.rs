@@ -158,7 +158,13 @@ impl Feed {
         length: u64,
         sender: &mpsc::Sender<io::Result<Bytes>>,
     ) -> Result<(), Error> {
-        let failed = |e| Error::local(format!("{}: cannot be read", self.blob.name()), e);
+        let failed = |e| match &self.blob.source {
+            Source::Further(further) => {
+                let digest = &self.blob.descriptor.digest;
+                not_had(&self.blob, further.0.unreadable(digest, e))
+            }
+            _ => Error::local(format!("{}: cannot be read", self.blob.name()), e),
+        };
         let digest = &self.blob.descriptor.digest;
         let mut reader: Box<dyn Read> = match &self.blob.source {
             Source::Bytes(bytes) => Box::new(io::Cursor::new(
@@ -175,6 +181,11 @@ impl Feed {
                 let from = i64::try_from(from).unwrap_or(i64::MAX);
                 file.seek(SeekFrom::Current(from)).map_err(failed)?;
                 Box::new(file.take(size))
+            }
+            Source::Further(further) => {
+                let size = Some(self.blob.descriptor.size);
+                let opened = further.0.open_from(digest, size, from);
+                opened.map_err(|e| not_had(&self.blob, e))?.reader
             }
             Source::Elsewhere => Box::new(io::empty()),
         };
@@ -267,8 +278,23 @@ impl Feed {
     }
 }
 
+/// That what is further away does not give a layer.
+pub(crate) fn not_had(blob: &Blob, error: verbatim_oci::Error) -> Error {
+    Error::Further {
+        what: format!("{}: names {}", blob.named_by, blob.layer()),
+        source: Arc::new(error),
+    }
+}
+
 /// What can be done about a layer that nobody has.
 pub(crate) fn nowhere(blob: &Blob) -> Error {
+    if blob.left.is_some() {
+        return Error::options(format!(
+            "{}: names {}, which is in the build's cache only; name that cache: --cache=grpc://HOST:PORT, or the folder of --disk_cache",
+            blob.named_by,
+            blob.layer()
+        ));
+    }
     Error::options(format!(
         "{}: names the layer {}, which is neither at hand nor in the target registry, and no repository is known to have it; pull the base with its layers, or name its repository with --mount",
         blob.named_by, blob.descriptor.digest

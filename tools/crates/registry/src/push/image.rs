@@ -1,6 +1,7 @@
 //! What is pushed: the documents of an image, and where its blobs can be had.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,7 +9,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use verbatim_digest::Digest;
 use verbatim_document::file::open;
-use verbatim_oci::graph::{Leaves, Link, Walk};
+use verbatim_foreign::printable;
+use verbatim_oci::graph::{Blobs, Leaves, Link, Walk};
 use verbatim_oci::layout::{Kind, Layout, Published};
 use verbatim_oci::{json, Config, Descriptor, Document, Manifest, Named, Platform, Reference};
 
@@ -27,6 +29,18 @@ pub struct Inputs {
     layouts: Vec<Arc<Layout>>,
     elsewhere: BTreeMap<Digest, Vec<Repository>>,
     anywhere: Vec<Repository>,
+    further: Option<Further>,
+    left: BTreeMap<Digest, Arc<str>>,
+}
+
+/// A source of blobs that are not files here, such as build caches.
+#[derive(Clone)]
+pub(crate) struct Further(pub(crate) Arc<dyn Blobs + Send>);
+
+impl fmt::Debug for Further {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Further").field(&self.0.place()).finish()
+    }
 }
 
 impl Inputs {
@@ -57,6 +71,16 @@ impl Inputs {
     pub fn add_anywhere(&mut self, repository: Repository) {
         self.anywhere.push(repository);
     }
+
+    /// Take what is neither at hand nor in the registry from here, where it is there.
+    pub fn take_from(&mut self, blobs: Arc<dyn Blobs + Send>) {
+        self.further = Some(Further(blobs));
+    }
+
+    /// Note a layer that a build left where it keeps its outputs, and what it was built as.
+    pub fn add_left(&mut self, digest: Digest, origin: &str) {
+        self.left.insert(digest, origin.into());
+    }
 }
 
 /// Where the bytes of a blob come from.
@@ -65,7 +89,10 @@ pub(crate) enum Source {
     Bytes(Bytes),
     File(PathBuf),
     Layout(Arc<Layout>),
-    /// From its other repositories only.
+    /// From what is further away than files.
+    Further(Further),
+    /// From its other repositories, if anything; until it is to be sent, also what may be further
+    /// away.
     Elsewhere,
 }
 
@@ -82,6 +109,10 @@ pub(crate) struct Blob {
     pub(crate) source: Source,
     /// Repositories that may have it.
     pub(crate) elsewhere: Vec<Repository>,
+    /// What may have it too.
+    pub(crate) further: Option<Further>,
+    /// What a build made that left it there.
+    pub(crate) left: Option<Arc<str>>,
     /// Which document names it, for messages.
     pub(crate) named_by: String,
 }
@@ -369,6 +400,8 @@ impl Visitor<'_> {
             ),
             source,
             elsewhere,
+            further: self.inputs.further.clone(),
+            left: self.inputs.left.get(&digest).cloned(),
             named_by: file.to_owned(),
         });
         Ok(())
@@ -398,7 +431,16 @@ impl Blob {
             Source::Bytes(_) => format!("the blob {}", self.descriptor.digest),
             Source::File(path) => path.display().to_string(),
             Source::Layout(layout) => layout.blob_name(&self.descriptor.digest),
-            Source::Elsewhere => format!("the layer {}", self.descriptor.digest),
+            Source::Further(_) | Source::Elsewhere => self.layer(),
+        }
+    }
+
+    /// The layer in messages, and what it was built as.
+    pub(crate) fn layer(&self) -> String {
+        let digest = self.descriptor.digest;
+        match self.left.as_deref() {
+            None | Some("") => format!("the layer {digest}"),
+            Some(origin) => format!("the layer {digest} of {}", printable(origin)),
         }
     }
 
@@ -409,7 +451,7 @@ impl Blob {
             Source::Bytes(bytes) => bytes.len() as u64,
             Source::File(path) => open(path).map_err(|e| unreadable(&self.name(), e))?.1,
             Source::Layout(layout) => layout.blob(digest).map_err(document_error)?.1,
-            Source::Elsewhere => return Ok(()),
+            Source::Further(_) | Source::Elsewhere => return Ok(()),
         };
         if size == self.descriptor.size {
             return Ok(());

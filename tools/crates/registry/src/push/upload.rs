@@ -9,8 +9,8 @@ use verbatim_digest::Digest;
 use verbatim_foreign::excerpt;
 use verbatim_net::{Answer, Call, Payload, Scheme, Url};
 
-use super::feed::{nowhere, Feed};
-use super::image::Blob;
+use super::feed::{not_had, nowhere, Feed};
+use super::image::{Blob, Source};
 use super::Push;
 use crate::error::{Error, ErrorKind};
 use crate::name::Repository;
@@ -99,6 +99,41 @@ impl Push {
         let _ = self.client.send(&call).await;
     }
 
+    /// Where the bytes of a blob come from that is about to be sent: what is not at hand may be
+    /// further away.
+    pub(crate) async fn found(&self, blob: &Arc<Blob>) -> Result<Arc<Blob>, Error> {
+        if blob.source.is_here() {
+            return Ok(Arc::clone(blob));
+        }
+        let Some(further) = blob.further.clone() else {
+            return match blob.elsewhere.is_empty() {
+                true => Err(nowhere(blob)),
+                false => Ok(Arc::clone(blob)),
+            };
+        };
+        let source = Source::Further(further.clone());
+        let wanted = blob.descriptor.clone();
+        let last = blob.elsewhere.is_empty();
+        let asked = tokio::task::spawn_blocking(move || match further.0.has(&wanted) {
+            true => Ok(true),
+            // It says best itself why not.
+            false if last => further
+                .0
+                .open(&wanted.digest, Some(wanted.size))
+                .map(|_| true),
+            false => Ok(false),
+        });
+        let there = asked
+            .await
+            .map_err(|e| Error::local("a task of the push ended", e.into()))?
+            .map_err(|e| not_had(blob, e))?;
+        let mut blob = Arc::clone(blob);
+        if there {
+            Arc::make_mut(&mut blob).source = source;
+        }
+        Ok(blob)
+    }
+
     /// Send a blob; what was cut is taken up where it ended.
     pub(crate) async fn upload(
         &self,
@@ -106,10 +141,8 @@ impl Push {
         blob: &Arc<Blob>,
         begun: Option<Session>,
     ) -> Result<(), Error> {
+        let blob = &self.found(blob).await?;
         blob.check_size()?;
-        if !blob.source.is_here() && blob.elsewhere.is_empty() {
-            return Err(nowhere(blob));
-        }
         let _turn = self.uploads.acquire().await;
         let feed = Feed::new(
             &self.client,

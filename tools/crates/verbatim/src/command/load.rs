@@ -1,17 +1,20 @@
 //! `verbatim load`: images into the container engines of this machine.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{anyhow, bail, Context};
 use serde::Serialize;
 use verbatim_digest::Digest;
 use verbatim_engine::{find, load, platform, Endpoint, Engine, Load};
 use verbatim_foreign::{counted, printable};
+use verbatim_net::runtime;
 use verbatim_oci::layout::{
     image_for, images, platforms, Candidate, Inputs, Layout, Plan, Published,
 };
 use verbatim_oci::{Config, ErrorKind, Manifest, Named, Platform};
 
+use crate::cache_options::CacheOptions;
 use crate::layout_output::archive_name;
 use crate::outcome::{Outcome, Unchecked};
 use crate::printing::print;
@@ -51,6 +54,8 @@ pub struct Options {
     /// Which image of several; by default the one for the engine's machine.
     #[arg(long, value_name = "PLATFORM")]
     platform: Option<Platform>,
+    #[command(flatten)]
+    caches: CacheOptions,
     /// The form of the report.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
@@ -126,7 +131,20 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
     }
     let mut inputs = Inputs::default();
     inputs.add_open_layout(layout);
-    let plan = Plan::new(Named::new(&root, &file), inputs)?;
+    let runtime = runtime()
+        .context("cannot start threads")
+        .context(Unchecked)?;
+    let caches = options.caches.open(runtime.handle())?;
+    let without_cache = caches.is_none();
+    if let Some(caches) = caches {
+        inputs.take_from(Arc::new(caches));
+    }
+    let plan = Plan::new(Named::new(&root, &file), inputs).map_err(|error| {
+        match error.kind() == ErrorKind::Missing && without_cache {
+            true => anyhow!("{error}; or name the build's cache, if it was left there: --cache=grpc://HOST:PORT, or the folder of --disk_cache"),
+            false => error.into(),
+        }
+    })?;
     let expected = image_id.unwrap_or(plan.root().digest);
     let request = Load {
         plan: &plan,
@@ -140,7 +158,8 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
             eprintln!("verbatim: {error}");
             return Ok(Outcome::Different);
         }
-        Err(error @ verbatim_engine::Error::Image(_)) => return Err(error.into()),
+        // What a cache does not give is no fault of the image.
+        Err(error @ verbatim_engine::Error::Image(_)) if without_cache => return Err(error.into()),
         Err(error) => return Err(anyhow::Error::new(error).context(Unchecked)),
     };
     let verdict = if loaded.unchanged {

@@ -67,8 +67,7 @@ struct Parts {
 }
 
 impl Parts {
-    fn plan(&self) -> anyhow::Result<Plan> {
-        let mut inputs = Inputs::default();
+    fn plan(&self, mut inputs: Inputs) -> anyhow::Result<Plan> {
         for object in &self.objects {
             inputs.add_document_file(object)?;
         }
@@ -105,6 +104,9 @@ struct Create {
     /// The name of the root in the layout.
     #[arg(long, value_name = "NAME")]
     tag: Option<String>,
+    /// Leave out the layers that are not given: for whoever has them from elsewhere, as load and push do with --cache.
+    #[arg(long)]
+    without_layers: bool,
     /// How layers come into the folder. Symbolic links are relative and hold from its final place.
     #[arg(long, value_name = "HOW", default_value = "copy")]
     link: LinkName,
@@ -120,7 +122,11 @@ fn run_create(options: Create) -> anyhow::Result<Outcome> {
             printable_path(&options.output)
         );
     }
-    options.parts.plan()?.write_folder(
+    let mut inputs = Inputs::default();
+    if options.without_layers {
+        inputs.leave_layers_out();
+    }
+    options.parts.plan(inputs)?.write_folder(
         &options.output,
         options.link.into(),
         options.tag.as_deref(),
@@ -153,7 +159,7 @@ fn run_archive(options: Archive) -> anyhow::Result<Outcome> {
         .as_deref()
         .map(|text| archive_name(text, "--reference"))
         .transpose()?;
-    options.parts.plan()?.write_archive(
+    options.parts.plan(Inputs::default())?.write_archive(
         &options.output,
         reference
             .as_ref()

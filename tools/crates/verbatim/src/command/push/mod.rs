@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use anyhow::{anyhow, bail, Context};
 use serde::Serialize;
+use verbatim_cas::Caches;
 use verbatim_digest::Digest;
 use verbatim_foreign::{counted, printable};
 use verbatim_oci::Reference;
@@ -18,6 +19,7 @@ use verbatim_sums::{Subject, Sums};
 
 use self::attest::{Attached, AttestOptions};
 use crate::arguments::pair;
+use crate::cache_options::CacheOptions;
 use crate::colours::colours;
 use crate::outcome::{Outcome, Unchecked};
 use crate::printing::print;
@@ -99,11 +101,17 @@ pub struct Options {
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
     #[command(flatten)]
+    caches: CacheOptions,
+    #[command(flatten)]
     registry: RegistryOptions,
 }
 
 pub fn run(options: Options) -> anyhow::Result<Outcome> {
-    let images = images(&options)?;
+    let runtime = runtime()
+        .context("cannot start threads")
+        .context(Unchecked)?;
+    let caches = options.caches.open(runtime.handle())?;
+    let images = images(&options, caches.as_ref())?;
     if images.is_empty() {
         bail!("there is nothing to push; name a layout and a reference: verbatim push LAYOUT REGISTRY/NAME:TAG");
     }
@@ -122,9 +130,6 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
         chunk: u64::from(options.chunk) << 20,
         progress: Arc::clone(&bar) as Arc<_>,
     };
-    let runtime = runtime()
-        .context("cannot start threads")
-        .context(Unchecked)?;
     let pushed = runtime.block_on(client.push(images, &push));
     bar.finish();
     let pushed = pushed.map_err(failed)?;
@@ -155,15 +160,18 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
     })
 }
 
-fn images(options: &Options) -> anyhow::Result<Vec<Image>> {
+fn images(options: &Options, caches: Option<&Caches>) -> anyhow::Result<Vec<Image>> {
     let mut images = Vec::new();
+    let mut inputs = Inputs::default();
+    for repository in &options.mount {
+        inputs.add_anywhere(repository.clone());
+    }
+    if let Some(caches) = caches {
+        inputs.take_from(Arc::new(caches.clone()));
+    }
     let of = |layout: &str, reference: &str| -> anyhow::Result<Image> {
         let target: Target = reference.parse()?;
-        let mut inputs = Inputs::default();
-        for repository in &options.mount {
-            inputs.add_anywhere(repository.clone());
-        }
-        image_of(target, Path::new(layout), inputs)
+        image_of(target, Path::new(layout), inputs.clone())
     };
     for pair in options.pairs.chunks(2) {
         let [layout, reference] = pair else {
@@ -189,8 +197,8 @@ fn images(options: &Options) -> anyhow::Result<Vec<Image>> {
         values.define(key, value);
     }
     for request in &options.requests {
-        images
-            .push(ImageRequest::parse(request, "--request")?.push_image(&values, &options.mount)?);
+        let request = ImageRequest::parse(request, "--request")?;
+        images.push(request.push_image(&values, inputs.clone())?);
     }
     Ok(images)
 }
