@@ -345,7 +345,7 @@ fn a_server_that_never_answers_is_given_up() {
     for change in silent {
         let server = reads(&blob, change);
         let began = Instant::now();
-        refused(&caches(&server), &blob, ErrorKind::Io, "within 500ms").len();
+        refused(&caches(&server), &blob, ErrorKind::Io, "500ms");
         assert!(began.elapsed() < Duration::from_secs(8));
     }
 }
@@ -373,9 +373,8 @@ fn a_server_that_keeps_busy_without_bytes_is_given_up() {
     let blob = blob(50_000);
     let server = reads(&blob, |_, _| {
         let drop = [Step::Data(vec![]), Step::Pause(Duration::from_millis(100))];
-        let mut steps = drop.repeat(200);
-        steps.push(Step::Hang);
-        steps
+        let steps = drop.iter().cycle().take(400).cloned();
+        steps.chain([Step::Hang]).collect()
     });
     let mut options = options();
     options.http.retries.attempts = 1;

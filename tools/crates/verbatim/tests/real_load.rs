@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use verbatim_testbed::{layout, output, run, tool, Content};
+use verbatim_testbed::{layout, output, run, tool, BuildCache, Content};
 
 fn verbatim() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_verbatim"));
@@ -142,6 +142,53 @@ fn podman_has_what_was_built() {
     ));
     assert!(listed.contains("localhost/app:v1"), "{listed}");
     assert!(listed.contains("localhost/other:v2"), "{listed}");
+}
+
+#[test]
+fn layers_come_from_a_build_cache() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_service, socket) = start_podman(folder.path());
+    let image = sample(folder.path(), &["cached", "too"]);
+    let layout = image.to_str().unwrap();
+    let manifest = run(Command::new(tool("skopeo")).args([
+        "inspect",
+        "--raw",
+        &format!("oci:{layout}:latest"),
+    ]));
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    let mut layers = Vec::new();
+    for layer in manifest["layers"].as_array().unwrap() {
+        let hex = &layer["digest"].as_str().unwrap()["sha256:".len()..];
+        let aside = folder.path().join(hex);
+        std::fs::rename(image.join("blobs/sha256").join(hex), &aside).unwrap();
+        layers.push(aside);
+    }
+    let name = "localhost/cached:v1";
+    let cache = BuildCache::start();
+    let with = |more: &[&str]| {
+        let arguments = [&["--engine=podman", layout, name], more].concat();
+        load(&arguments, &socket)
+    };
+    // It says what to add; an empty cache says what is wrong; then it is there.
+    let refused = with(&[]);
+    assert_eq!(refused.status.code(), Some(2), "{}", text(&refused));
+    assert!(
+        text(&refused).contains("--cache=grpc://HOST:PORT"),
+        "{}",
+        text(&refused)
+    );
+    let refused = with(&["--cache", &cache.address()]);
+    assert_eq!(refused.status.code(), Some(3), "{}", text(&refused));
+    assert!(text(&refused).contains("evicted"), "{}", text(&refused));
+    cache.store(&layers);
+    let loaded = with(&["--cache", &cache.address()]);
+    assert!(loaded.status.success(), "{}", text(&loaded));
+    let found = run(&mut podman(
+        folder.path(),
+        &["image", "inspect", "--format", "{{.Id}}", name],
+    ));
+    let config = manifest["config"]["digest"].as_str().unwrap();
+    assert_eq!(format!("sha256:{}", found.trim()), config);
 }
 
 #[test]

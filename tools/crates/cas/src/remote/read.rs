@@ -169,9 +169,13 @@ impl Stream {
         if failure.code == Some(Code::NotFound) {
             if !self.split {
                 self.split = true;
-                if let Ok(chunks) = self.remote.chunks(self.digest, self.size).await {
-                    self.take_chunks(chunks);
-                    return Ok(());
+                match self.remote.chunks(self.digest, self.size).await {
+                    Ok(chunks) => {
+                        self.take_chunks(chunks);
+                        return Ok(());
+                    }
+                    Err(Failure { code: Some(_), .. }) => {}
+                    Err(failure) => return Err(failure.error),
                 }
             }
             return Err(Error::missing(self.remote.name(), &self.digest));
