@@ -4,7 +4,7 @@ load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
 load("//rules:providers.bzl", "OciImageInfo", "OciIndexInfo", "OciLayerInfo", "OciLayersInfo", "SumsInfo")
 
 # What Bazel itself adds to a program; no process comes of these.
-_OF_BAZEL = ["Middleman", "RepoMappingManifest", "RunfilesTree", "SourceSymlinkManifest", "SymlinkTree"]
+_OF_BAZEL = ["ExecutableSymlink", "FileWrite", "Middleman", "RepoMappingManifest", "RunfilesTree", "SourceSymlinkManifest", "SymlinkTree"]
 
 def _verbatim_actions(actions, mnemonic):
     return [action for action in actions if action.mnemonic == mnemonic]
