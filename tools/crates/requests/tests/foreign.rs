@@ -9,6 +9,7 @@ use std::path::Path;
 
 use serde_json::{json, Value};
 use verbatim_digest::Digest;
+use verbatim_registry::Inputs;
 use verbatim_requests::{ImageRequest, Values};
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
