@@ -28,9 +28,9 @@ fn options() -> Options {
         http: Http {
             credentials: Credentials::none(),
             timeouts: Timeouts {
-                connect: Duration::from_millis(500),
-                response: Duration::from_millis(500),
-                idle: Duration::from_millis(500),
+                connect: Duration::from_secs(10),
+                response: Duration::from_secs(10),
+                idle: Duration::from_secs(10),
                 ..Timeouts::default()
             },
             retries: Retries {
@@ -42,6 +42,15 @@ fn options() -> Options {
         },
         ..Options::default()
     }
+}
+
+/// For tests in which a server shall be found silent: others may take their time.
+fn impatient() -> Options {
+    let mut options = options();
+    options.http.timeouts.connect = Duration::from_millis(500);
+    options.http.timeouts.response = Duration::from_millis(500);
+    options.http.timeouts.idle = Duration::from_millis(500);
+    options
 }
 
 fn caches_with(servers: &[&Server], options: &Options) -> Caches {
@@ -346,7 +355,8 @@ fn a_server_that_never_answers_is_given_up() {
     for change in silent {
         let server = reads(&blob, change);
         let began = Instant::now();
-        refused(&caches(&server), &blob, ErrorKind::Io, "500ms");
+        let caches = caches_with(&[&server], &impatient());
+        refused(&caches, &blob, ErrorKind::Io, "500ms");
         assert!(began.elapsed() < Duration::from_secs(8));
     }
 }
@@ -358,7 +368,7 @@ fn a_port_that_says_nothing_is_given_up() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let caches = Caches::new(
         &[address.parse().unwrap()],
-        &options(),
+        &impatient(),
         runtime.handle().clone(),
     )
     .unwrap();
@@ -465,11 +475,9 @@ fn a_bomb_is_not_unpacked() {
     let blob = blob(100_000);
     let mut store = Store::of(&[&blob]);
     store.zstd = true;
-    let server = server(store, |call, steps| match call.method.as_str() {
-        "Read" => vec![
-            Step::Data(zstd::bulk::compress(&vec![0; 1 << 30], 1).unwrap()),
-            Step::Status(0, ""),
-        ],
+    let bomb = zstd::bulk::compress(&vec![0; 1 << 28], 1).unwrap();
+    let server = server(store, move |call, steps| match call.method.as_str() {
+        "Read" => vec![Step::Data(bomb.clone()), Step::Status(0, "")],
         _ => steps,
     });
     refused(
