@@ -131,7 +131,7 @@ def spawns(log):
 
 
 def is_layer(path):
-    return path.endswith((".tar", ".tar.gz", ".tar.zst")) or "/blobs/sha256/" in path
+    return path.endswith((".tar", ".tar.gz", ".tar.zst")) or ("/blobs/sha256/" in path and not path.endswith(".params"))
 
 
 def main():

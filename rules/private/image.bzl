@@ -233,7 +233,8 @@ oci_image(
 ```
 
 Outputs: an OCI layout, the directory `<name>` with exactly one descriptor in `index.json`, whose layers are links into Bazel's output
-(`--@rules_verbatim//rules/settings:layout_links=copy` makes copies). Output groups: `digest`, `descriptor`, `manifest`, `config`, `metadata`,
+(`--@rules_verbatim//rules/settings:layout_links=copy` makes copies); with `--@rules_verbatim//rules/settings:default_output=documents` its documents alone, for
+which no layer is read or moved (docs/guide/remote-execution.md). Output groups: `digest`, `descriptor`, `manifest`, `config`, `metadata`,
 `layout`, and `tarball`, which `docker load`, `podman load` and `skopeo` read.
 """,
     toolchains = [TOOLCHAIN_TYPE],

@@ -1,7 +1,7 @@
 """What rules that make an image for one platform hand on."""
 
 load("//rules/private/providers:oci_image_info.bzl", "OciImageInfo")
-load(":layout.bzl", "layout_outputs")
+load(":layout.bzl", "default_info", "layout_outputs")
 
 def declare_image(ctx, name = None):
     """Declare the small files of an image.
@@ -63,7 +63,7 @@ def image_providers(ctx, files, *, platform, layers, layouts, layouts_runfiles, 
         layouts_runfiles = layouts_runfiles,
     )
     return [
-        DefaultInfo(files = depset([outputs.layout]), runfiles = outputs.runfiles),
+        default_info(ctx, outputs, [files.manifest, files.config, files.digest, files.descriptor, files.metadata]),
         OciImageInfo(
             config = files.config,
             descriptor = files.descriptor,

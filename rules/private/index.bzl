@@ -3,7 +3,7 @@
 load("//rules/private/providers:oci_image_info.bzl", "OciImageInfo")
 load("//rules/private/providers:oci_index_info.bzl", "OciIndexInfo")
 load(":checks.bzl", "check_exclusive", "check_one_of", "fail_at", "show")
-load(":layout.bzl", "LAYOUT_ATTRS", "layout_outputs")
+load(":layout.bzl", "LAYOUT_ATTRS", "default_info", "layout_outputs")
 load(":media_types.bzl", "MEDIA_TYPES", "MEDIA_TYPE_ATTRS")
 load(":requests.bzl", "documents_request", "exec_path")
 load(":toolchain.bzl", "TOOLCHAIN_TYPE", "run_verbatim", "verbatim_args")
@@ -82,7 +82,7 @@ def _oci_index_impl(ctx):
         layouts_runfiles = depset(transitive = [image.layouts_runfiles for image in images]),
     )
     return [
-        DefaultInfo(files = depset([outputs.layout]), runfiles = outputs.runfiles),
+        default_info(ctx, outputs, [index, digest, descriptor, metadata]),
         OciIndexInfo(
             descriptor = descriptor,
             digest = digest,

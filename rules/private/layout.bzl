@@ -8,6 +8,10 @@ LAYOUT_ATTRS = {
     "reference": attr.string(
         doc = "The name under which `docker load` and `podman load` put the archive of the output group `tarball`, such as `app:latest`.",
     ),
+    "_default_output": attr.label(
+        default = "//rules/settings:default_output",
+        providers = [BuildSettingInfo],
+    ),
     "_layout_links": attr.label(
         default = "//rules/settings:layout_links",
         providers = [BuildSettingInfo],
@@ -16,6 +20,23 @@ LAYOUT_ATTRS = {
 
 def _layer_arg(layer):
     return "--layer=" + json.encode(layer_request(layer, exec_path))
+
+def default_info(ctx, outputs, documents):
+    """What an image is when nobody says what of it is wanted.
+
+    Args:
+        ctx: the context of a rule with `LAYOUT_ATTRS`.
+        outputs: the struct of `layout_outputs`.
+        documents: list of Files, all that there is of it without its layers.
+
+    Returns:
+        A DefaultInfo. Whoever has the image among its `data` finds the layout in both cases.
+    """
+    wanted = ctx.attr._default_output[BuildSettingInfo].value
+    return DefaultInfo(
+        files = depset(documents if wanted == "documents" else [outputs.layout]),
+        runfiles = outputs.runfiles,
+    )
 
 def layout_outputs(ctx, *, root, objects, layers, layouts, layouts_runfiles):
     """Declare the OCI layout of an image or index, and an archive of it.

@@ -55,7 +55,9 @@ def _source(ctx, target):
     return struct(image = None, index = None, foreign = foreign_image(ctx.label, "images", target))
 
 def _whole(target, foreign):
-    """All of an image."""
+    """All of an image, whatever its default output is."""
+    if OciImageInfo in target or OciIndexInfo in target:
+        return target[OutputGroupInfo].layout
     if foreign and foreign.layout:
         return depset([foreign.layout])
     return target[DefaultInfo].files

@@ -145,6 +145,34 @@ image_outputs_dbg_test = analysistest.make(
     },
 )
 
+def _documents_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    target = analysistest.target_under_test(env)
+    default = target[DefaultInfo].files.to_list()
+    asserts.true(env, len(default) >= 4, "the documents are missing")
+    asserts.equals(env, [], [file.path for file in default if file.is_directory], "a layout needs layers")
+    asserts.equals(env, [], _blobs(default), "no layer is made for the documents")
+    layout = target[OutputGroupInfo].layout.to_list()
+    asserts.true(env, layout[0].is_directory, "whoever asks for the layout gets it")
+    asserts.true(env, layout[0] in target[DefaultInfo].default_runfiles.files.to_list(), "data finds the layout")
+    return analysistest.end(env)
+
+documents_test = analysistest.make(
+    _documents_test_impl,
+    config_settings = {str(Label("//rules/settings:default_output")): "documents"},
+)
+
+def _released_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    released = analysistest.target_under_test(env)[OutputGroupInfo].released.to_list()
+    asserts.true(env, [file for file in released if file.is_directory], "what is released is all of the image")
+    return analysistest.end(env)
+
+released_documents_test = analysistest.make(
+    _released_test_impl,
+    config_settings = {str(Label("//rules/settings:default_output")): "documents"},
+)
+
 def _copied_layout_test_impl(ctx):
     env = analysistest.begin(ctx)
     target = analysistest.target_under_test(env)
