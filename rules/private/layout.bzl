@@ -30,13 +30,12 @@ def default_info(ctx, outputs, documents):
         documents: list of Files, all that there is of it without its layers.
 
     Returns:
-        A DefaultInfo. Whoever has the image among its `data` finds the layout in both cases.
+        A DefaultInfo.
     """
-    wanted = ctx.attr._default_output[BuildSettingInfo].value
-    return DefaultInfo(
-        files = depset(documents if wanted == "documents" else [outputs.layout]),
-        runfiles = outputs.runfiles,
-    )
+    if ctx.attr._default_output[BuildSettingInfo].value == "documents":
+        # Bazel builds the runfiles of whatever it is told to build: no layer may be among them.
+        return DefaultInfo(files = depset(documents), runfiles = ctx.runfiles(documents))
+    return DefaultInfo(files = depset([outputs.layout]), runfiles = outputs.runfiles)
 
 def layout_outputs(ctx, *, root, objects, layers, layouts, layouts_runfiles):
     """Declare the OCI layout of an image or index, and an archive of it.
