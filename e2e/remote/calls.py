@@ -1,11 +1,14 @@
 """What a build said to a farm, and what it wrote to the disk.
 
     calls.py bytes GRPC_LOG OUTPUT_BASE LAYER...
+    calls.py actions GRPC_LOG
     calls.py runners EXECUTION_LOG
 
 `bytes` prints one line of JSON: the blobs that went up and down, their bytes, and the bytes of all other calls, from what Bazel wrote for
 --remote_grpc_log: messages LogEntry (Bazel's src/main/protobuf/remote_execution_log.proto), each after its length as a varint. Of these a few fields are
 read, by their numbers. `disk` is what lies in OUTPUT_BASE/execroot/*/bazel-out as regular files. LAYERs are digests; those that went anywhere are named.
+
+`actions` prints a line for each kind of action: how many different ones were looked up in the farm's cache.
 
 `runners` prints what Bazel wrote for --execution_log_json_file: a line for each kind of action and each way it was run, then the layers that were inputs.
 """
@@ -70,7 +73,7 @@ def entries(log):
         yield bytes(field(entry, 3)).decode(), mnemonic, details[0] if details else (0, b"")
 
 
-READ, WRITE = 5, 6
+READ, WRITE, GET_ACTION_RESULT = 5, 6, 8
 
 
 def digest_of(resource):
@@ -109,6 +112,15 @@ def count(log, layers):
     }
 
 
+def looked_up(log):
+    """The digests of the actions that were looked up, by mnemonic."""
+    actions = collections.defaultdict(set)
+    for _, mnemonic, (kind, message) in entries(log):
+        if kind == GET_ACTION_RESULT:
+            actions[mnemonic].add(bytes(field(field(field(message, 1), 2), 1)))
+    return actions
+
+
 def on_disk(base):
     """The bytes of regular files below bazel-out, each file once."""
     seen = {}
@@ -141,6 +153,9 @@ def main():
         report = count(log, layers)
         report["disk"] = on_disk(base)
         print(json.dumps(report))
+    elif command == "actions":
+        for mnemonic, actions in sorted(looked_up(log).items()):
+            print(mnemonic, len(actions))
     elif command == "runners":
         runners, inputs = collections.Counter(), set()
         for spawn in spawns(log):
