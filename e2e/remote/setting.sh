@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # What the parts of `run` stand on, sourced by it: verdicts, a farm, a registry with bases, the program, a copy of the workspace, and builds in it.
 # All that is started here ends with the process that sourced it. $here is this folder, $checkout that of the repository.
+# What is not set here is set there, and what is not used here is used there.
+# shellcheck disable=SC2015,SC2034,SC2153,SC2154 # what `|| die` stands behind may fail anywhere
 
 passed=0
 failed=0
@@ -92,6 +94,7 @@ buildgrid=$cache/buildgrid-$(sha256sum "$here/requirements.txt" | cut -c1-16)
   if [ -e "$buildgrid/ready" ]; then exit; fi
   rm -rf --one-file-system "$buildgrid"
   echo "installing BuildGrid, once"
+  # shellcheck disable=SC2016 # the inner shell expands them
   VERBATIM_BIND=$here in_root sh -ec 'python3 -m venv "$1"; "$1/bin/pip" install --quiet --disable-pip-version-check --require-hashes --only-binary=:all: -r "$2"; touch "$1/ready"' \
     - "$buildgrid" "$here/requirements.txt"
 ) || die "BuildGrid cannot be installed"

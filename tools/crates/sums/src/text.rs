@@ -402,10 +402,7 @@ fn parse_line<'a>(line: &'a str, reader: &Reader<'_>) -> Result<Sum<'a>, (usize,
         None => (false, line),
     };
     let first = usize::from(escaped) + 1;
-    let digits = rest
-        .bytes()
-        .position(|b| !b.is_ascii_hexdigit())
-        .unwrap_or(rest.len());
+    let digits = rest.bytes().take_while(u8::is_ascii_hexdigit).count();
     let hex = &rest[..digits];
     let digest = Digest::from_hex(hex).map_err(|_| {
         if let Some(at) = hex.find(|c: char| c.is_ascii_uppercase()) {
