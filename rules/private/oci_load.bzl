@@ -1,5 +1,6 @@
 """`oci_load`: an image into the container engine of this machine."""
 
+load("@bazel_skylib//rules:common_settings.bzl", "BuildSettingInfo")
 load("//rules/private/providers:oci_image_info.bzl", "OciImageInfo")
 load("//rules/private/providers:oci_index_info.bzl", "OciIndexInfo")
 load(":checks.bzl", "check_line", "fail_at", "show")
@@ -45,6 +46,28 @@ def _documents(ctx, image):
     )
     return documents
 
+def _layout(ctx, image):
+    """What is loaded from files.
+
+    Args:
+        ctx: the context.
+        image: the Target.
+
+    Returns:
+        A struct of `file`, a layout or an archive of one, and `runfiles`, a depset of what links in it point to.
+    """
+    own = [image[OciImageInfo]] if OciImageInfo in image else image[OciIndexInfo].images if OciIndexInfo in image else []
+    if own:
+        # Its default output may be its documents alone.
+        blobs = depset(
+            [layer.blob for one in own for layer in one.layers],
+            transitive = [files for one in own for files in [one.layouts, one.layouts_runfiles]],
+        )
+        links = ctx.attr._layout_links[BuildSettingInfo].value == "symlink"
+        return struct(file = image[OutputGroupInfo].layout.to_list()[0], runfiles = blobs if links else depset())
+    foreign = foreign_image(ctx.label, "image", image)
+    return struct(file = foreign.layout or foreign.file, runfiles = foreign.runfiles)
+
 def _load_impl(ctx):
     label = ctx.label
     image = ctx.attr.image
@@ -52,15 +75,14 @@ def _load_impl(ctx):
     documents = _documents(ctx, image) if from_cache(ctx) else None
     if documents:
         return [run_program(ctx, ["load", operand(runfiles_path(documents)), name], files = [documents])]
-    foreign = foreign_image(label, "image", image)
-    layout = foreign.layout or foreign.file
-    if not layout:
+    layout = _layout(ctx, image)
+    if not layout.file:
         fail_at(label, "image", "{} has no OCI layout to load (an output group `oci_layout` with one directory).".format(show(image.label)))
     return [run_program(
         ctx,
-        ["load", operand(runfiles_path(layout)), name],
-        files = [layout],
-        transitive_files = [foreign.runfiles],
+        ["load", operand(runfiles_path(layout.file)), name],
+        files = [layout.file],
+        transitive_files = [layout.runfiles],
     )]
 
 load_program = rule(
@@ -74,6 +96,10 @@ load_program = rule(
         "reference": attr.string(
             doc = "Its name in the engine.",
             mandatory = True,
+        ),
+        "_layout_links": attr.label(
+            default = "//rules/settings:layout_links",
+            providers = [BuildSettingInfo],
         ),
     },
     doc = "`verbatim load` with an image.",

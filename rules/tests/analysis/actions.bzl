@@ -298,6 +298,12 @@ program_arguments_from_cache_test = analysistest.make(
     config_settings = {str(Label("//rules/settings:push_from")): "cache"},
 )
 
+program_arguments_with_documents_test = analysistest.make(
+    _program_arguments_test_impl,
+    attrs = _PROGRAM_ARGUMENTS,
+    config_settings = {str(Label("//rules/settings:default_output")): "documents"},
+)
+
 def _pull_action_test_impl(ctx):
     env = analysistest.begin(ctx)
     actions = _verbatim_actions(analysistest.target_actions(env), "VerbatimPull")
