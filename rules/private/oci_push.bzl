@@ -128,7 +128,8 @@ def _push_impl(ctx):
         arguments,
         files = [sums.text, sums.json] + statements,
         symlinks = {path: file for file, path in apart.items()},
-        transitive_files = files,
+        # What has a place of its own is not in the shared one as well, where only one of several could be.
+        transitive_files = files if not apart else [depset([file for file in depset(transitive = files).to_list() if file not in apart])],
     )]
 
 push_program = rule(
