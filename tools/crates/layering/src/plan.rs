@@ -92,7 +92,7 @@ impl Plan {
     pub fn parse(data: &[u8], file: &str) -> Result<Self> {
         let plan: Self = json::parse(data, file)?;
         for (at, layer) in plan.layers.iter().enumerate() {
-            layer.check(file, &format!("/layers/{at}"))?;
+            layer.check(file, format_args!("/layers/{at}"))?;
         }
         for (at, component) in plan.components.iter().enumerate() {
             let wrong = |what: String, field: &str| {

@@ -5,6 +5,7 @@
 //! in the one pass that makes it, and are all that any later step is given.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -126,16 +127,8 @@ impl LayerMetadata {
     /// Read the documents of one or several layers from a file, one a line.
     pub fn read_all(path: &Path) -> Result<Vec<Self>> {
         let data = json::read_file(path, MAX_METADATA)?;
-        let lines = data
-            .split(|&b| b == b'\n')
-            .filter(|line| !line.trim_ascii().is_empty());
-        // A document that somebody laid out nicely is one all the same.
-        if lines
-            .clone()
-            .any(|line| json::parse_value(line, "").is_err())
-        {
-            return Ok(vec![Self::parse(&data, &name(path))?]);
-        }
+        let is_blank = |line: &&[u8]| line.trim_ascii().is_empty();
+        let lines = data.split(|&b| b == b'\n').filter(|line| !is_blank(line));
         let parsed = lines.enumerate().map(|(at, line)| {
             let file = match at {
                 0 => name(path),
@@ -143,7 +136,16 @@ impl LayerMetadata {
             };
             Self::parse(line, &file)
         });
-        parsed.collect()
+        parsed.collect::<Result<_>>().or_else(|wrong| {
+            // A document that somebody laid out nicely is one all the same.
+            match data
+                .split(|&b| b == b'\n')
+                .all(|line| is_blank(&line) || json::parse_value(line, "").is_ok())
+            {
+                true => Err(wrong),
+                false => Ok(vec![Self::parse(&data, &name(path))?]),
+            }
+        })
     }
 
     /// Describe a layer's blob by reading it, whatever its compression.
@@ -193,8 +195,19 @@ impl LayerMetadata {
         ))
     }
 
+    /// Keep an encoder once that several layers in a row name: there may be a hundred thousand layers.
+    pub(crate) fn share_encoders(layers: &mut [Self]) {
+        for at in 1..layers.len() {
+            if let [.., before, layer] = &mut layers[..=at] {
+                if before.encoder == layer.encoder {
+                    layer.encoder.clone_from(&before.encoder);
+                }
+            }
+        }
+    }
+
     /// What the types alone do not say. `pointer` is where in `file` the object stands.
-    pub fn check(&self, file: &str, pointer: &str) -> Result<()> {
+    pub fn check(&self, file: &str, pointer: impl fmt::Display) -> Result<()> {
         let Some(suffix) = self.media_type.layer_suffix() else {
             return Err(Error::new(
                 ErrorKind::Malformed,

@@ -74,9 +74,10 @@ impl ImageMetadata {
 
     /// Read the document; `file` is its name in messages.
     pub fn parse(data: &[u8], file: &str) -> Result<Self> {
-        let image: Self = json::parse(data, file)?;
+        let mut image: Self = json::parse(data, file)?;
+        LayerMetadata::share_encoders(&mut image.layers);
         for (i, layer) in image.layers.iter().enumerate() {
-            layer.check(file, &format!("/layers/{i}"))?;
+            layer.check(file, format_args!("/layers/{i}"))?;
         }
         Ok(image)
     }
@@ -143,7 +144,7 @@ impl ImageMetadata {
                 (layer.digest == diff_id).then_some(layer.size),
                 None,
             );
-            layer.check(manifest.file, &format!("/layers/{i}"))?;
+            layer.check(manifest.file, format_args!("/layers/{i}"))?;
             own.layers.push(layer);
         }
         if let Some((metadata, file)) = metadata {
@@ -219,10 +220,11 @@ impl IndexMetadata {
 
     /// Read the document; `file` is its name in messages.
     pub fn parse(data: &[u8], file: &str) -> Result<Self> {
-        let index: Self = json::parse(data, file)?;
-        for (i, image) in index.images.iter().enumerate() {
+        let mut index: Self = json::parse(data, file)?;
+        for (i, image) in index.images.iter_mut().enumerate() {
+            LayerMetadata::share_encoders(&mut image.layers);
             for (j, layer) in image.layers.iter().enumerate() {
-                layer.check(file, &format!("/images/{i}/layers/{j}"))?;
+                layer.check(file, format_args!("/images/{i}/layers/{j}"))?;
             }
         }
         Ok(index)

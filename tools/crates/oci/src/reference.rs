@@ -95,8 +95,8 @@ impl Reference {
     /// What stands between registry and name; empty where there is nothing.
     pub fn prefix(&self) -> &str {
         // Without a prefix the name begins where it would.
-        let prefix = usize::from(self.registry) + 1..usize::from(self.name);
-        self.text[prefix].trim_end_matches('/')
+        let first = usize::from(self.registry) + 1;
+        &self.text[first..first.max(usize::from(self.name) - 1)]
     }
 
     /// The last component of the path.
@@ -106,7 +106,7 @@ impl Reference {
 
     /// The tag.
     pub fn tag(&self) -> Option<&str> {
-        self.text[usize::from(self.tag)..].strip_prefix(':')
+        self.text.get(usize::from(self.tag) + 1..)
     }
 
     /// What a registry calls the repository: prefix and name.
@@ -173,11 +173,12 @@ fn parse(text: &str) -> Result<Reference, String> {
     if text.is_empty() {
         return Err("it is empty; write REGISTRY/NAME or REGISTRY/NAME:TAG".into());
     }
-    if let Some(scheme) = ["https://", "http://", "docker://", "oci://"]
-        .into_iter()
-        .find(|s| text.starts_with(s))
-    {
-        return Err(format!("it begins with `{scheme}`; leave that out"));
+    let parts = text.split_once('/');
+    if parts.is_some_and(|(registry, _)| registry.ends_with(':')) {
+        let mut schemes = ["https://", "http://", "docker://", "oci://"].into_iter();
+        if let Some(scheme) = schemes.find(|scheme| text.starts_with(scheme)) {
+            return Err(format!("it begins with `{scheme}`; leave that out"));
+        }
     }
     let is_plain = text.bytes().all(|b| b.is_ascii_graphic());
     let odd = || text.chars().find(|c| c.is_whitespace() || c.is_control());
@@ -190,7 +191,7 @@ fn parse(text: &str) -> Result<Reference, String> {
     if text.contains('@') {
         return Err("it names a digest after `@`; the digest is what is computed, so give a name and a tag only".into());
     }
-    let Some((registry, path)) = text.split_once('/') else {
+    let Some((registry, path)) = parts else {
         return Err(format!(
             "it names no registry; write HOST/NAME or HOST:PORT/NAME, such as registry.example.com/{}",
             if text.contains(':') || is_component(text) { text } else { "NAME" }
@@ -231,9 +232,10 @@ fn check_registry(registry: &str) -> Result<(), String> {
         return Err("it begins with `/`; put the registry in front of it".into());
     }
     // An IPv6 address stands in brackets, because of its colons.
-    let (host, port) = match registry.strip_prefix('[') {
-        Some(rest) => {
-            let (address, port) = rest.split_once(']').ok_or(
+    let is_address = registry.as_bytes()[0] == b'[';
+    let (host, port) = match is_address {
+        true => {
+            let (address, port) = registry[1..].split_once(']').ok_or(
                 "its registry begins with `[` and has no `]`; write an IPv6 address as [::1]",
             )?;
             if address.parse::<std::net::Ipv6Addr>().is_err() {
@@ -241,7 +243,7 @@ fn check_registry(registry: &str) -> Result<(), String> {
             }
             ("", (!port.is_empty()).then_some(port))
         }
-        None => match registry.split_once(':') {
+        false => match registry.split_once(':') {
             Some((host, _)) => (host, Some(&registry[host.len()..])),
             None => (registry, None),
         },
@@ -257,7 +259,7 @@ fn check_registry(registry: &str) -> Result<(), String> {
             ));
         }
     }
-    if registry.starts_with('[') {
+    if is_address {
         return Ok(());
     }
     // Hosts do not tell upper from lower case, and a release has one name for a thing.
@@ -267,13 +269,10 @@ fn check_registry(registry: &str) -> Result<(), String> {
             registry.to_ascii_lowercase()
         ));
     }
-    for label in host.split('.') {
-        let valid = !label.is_empty()
-            && label
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'-')
-            && !label.starts_with('-')
-            && !label.ends_with('-');
+    for label in host.as_bytes().split(|b| *b == b'.') {
+        let inside = |b: &u8| b.is_ascii_alphanumeric() || *b == b'-';
+        let outside = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
+        let valid = outside(label.first()) && outside(label.last()) && label.iter().all(inside);
         if !valid {
             return Err(format!(
                 "`{host}` is not a host name; it consists of letters, digits and `-`, separated by single dots"
@@ -285,16 +284,21 @@ fn check_registry(registry: &str) -> Result<(), String> {
 
 /// `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*`
 fn is_component(component: &str) -> bool {
-    let bytes = component.as_bytes();
     let alphanumeric = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-    if !bytes.first().is_some_and(alphanumeric) || !bytes.last().is_some_and(alphanumeric) {
-        return false;
+    let mut rest = component.as_bytes();
+    loop {
+        let word = rest.iter().take_while(|b| alphanumeric(b)).count();
+        rest = &rest[word..];
+        if word == 0 || rest.is_empty() {
+            return word > 0;
+        }
+        let between = rest.iter().take_while(|b| !alphanumeric(b)).count();
+        let (separator, after) = rest.split_at(between);
+        if !matches!(separator, b"." | b"_" | b"__") && separator.iter().any(|b| *b != b'-') {
+            return false;
+        }
+        rest = after;
     }
-    component
-        .split(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
-        .all(|between| {
-            matches!(between, "" | "." | "_" | "__") || between.bytes().all(|b| b == b'-')
-        })
 }
 
 fn check_component(component: &str) -> Result<(), String> {
@@ -316,12 +320,13 @@ fn check_component(component: &str) -> Result<(), String> {
 }
 
 fn check_tag(tag: &str) -> Result<(), String> {
-    let valid = !tag.is_empty()
-        && tag.len() <= 128
-        && !tag.starts_with(['.', '-'])
+    let word = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_';
+    let valid = tag.len() <= 128
+        && tag.as_bytes().first().is_some_and(word)
         && tag
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'));
+            .as_bytes()
+            .iter()
+            .all(|b| word(b) || matches!(b, b'.' | b'-'));
     if valid {
         return Ok(());
     }

@@ -106,15 +106,16 @@ impl Sums {
 
     /// Add all of `other`.
     pub fn merge(&mut self, mut other: Sums) -> Result<(), Conflict> {
+        if self.entries.is_empty() {
+            *self = other;
+            return Ok(());
+        }
         let offset = self.origins.len() as u32;
         self.origins.append(&mut other.origins);
         for (_, entry) in &mut other.entries {
             entry.origin += offset;
         }
-        match self.entries.is_empty() {
-            true => self.entries = other.entries,
-            false => self.entries.append(&mut other.entries),
-        }
+        self.entries.append(&mut other.entries);
         self.settle().map(drop)
     }
 

@@ -301,10 +301,12 @@ impl Record {
         let mut lines = parsed.iter().enumerate().peekable();
         let mut told = vec![false; parsed.len()];
         for (subject, digest) in self.subjects() {
-            while lines.next_if(|(_, (line, _))| **line < subject).is_some() {}
-            let said = match lines.peek() {
-                Some((at, (line, digest))) if **line == subject => Some((*at, *digest)),
-                _ => parsed.find(&subject),
+            let said = loop {
+                match lines.peek() {
+                    Some((at, (line, digest))) if **line == subject => break Some((*at, *digest)),
+                    Some((_, (line, _))) if **line < subject => lines.next(),
+                    _ => break parsed.find(&subject),
+                };
             };
             match said {
                 Some((at, said)) if said == digest => told[at] = true,

@@ -108,7 +108,8 @@ impl<R: Read> Text<R> {
             match values.next() {
                 Some(Ok(value)) => {
                     let length = values.byte_offset();
-                    let is_right = !has_parts(&value) || json::is_strict(&self.rest()[..length]);
+                    let is_right =
+                        !has_parts(&value) || json::is_strict_json(&self.rest()[..length]);
                     self.at += length;
                     return Ok(is_right.then_some(value));
                 }

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use verbatim_foreign::printable_path;
-use verbatim_sums::{text, Reading, Record};
+use verbatim_sums::record::Disagreement;
+use verbatim_sums::{text, Reading, Record, Sums};
 
 use crate::outcome::{unchecked, Unchecked};
 
@@ -24,12 +25,19 @@ pub fn beside(path: &Path) -> PathBuf {
 
 /// A text that was read, and the document beside it if there is one.
 pub struct Loaded {
-    /// Its name in messages.
-    pub name: String,
     /// What it says.
     pub parsed: text::Parsed,
     /// The document and its name.
-    pub record: Option<(Record, String)>,
+    document: Option<(Record, String)>,
+    agreement: Result<(), Disagreement>,
+}
+
+impl Loaded {
+    /// What the text says, and the document, of which it must not differ.
+    pub fn agreed(self) -> Result<(Sums, Option<Record>), Disagreement> {
+        self.agreement?;
+        Ok((self.parsed.sums, self.document.map(|(record, _)| record)))
+    }
 }
 
 /// The name of a sums file in messages.
@@ -79,16 +87,39 @@ pub fn read_record(path: &Path) -> anyhow::Result<Option<(Record, String)>> {
 }
 
 /// Read a sums file, and the document beside it, which knows what each line is of.
+///
+/// Of a million lines both take a second, so they are read side by side, the text by its form alone: where
+/// it says the same as the document in every line, the document has nothing to add.
 pub fn load(path: &Path) -> anyhow::Result<Loaded> {
-    let record = read_record(path)?;
-    let reading = match &record {
-        Some((record, _)) => Reading::Document(record),
-        None => Reading::Form,
+    let name = name(path);
+    let is_alone = path == Path::new("-") || !beside(path).exists();
+    let (document, by_form) = match is_alone {
+        true => (None, parse_text(path, Reading::Form)),
+        false => std::thread::scope(|scope| {
+            let document = scope.spawn(|| read_record(path));
+            let by_form = parse_text(path, Reading::Form);
+            match document.join() {
+                Ok(document) => anyhow::Ok((document?, by_form)),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        })?,
     };
-    let parsed = parse_text(path, reading)?;
+    let agreement = |parsed: &text::Parsed| match &document {
+        Some((record, json)) => record.check_against(&parsed.sums, json, &name),
+        None => Ok(()),
+    };
+    let (parsed, agreement) = match (by_form, &document) {
+        (by_form, None) => (by_form?, Ok(())),
+        (Ok(parsed), Some(_)) if agreement(&parsed).is_ok() => (parsed, Ok(())),
+        (_, Some((record, _))) => {
+            let parsed = parse_text(path, Reading::Document(record))?;
+            let agreement = agreement(&parsed);
+            (parsed, agreement)
+        }
+    };
     Ok(Loaded {
-        name: name(path),
         parsed,
-        record,
+        document,
+        agreement,
     })
 }

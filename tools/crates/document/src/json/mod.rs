@@ -37,7 +37,7 @@ mod canonical;
 mod strict;
 
 pub use canonical::{to_canonical, to_canonical_line};
-pub use strict::is_strict;
+pub use strict::is_strict_json;
 
 /// The largest manifest, index or config that is read: what registries commonly accept.
 pub const MAX_DOCUMENT: u64 = 4 << 20;
@@ -223,7 +223,8 @@ pub fn parse<T: DeserializeOwned>(data: &[u8], file: &str) -> Result<T> {
 
 /// The same for a document in which nothing is wrong; who wants to know what it is asks [`parse`].
 pub fn parse_right<T: DeserializeOwned>(data: &[u8]) -> Option<T> {
-    is_strict(data).then(|| serde_json::from_slice(data).ok())?
+    let right = serde_json::from_slice(data).ok()?;
+    is_strict_json(data).then_some(right)
 }
 
 /// All that a reader gives, or an error when that is more than `limit` bytes.

@@ -9,11 +9,100 @@ use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess};
 ///
 /// What a type does not ask for is passed over by who reads that type, with anything in it; this looks
 /// at all of it. It is a pass over the bytes, and a fraction of what a tree of the values takes.
-pub fn is_strict(data: &[u8]) -> bool {
+fn is_strict(data: &[u8]) -> bool {
     let mut names = Vec::new();
     let mut deserializer = serde_json::Deserializer::from_slice(data);
     let looked = Look(&mut names).deserialize(&mut deserializer);
     looked.and_then(|()| deserializer.end()).is_ok()
+}
+
+/// [`is_strict`] of bytes that somebody has read as JSON already, passing over what he did not ask for.
+///
+/// Of nearly all texts and numbers it can be seen that they are right without reading them again. Where it
+/// cannot be seen, everything is looked at.
+pub fn is_strict_json(json: &[u8]) -> bool {
+    std::str::from_utf8(json).is_ok() && is_once(json).unwrap_or_else(|| is_strict(json))
+}
+
+/// Nothing deeper is looked at in the fast way: readers go no deeper than 127.
+const MAX_DEPTH: usize = 100;
+
+/// A number of more characters may be one that does not fit.
+const MAX_NUMBER: usize = 100;
+
+/// Whether no object in this JSON names a member twice; nothing where it has to be read closely.
+fn is_once(json: &[u8]) -> Option<bool> {
+    // Of each object and list that is not over: the number of names before its own, if it is an object.
+    let mut open: Vec<Option<usize>> = Vec::new();
+    let mut names: Vec<&[u8]> = Vec::new();
+    // Whether a text that comes now is a name.
+    let mut is_name = false;
+    let mut at = 0;
+    while let Some(&byte) = json.get(at) {
+        at += 1;
+        match byte {
+            b'"' => {
+                let text = &json[at..at + text_length(&json[at..], is_name)?];
+                if is_name {
+                    names.push(text);
+                }
+                at += text.len() + 1;
+            }
+            b'{' | b'[' => {
+                is_name = byte == b'{';
+                open.push(is_name.then_some(names.len()));
+                if open.len() > MAX_DEPTH {
+                    return None;
+                }
+            }
+            b'}' | b']' => {
+                if let Some(first) = open.pop()? {
+                    if !are_different(&mut names[first..]) {
+                        return Some(false);
+                    }
+                    names.truncate(first);
+                }
+                is_name = false;
+            }
+            b':' => is_name = false,
+            b',' => is_name = open.last()?.is_some(),
+            b'-' | b'0'..=b'9' => {
+                let rest = json[at..].iter();
+                let of_number =
+                    |b: &&u8| matches!(b, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-');
+                let number = &json[at..at + rest.take_while(of_number).count()];
+                if number.len() > MAX_NUMBER || number.contains(&b'e') || number.contains(&b'E') {
+                    return None;
+                }
+                at += number.len();
+            }
+            _ => {}
+        }
+    }
+    Some(true)
+}
+
+/// How long a text is, up to the quotation mark at its end; nothing where it has to be read closely.
+fn text_length(rest: &[u8], is_name: bool) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        at += memchr::memchr2(b'"', b'\\', rest.get(at..)?)?;
+        match (rest[at], rest.get(at + 1)) {
+            (b'"', _) => return Some(at),
+            // A name can be written in several ways, and not every number is a character.
+            (_, Some(b'u') | None) => return None,
+            _ if is_name => return None,
+            _ => at += 2,
+        }
+    }
+}
+
+fn are_different<T: Ord>(names: &mut [T]) -> bool {
+    // In most documents they are in order.
+    names.is_sorted_by(|a, b| a < b) || {
+        names.sort_unstable();
+        names.is_sorted_by(|a, b| a < b)
+    }
 }
 
 /// Looks at one value; in the list are the names in all objects around it.
@@ -69,12 +158,7 @@ impl<'de> de::Visitor<'de> for Look<'_, 'de> {
             self.0.push(name);
             members.next_value_seed(Look(self.0))?;
         }
-        let names = &mut self.0[first..];
-        // In most documents they are in order.
-        let is_once = names.is_sorted_by(|a, b| a < b) || {
-            names.sort_unstable();
-            names.is_sorted_by(|a, b| a < b)
-        };
+        let is_once = are_different(&mut self.0[first..]);
         self.0.truncate(first);
         match is_once {
             true => Ok(()),
@@ -146,7 +230,76 @@ mod tests {
         for text in documents {
             let parsed = crate::json::parse_value(text.as_bytes(), "f");
             assert_eq!(is_strict(text.as_bytes()), parsed.is_ok(), "{text}");
+            assert_agrees(text.as_bytes());
         }
         assert!(!is_strict(b"\"\xff\""));
+        assert_agrees(b"\"\xff\"");
+    }
+
+    /// Of JSON that somebody has read, the fast way says what the whole one says.
+    fn assert_agrees(text: &[u8]) {
+        if serde_json::from_slice::<de::IgnoredAny>(text).is_ok() {
+            let shown = String::from_utf8_lossy(text);
+            assert_eq!(is_strict_json(text), is_strict(text), "{shown}");
+        } else {
+            // Nobody asks, and nothing happens.
+            is_strict_json(text);
+        }
+    }
+
+    #[test]
+    fn the_fast_way_agrees_on_what_is_put_together_of_parts() {
+        // All sequences of a few parts, of which many are JSON.
+        let parts = [
+            r#"{"a":"#,
+            r#","a":"#,
+            r#","b":"#,
+            r#","\u0061":"#,
+            r#"{"\"":"#,
+            "[",
+            "]",
+            "}",
+            "1",
+            "-0.5",
+            "1e999",
+            "\"\"",
+            r#""\\""#,
+            r#""\ud800""#,
+            r#""{,:""#,
+            ",",
+            "{}",
+            "[]",
+            "true",
+            " ",
+        ];
+        let mut texts = vec![String::new()];
+        let mut told = 0;
+        for _ in 0..4 {
+            texts = texts
+                .iter()
+                .flat_map(|text| parts.iter().map(move |part| text.clone() + part))
+                .collect();
+            for text in &texts {
+                assert_agrees(text.as_bytes());
+                assert_agrees((text.clone() + "}").as_bytes());
+                told += usize::from(is_once(text.as_bytes()).is_some());
+            }
+        }
+        assert!(told > 1000, "{told}");
+        // Longer, by a sequence that is the same every time.
+        let mut state = 1_u32;
+        for _ in 0..100_000 {
+            let mut text = String::new();
+            for _ in 0..12 {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                text += parts[(state >> 16) as usize % parts.len()];
+            }
+            assert_agrees(text.as_bytes());
+        }
+        for n in [99, 100, 101, 126, 127, 128, 129] {
+            assert_agrees(format!("{}{}", "[".repeat(n), "]".repeat(n)).as_bytes());
+            assert_agrees(format!("{}1{}", "{\"a\":".repeat(n), "}".repeat(n)).as_bytes());
+            assert_agrees("9".repeat(n * 3).as_bytes());
+        }
     }
 }

@@ -18,7 +18,7 @@ use crate::files::write_files;
 use crate::handed::{handed, unread};
 use crate::outcome::{Outcome, Unchecked};
 use crate::printing::print;
-use crate::sums_file::load;
+use crate::sums_file::{load, name};
 
 /// The largest MODULE.bazel.lock and the largest file of facts that is read.
 const MAX_FACTS: u64 = 64 << 20;
@@ -299,17 +299,14 @@ fn digest_of(file: &Path) -> anyhow::Result<Digest> {
 fn released(files: &[PathBuf]) -> anyhow::Result<Released> {
     let (mut sums, mut records, mut without) = (Sums::new(), Vec::new(), None);
     for file in files {
-        let loaded = load(file)?;
-        match loaded.record {
-            Some((record, json_name)) => {
-                record.check_against(&loaded.parsed.sums, &json_name, &loaded.name)?;
-                records.push(record);
-            }
+        let (more, document) = load(file)?.agreed()?;
+        match document {
+            Some(document) => records.push(document),
             None => {
-                without.get_or_insert(loaded.name);
+                without.get_or_insert_with(|| name(file));
             }
         }
-        sums.merge(loaded.parsed.sums)?;
+        sums.merge(more)?;
     }
     Ok(Released {
         sums,

@@ -9,7 +9,7 @@ use verbatim_sums::{Record, Sums};
 use super::Output;
 use crate::outcome::Outcome;
 use crate::report_form::Format;
-use crate::sums_file::load;
+use crate::sums_file::{load, name};
 
 /// Put several sums files together into one.
 ///
@@ -31,21 +31,17 @@ pub(super) fn run(options: Merge) -> anyhow::Result<Outcome> {
     let mut documents = Vec::new();
     let mut without = None;
     for input in &options.inputs {
-        let loaded = load(input)?;
-        match loaded.record {
-            Some((record, json_name)) => {
-                record.check_against(&loaded.parsed.sums, &json_name, &loaded.name)?;
-                if without.is_none() {
-                    documents.push(record);
-                }
-            }
+        let (more, document) = load(input)?.agreed()?;
+        match document {
+            Some(document) if without.is_none() => documents.push(document),
+            Some(_) => {}
             None => {
                 // They may be large, and none will be written.
                 documents.clear();
-                without = without.or(Some(loaded.name));
+                without.get_or_insert_with(|| name(input));
             }
         }
-        sums.merge(loaded.parsed.sums)?;
+        sums.merge(more)?;
     }
     let record = match without {
         // Each says what its text says, so they conflict in nothing that the texts do not.

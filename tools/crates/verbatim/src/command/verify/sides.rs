@@ -201,20 +201,13 @@ pub(super) fn against(
     path: &Path,
     only: Option<Part>,
 ) -> anyhow::Result<Vec<Finding>> {
-    let loaded = sums_file::load(path)?;
-    if let Some((record, json)) = &loaded.record {
-        record.check_against(&loaded.parsed.sums, json, &loaded.name)?;
-    }
-    let other = loaded.parsed.sums;
-    let record = loaded.record.map(|(record, _)| record);
+    let name = sums_file::name(path);
+    let (other, record) = sums_file::load(path)?.agreed()?;
     let mut findings = Vec::new();
     for (subject, digest) in release.sums.iter().filter(|(s, _)| is_asked(s, only)) {
         let actual = get(&other, subject);
         let judgement = match actual {
-            None => Judgement::because(
-                Verdict::Missing,
-                format!("{} does not have it", loaded.name),
-            ),
+            None => Judgement::because(Verdict::Missing, format!("{} does not have it", name)),
             Some(actual) if actual == digest => Judgement::identical(),
             Some(_) => match subject {
                 Subject::File(_) => {
@@ -254,7 +247,7 @@ pub(super) fn against(
         bail!(
             "neither {} nor {} holds what --only asks for; leave --only out",
             release.name,
-            loaded.name
+            name
         );
     }
     Ok(findings)
