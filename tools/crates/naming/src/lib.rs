@@ -51,13 +51,20 @@ pub fn canonical_name<'a>(host: &str, name: &'a str) -> Cow<'a, str> {
     }
 }
 
+/// The registry in a name, as container tools tell it from a namespace of Docker Hub: what stands before the
+/// first slash and has a dot or a port, or is `localhost`.
+pub fn registry_of(name: &str) -> Option<&str> {
+    let (first, _) = name.split_once('/')?;
+    let is_host = first.bytes().any(|b| matches!(b, b'.' | b':')) || first == "localhost";
+    is_host.then_some(first)
+}
+
 /// A name with its registry, as container tools understand it: what does not begin with a host
 /// is an image of Docker Hub.
 pub fn with_registry(name: &str) -> Cow<'_, str> {
-    let first = name.split_once('/').map(|(first, _)| first);
-    match first {
-        Some(first) if first.contains(['.', ':']) || first == "localhost" => Cow::Borrowed(name),
-        _ => Cow::Owned(format!("{NAME}/{name}")),
+    match registry_of(name) {
+        Some(_) => Cow::Borrowed(name),
+        None => Cow::Owned(format!("{NAME}/{name}")),
     }
 }
 

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::fmt;
 
 use verbatim_foreign::excerpt;
+use verbatim_naming::registry_of;
 use verbatim_oci::{Identity, Reference};
 
 use crate::record::{File, Image, Record};
@@ -108,7 +109,7 @@ fn is_plain(name: &str) -> bool {
 
 /// Whether a text is a reference whose registry has a dot or a port, or is `localhost`.
 fn is_reference(text: &str) -> bool {
-    host(text).is_some() && text.parse::<Reference>().is_ok()
+    registry_of(text).is_some() && text.parse::<Reference>().is_ok()
 }
 
 /// Whether a name begins as a reference does: a list that was written with images in it has an
@@ -116,15 +117,8 @@ fn is_reference(text: &str) -> bool {
 pub(crate) fn begins_with_host(subject: &Subject) -> bool {
     match subject {
         Subject::Image(_) => true,
-        Subject::File(name) => host(name.as_str()).is_some(),
+        Subject::File(name) => registry_of(name.as_str()).is_some(),
     }
-}
-
-/// The first part of a path, where it is written as a host and not as a folder usually is.
-fn host(text: &str) -> Option<&str> {
-    // Most names are files, and a name without a host need not be looked at closer.
-    let (host, _) = text.split_once('/')?;
-    (host.contains(['.', ':']) || host == "localhost").then_some(host)
 }
 
 /// Tells images from files, line by line.
@@ -221,7 +215,7 @@ impl<'a> Reader<'a> {
                 None => text.parse()?,
             }));
         }
-        let has_host = host(text).is_some();
+        let has_host = registry_of(text).is_some();
         if let Some(known) = &self.known {
             if has_host || !known.images.is_empty() {
                 if let Some(reference) = known.image(text) {
@@ -261,7 +255,7 @@ impl Suspect {
         if holds_digest(text) {
             return Some(Self::certain("it holds a digest after `@`, and the digest stands at the beginning of the line; leave that out"));
         }
-        let Some(host) = host(text) else {
+        let Some(host) = registry_of(text) else {
             return Self::unfinished(text);
         };
         if matches!(host, "." | "..") {
@@ -362,7 +356,7 @@ fn holds_digest(text: &str) -> bool {
     ["@sha256:", "@sha512:", "@sha384:"].iter().any(|sign| {
         text.split_once(sign).is_some_and(|(name, rest)| {
             let digits = rest.bytes().take_while(u8::is_ascii_hexdigit).count();
-            !name.is_empty() && (digits >= 32 || host(text).is_some())
+            !name.is_empty() && (digits >= 32 || registry_of(text).is_some())
         })
     })
 }

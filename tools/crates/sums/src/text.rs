@@ -22,6 +22,7 @@ use std::io::{self, BufRead, Read, Write};
 
 use verbatim_digest::Digest;
 use verbatim_foreign::printable;
+use verbatim_naming::registry_of;
 
 use crate::list::Entry;
 use crate::subject::{begins_with_host, Reader};
@@ -367,13 +368,21 @@ enum Form<'a> {
 }
 
 /// A line of the form `REFERENCE@DIGEST`, as many projects publish their images.
-fn parse_pin(line: &str) -> Option<Sum<'static>> {
+fn parse_pin(line: &str) -> Option<Result<Sum<'static>, String>> {
     let (reference, digest) = line.split_once('@')?;
-    Some(Sum {
-        digest: digest.parse().ok()?,
-        subject: Subject::Image(reference.parse().ok()?),
+    let digest = digest.parse().ok()?;
+    let subject = Subject::Image(reference.parse().ok()?);
+    // As a line of ours it would be a file.
+    if registry_of(reference).is_none() {
+        return Some(Err(format!(
+            "the pin names no registry; where Docker Hub is meant, write docker.io/{reference}"
+        )));
+    }
+    Some(Ok(Sum {
+        digest,
+        subject,
         form: Form::Pin,
-    })
+    }))
 }
 
 fn too_long() -> String {
@@ -395,7 +404,7 @@ fn parse_line<'a>(line: &'a str, reader: &Reader<'_>) -> Result<Sum<'a>, (usize,
         ));
     }
     if let Some(pin) = parse_pin(line) {
-        return Ok(pin);
+        return pin.map_err(|reason| (1, reason));
     }
     let (escaped, rest) = match line.strip_prefix('\\') {
         Some(rest) => (true, rest),
@@ -627,6 +636,12 @@ mod tests {
                 1,
                 1,
                 "more than",
+            ),
+            (
+                format!("acme/tool:v1@sha256:{}\n", hex(0)),
+                1,
+                1,
+                "write docker.io/acme/tool:v1",
             ),
             (
                 "sha256:00  a\n".to_owned(),

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use verbatim_naming::registry_of;
 use verbatim_output::{promise, Promise};
 use verbatim_registry::Target;
 
@@ -33,9 +34,8 @@ impl Place {
         let begins = ["/", "./", "../"]
             .iter()
             .any(|start| text.starts_with(start));
-        let host = text.split('/').next().unwrap_or_default();
-        let is_host = text.contains('/') && (host.contains(['.', ':']) || host == "localhost");
-        if begins || !is_host || promise(path) == Promise::Tar || path.exists() {
+        let has_registry = registry_of(text).is_some();
+        if begins || !has_registry || promise(path) == Promise::Tar || path.exists() {
             return Ok(Self::Layout(path.to_owned()));
         }
         Ok(Self::Registry(text.parse()?))

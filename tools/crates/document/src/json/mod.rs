@@ -229,7 +229,10 @@ pub fn parse_right<T: DeserializeOwned>(data: &[u8]) -> Option<T> {
 
 /// All that a reader gives, or an error when that is more than `limit` bytes.
 pub fn read_limited(reader: impl Read, limit: u64, file: &str) -> Result<Vec<u8>> {
-    let mut data = Vec::new();
+    read_into(Vec::new(), reader, limit, file)
+}
+
+fn read_into(mut data: Vec<u8>, reader: impl Read, limit: u64, file: &str) -> Result<Vec<u8>> {
     reader
         .take(limit + 1)
         .read_to_end(&mut data)
@@ -247,8 +250,10 @@ pub fn read_limited(reader: impl Read, limit: u64, file: &str) -> Result<Vec<u8>
 /// The content of a small file that is a document: a regular one, for anything else might
 /// be waited for without end.
 pub fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>> {
-    let (file, _) = crate::file::open(path).map_err(|e| unreadable(path, e))?;
-    read_limited(file, limit, &path.display().to_string())
+    let (file, size) = crate::file::open(path).map_err(|e| unreadable(path, e))?;
+    // There may be thousands: each is read at once, and not in pieces that grow.
+    let whole = Vec::with_capacity(size.min(limit) as usize + 1);
+    read_into(whole, file, limit, &path.display().to_string())
 }
 
 /// The content of a small file that a person hands over, which may come out of a pipe: a

@@ -8,6 +8,7 @@ use serde::Serialize;
 use verbatim_digest::Digest;
 use verbatim_engine::{find, load, platform, Endpoint, Engine, Load};
 use verbatim_foreign::{counted, printable};
+use verbatim_naming::registry_of;
 use verbatim_net::runtime;
 use verbatim_oci::layout::{
     image_for, images, platforms, Candidate, Inputs, Layout, Plan, Published,
@@ -200,10 +201,7 @@ fn engine_name(name: &str, place: &Endpoint) -> anyhow::Result<(String, Option<S
         _ => format!("{name}:latest"),
     };
     let (full, tag) = archive_name(&tagged, "NAME:TAG")?;
-    let has_registry = full.split_once('/').is_some_and(|(first, _)| {
-        first == "localhost" || first.contains('.') || first.contains(':')
-    });
-    Ok(match (place.engine, has_registry) {
+    Ok(match (place.engine, registry_of(&full).is_some()) {
         (Engine::Podman, false) => (format!("localhost/{full}"), tag),
         (Engine::Containerd, false) => bail!(
             "{full}: containerd knows full names only; write registry.example.com/{full}, or localhost/{full}"
