@@ -268,7 +268,7 @@ fn the_name_of_an_image_is_no_part_of_it() {
     let report = paths(&a, &b).unwrap();
     assert_eq!(
         causes(&report),
-        [("source-change".into(), vec!["index.json".to_owned()])]
+        [("archive-header".into(), vec!["index.json".to_owned()])]
     );
     // That the images are the same their digests say, and nothing was opened.
     assert_eq!(report.notes.len(), 2);
