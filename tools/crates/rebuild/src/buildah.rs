@@ -202,7 +202,7 @@ impl<'a> Buildah<'a> {
     }
 
     /// Bring in the image of a layout, under this name.
-    pub fn bring_in(&self, layout: &Path, name: &str) -> Result<()> {
+    pub(crate) fn bring_in(&self, layout: &Path, name: &str) -> Result<()> {
         let (policy, from) = (self.at("policy.json"), transport("oci:", layout));
         let mut pull = self.command(&[
             "pull".as_ref(),

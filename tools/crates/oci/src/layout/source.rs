@@ -141,7 +141,7 @@ impl Layout {
     }
 
     /// The name of what names the images, in messages: `index.json`.
-    pub fn index_name(&self) -> String {
+    pub(crate) fn index_name(&self) -> String {
         self.file_name(self.form.index())
     }
 
