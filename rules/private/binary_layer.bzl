@@ -6,16 +6,71 @@ load(":layer.bzl", "DEFAULT_ATTRS", "add_default_args")
 load(":layer_output.bzl", "ATTRIBUTE_ATTRS", "OUTPUT_ATTRS", "add_attribute_args", "make_layer")
 load(":toolchain.bzl", "TOOLCHAIN_TYPE", "verbatim_args")
 
+# A program, and where it goes.
+PROGRAM_ATTRS = {
+    "binary": attr.label(
+        doc = "The executable target, in any language.",
+        allow_files = True,
+        cfg = "target",
+        executable = True,
+        mandatory = True,
+    ),
+    "launcher": attr.string(
+        doc = "A further path, such as `/usr/bin/server`, that is a symbolic link to the executable.",
+    ),
+    "mode": attr.string(
+        doc = "The mode of the executable, octal.",
+        default = "0755",
+    ),
+    "path": attr.string(
+        doc = "Where the executable goes in the image. A path that ends in `/` keeps its file name; the default is `/app/`.",
+    ),
+    "runfiles_mode": attr.string(
+        doc = "The mode of runfiles, octal. Any of them may be a program, hence the default.",
+        default = "0755",
+    ),
+    "_empty": attr.label(
+        allow_single_file = True,
+        default = "//rules/private:empty",
+    ),
+}
+
+def program_path(ctx):
+    """Where the executable goes in the image.
+
+    Args:
+        ctx: the context of a rule with `PROGRAM_ATTRS`.
+
+    Returns:
+        A path without a slash in front.
+    """
+    path = ctx.attr.path or "/app/"
+    if not path.endswith("/"):
+        return image_path(ctx.label, "path", path)
+    folder = "" if path == "/" else image_path(ctx.label, "path", path)
+    return (folder + "/" if folder else "") + ctx.executable.binary.basename
+
+def launcher_entries(ctx, path):
+    """The link to the executable, if there is to be one.
+
+    Args:
+        ctx: the context of a rule with `PROGRAM_ATTRS`.
+        path: where the executable is.
+
+    Returns:
+        A list of entries.
+    """
+    if not ctx.attr.launcher:
+        return []
+    return [symlink_entry(
+        image_path(ctx.label, "launcher", ctx.attr.launcher),
+        "/" + path,
+        origin = "launcher of {}".format(ctx.label.name),
+    )]
+
 def _binary_layer_impl(ctx):
     label = ctx.label
-    executable = ctx.executable.binary
-    path = ctx.attr.path or "/app/"
-    if path.endswith("/"):
-        folder = "" if path == "/" else image_path(label, "path", path)
-        path = (folder + "/" if folder else "") + executable.basename
-    else:
-        path = image_path(label, "path", path)
-
+    path = program_path(ctx)
     args = verbatim_args(ctx)
     add_default_args(ctx, args)
     add_attribute_args(ctx, args)
@@ -30,12 +85,7 @@ def _binary_layer_impl(ctx):
         empty = ctx.file._empty,
         include_runfiles = ctx.attr.include_runfiles,
     )
-    if ctx.attr.launcher:
-        add_entries(entries, [symlink_entry(
-            image_path(label, "launcher", ctx.attr.launcher),
-            "/" + path,
-            origin = "launcher of {}".format(label.name),
-        )])
+    add_entries(entries, launcher_entries(ctx, path))
 
     return make_layer(
         ctx,
@@ -50,36 +100,11 @@ def _binary_layer_impl(ctx):
 binary_layer = rule(
     implementation = _binary_layer_impl,
     attrs = {
-        "binary": attr.label(
-            doc = "The executable target, in any language.",
-            allow_files = True,
-            cfg = "target",
-            executable = True,
-            mandatory = True,
-        ),
         "include_runfiles": attr.bool(
             doc = "Whether the runfiles come too. A static program that reads none can do without.",
             default = True,
         ),
-        "launcher": attr.string(
-            doc = "A further path, such as `/usr/bin/server`, that is a symbolic link to the executable.",
-        ),
-        "mode": attr.string(
-            doc = "The mode of the executable, octal.",
-            default = "0755",
-        ),
-        "path": attr.string(
-            doc = "Where the executable goes in the image. A path that ends in `/` keeps its file name; the default is `/app/`.",
-        ),
-        "runfiles_mode": attr.string(
-            doc = "The mode of runfiles, octal. Any of them may be a program, hence the default.",
-            default = "0755",
-        ),
-        "_empty": attr.label(
-            allow_single_file = True,
-            default = "//rules/private:empty",
-        ),
-    } | DEFAULT_ATTRS | ATTRIBUTE_ATTRS | OUTPUT_ATTRS,
+    } | PROGRAM_ATTRS | DEFAULT_ATTRS | ATTRIBUTE_ATTRS | OUTPUT_ATTRS,
     doc = """An executable with its runfiles as a layer, laid out as `bazel run` lays it out.
 
 The executable is at `path`, its runfiles at `<path>.runfiles/<repository>/<path in it>`, with the repository mapping in `_repo_mapping`,

@@ -2,6 +2,7 @@
 
 load("//rules/private/providers:oci_layers_info.bzl", "OciLayersInfo")
 load("//rules/private/providers:runfiles_groups_info.bzl", "RunfilesGroupsInfo")
+load(":binary_layer.bzl", "PROGRAM_ATTRS", "launcher_entries", "program_path")
 load(":checks.bzl", "check_mode", "fail_at", "image_path", "show")
 load(":entries.bzl", "add_entries", "entry_list", "file_entry", "in_runfiles", "relative_to", "runfile_lines", "symlink_entry")
 load(":layer.bzl", "DEFAULT_ATTRS", "add_default_args")
@@ -82,12 +83,7 @@ def _binary_layers_impl(ctx):
     info = binary[DefaultInfo]
     executable = ctx.executable.binary
     origin = show(binary.label)
-    path = ctx.attr.path or "/app/"
-    if path.endswith("/"):
-        folder = "" if path == "/" else image_path(label, "path", path)
-        path = (folder + "/" if folder else "") + executable.basename
-    else:
-        path = image_path(label, "path", path)
+    path = program_path(ctx)
     own = path + ".runfiles"
     shared = image_path(label, "runfiles", ctx.attr.runfiles)
     mode = check_mode(label, "mode", ctx.attr.mode)
@@ -120,12 +116,7 @@ def _binary_layers_impl(ctx):
                     symlink_entry(own + "/" + repository, relative_to(shared + "/" + repository, own), origin = "runfiles of " + origin)
                     for repository in _repositories(groups.values(), main)
                 ])
-            if ctx.attr.launcher:
-                add_entries(entries, [symlink_entry(
-                    image_path(label, "launcher", ctx.attr.launcher),
-                    "/" + path,
-                    origin = "launcher of {}".format(label.name),
-                )])
+            add_entries(entries, launcher_entries(ctx, path))
         args = verbatim_args(ctx)
         add_default_args(ctx, args)
         layers[name] = declare_layer(
@@ -150,39 +141,14 @@ def _binary_layers_impl(ctx):
 layers_of_binary = rule(
     implementation = _binary_layers_impl,
     attrs = {
-        "binary": attr.label(
-            doc = "The executable target, in any language.",
-            allow_files = True,
-            cfg = "target",
-            executable = True,
-            mandatory = True,
-        ),
         "groups": attr.string_list_dict(
             doc = "Which runfiles go into layers of their own.",
-        ),
-        "launcher": attr.string(
-            doc = "A further path that is a symbolic link to the executable.",
-        ),
-        "mode": attr.string(
-            doc = "The mode of the executable, octal.",
-            default = "0755",
-        ),
-        "path": attr.string(
-            doc = "Where the executable goes in the image.",
         ),
         "runfiles": attr.string(
             doc = "Where the runfiles go.",
             default = "/app/runfiles",
         ),
-        "runfiles_mode": attr.string(
-            doc = "The mode of runfiles, octal.",
-            default = "0755",
-        ),
-        "_empty": attr.label(
-            allow_single_file = True,
-            default = "//rules/private:empty",
-        ),
-    } | DEFAULT_ATTRS | OUTPUT_ATTRS,
+    } | PROGRAM_ATTRS | DEFAULT_ATTRS | OUTPUT_ATTRS,
     doc = "The layers of `binary_layers`.",
     toolchains = [TOOLCHAIN_TYPE],
 )

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{self, Read};
 
 use sha2::{Digest as _, Sha512 as Hasher512};
-use verbatim_digest::{Digest, Hasher};
+use verbatim_digest::{hex, Digest, Hasher};
 
 /// How much is hashed at a time: little beside the processor's cache.
 const BUFFER: usize = 1 << 17;
@@ -32,7 +32,7 @@ impl Sha512 {
 
 impl fmt::Display for Sha512 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&hex(&self.0))
     }
 }
 

@@ -6,11 +6,11 @@ use std::str::FromStr;
 use verbatim_foreign::excerpt;
 
 /// SLSA provenance v0.2.
-pub const PROVENANCE_V0_2: &str = "https://slsa.dev/provenance/v0.2";
+pub(crate) const PROVENANCE_V0_2: &str = "https://slsa.dev/provenance/v0.2";
 /// SLSA provenance v1.
-pub const PROVENANCE_V1: &str = "https://slsa.dev/provenance/v1";
+pub(crate) const PROVENANCE_V1: &str = "https://slsa.dev/provenance/v1";
 /// A SLSA verification summary.
-pub const SUMMARY_V1: &str = "https://slsa.dev/verification_summary/v1";
+pub(crate) const SUMMARY_V1: &str = "https://slsa.dev/verification_summary/v1";
 
 /// The words of `cosign attest --type` (cosign 3, `pkg/cosign/attestation`), and `vsa`.
 const WORDS: [(&str, &str); 11] = [

@@ -16,9 +16,9 @@ use verbatim_signature::{documents, Error};
 use crate::known::{Known, Sha512};
 
 /// The type of a statement v0.1.
-pub const TYPE_V0_1: &str = "https://in-toto.io/Statement/v0.1";
+pub(crate) const TYPE_V0_1: &str = "https://in-toto.io/Statement/v0.1";
 /// The type of a statement v1.
-pub const TYPE_V1: &str = "https://in-toto.io/Statement/v1";
+pub(crate) const TYPE_V1: &str = "https://in-toto.io/Statement/v1";
 const TYPES: [&str; 2] = [TYPE_V0_1, TYPE_V1];
 
 /// A statement as it was signed.

@@ -46,7 +46,7 @@ pub fn passes(statement: &Statement) -> Result<(), String> {
 pub const REBUILT: &str = "VERBATIM_REBUILT_IDENTICAL";
 
 /// What such an author has checked and what not, in words: the policy of the summaries that are written here.
-pub const REBUILT_POLICY: &str =
+pub(crate) const REBUILT_POLICY: &str =
     "https://example.com/rules_verbatim/docs/rebuild-result@v1#the-summary";
 
 /// The word of somebody who rebuilt an artifact and came to the same bytes.
@@ -90,7 +90,7 @@ impl Rebuilt<'_> {
 }
 
 /// Whether a statement is a summary that passes and says that the artifact was rebuilt.
-pub fn is_rebuilt(statement: &Statement) -> bool {
+pub(crate) fn is_rebuilt(statement: &Statement) -> bool {
     let levels = statement
         .predicate
         .get("verifiedLevels")

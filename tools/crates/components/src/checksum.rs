@@ -151,10 +151,7 @@ impl Checksum {
 
     /// In hexadecimal digits, in lower case.
     pub fn hex(&self) -> String {
-        self.bytes
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        verbatim_digest::hex(&self.bytes)
     }
 }
 

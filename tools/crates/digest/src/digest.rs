@@ -76,12 +76,21 @@ impl Digest {
 /// What stands before the digits.
 const ALGORITHM: &str = "sha256:";
 
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
+/// Bytes as hexadecimal digits, in lower case.
+pub fn hex(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits
+        .map(|digit| char::from(DIGITS[usize::from(digit)]))
+        .collect()
+}
+
 /// A digest as it stands in documents; of these there may be millions.
 struct Written([u8; ALGORITHM.len() + 64]);
 
 impl Written {
     fn of(digest: &Digest) -> Self {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut text = [0; ALGORITHM.len() + 64];
         let (algorithm, digits) = text.split_at_mut(ALGORITHM.len());
         algorithm.copy_from_slice(ALGORITHM.as_bytes());
@@ -103,7 +112,7 @@ const WORTH: [u8; 256] = {
     let mut worth = [NONE; 256];
     let mut n = 0;
     while n < 16 {
-        worth[b"0123456789abcdef"[n as usize] as usize] = n;
+        worth[DIGITS[n as usize] as usize] = n;
         n += 1;
     }
     worth

@@ -14,7 +14,7 @@
 mod digest;
 mod stream;
 
-pub use digest::{Digest, ParseError};
+pub use digest::{hex, Digest, ParseError};
 pub use stream::{
     copy, of_file, of_file_in, of_reader, CopyError, FileError, Hasher, HashingReader,
     HashingWriter,

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use verbatim_oci::layout::{ArchiveKind, ArchiveNames};
 use verbatim_reader::{decompress, Archive, Compression};
 use verbatim_registry::{Client, Target};
 use verbatim_sums::Sums;
@@ -176,11 +177,9 @@ impl Opener<'_> {
         if !begins_image(&first) {
             return Ok(None);
         }
-        let names = self.names(name, blob)?;
-        let is_layout = names.layout && names.index;
-        if !is_layout && !names.manifest {
+        let Some(kind) = self.kind(name, blob)? else {
             return Ok(None);
-        }
+        };
         // Blobs are looked up at random, so a compressed archive is unpacked once.
         let unpacked = if compressed {
             Some(self.unpack(name, blob)?)
@@ -191,27 +190,21 @@ impl Opener<'_> {
             .as_ref()
             .map_or(path, |file| file.path())
             .to_owned();
-        Ok(Some(if is_layout {
-            Image::layout(name, &path, unpacked)?
-        } else {
-            Image::docker(name, Docker::open(&path, name)?, unpacked)
+        Ok(Some(match kind {
+            ArchiveKind::Layout => Image::layout(name, &path, unpacked)?,
+            ArchiveKind::Saved => Image::docker(name, Docker::open(&path, name)?, unpacked),
         }))
     }
 
-    fn names(&self, name: &str, blob: &Blob) -> Result<Names> {
+    fn kind(&self, name: &str, blob: &Blob) -> Result<Option<ArchiveKind>> {
         let reader = blob.reader().map_err(|e| Error::reading(name, &e))?;
-        let mut names = Names::default();
         let mut archive = Archive::open_file(reader);
+        let mut names = ArchiveNames::default();
         // A damaged archive is compared as far as it goes, not as an image.
         while let Ok(Some(entry)) = archive.next_entry() {
-            match entry.path.strip_prefix(b"./").unwrap_or(&entry.path) {
-                b"oci-layout" => names.layout = true,
-                b"index.json" => names.index = true,
-                b"manifest.json" => names.manifest = true,
-                _ => {}
-            }
+            names.add(&entry.path);
         }
-        Ok(names)
+        Ok(names.kind())
     }
 
     fn unpack(&self, name: &str, blob: &Blob) -> Result<tempfile::NamedTempFile> {
@@ -225,13 +218,6 @@ impl Opener<'_> {
         std::io::copy(&mut reader, file.as_file_mut()).map_err(failed)?;
         Ok(file)
     }
-}
-
-#[derive(Default)]
-struct Names {
-    layout: bool,
-    index: bool,
-    manifest: bool,
 }
 
 /// Whether the first entry of an archive may be that of an archive of images.

@@ -5,7 +5,7 @@ mod support;
 use std::path::Path;
 
 use serde_json::{json, Value};
-use support::{causes, file, gzip, ids, paths, tar};
+use support::{causes, file, gzip, ids, paths, tar, Entry};
 use verbatim_digest::Digest;
 use verbatim_explain::{Level, Verdict};
 
@@ -162,6 +162,85 @@ fn images_of_an_index_are_paired_by_platform() {
     assert_eq!(ids(&paths(&a, &turned).unwrap()), ["file-order"]);
 }
 
+/// Archives of `docker save`: one image, as each tool and version spells where its parts lie.
+#[test]
+fn saved_archives_are_read_in_every_spelling() {
+    let dir = tempfile::tempdir().unwrap();
+    let layer = tar(&[file("app", b"1")]);
+    let config = json!({
+        "architecture": "amd64", "os": "linux",
+        "rootfs": {"type": "layers", "diff_ids": [Digest::of(&layer)]},
+    });
+    let config = config.to_string().into_bytes();
+    let archive = |name: &str, image: Value, entries: &[Entry]| {
+        let list = json!([image]).to_string();
+        let all = [&[file("manifest.json", list.as_bytes())], entries].concat();
+        let path = dir.path().join(name);
+        std::fs::write(&path, tar(&all)).unwrap();
+        path
+    };
+    let link = |path: &str, flag: u8, link: &'static str| Entry {
+        flag,
+        link,
+        ..file(path, b"")
+    };
+    let plain = [file("c.json", &config), file("a/layer.tar", &layer)];
+    let image = |layer: &str| json!({"Config": "c.json", "RepoTags": ["a:1"], "Layers": [layer]});
+    let first = archive("plain", image("a/layer.tar"), &plain);
+    let with = |entry: Entry| [&plain[..], &[entry]].concat();
+    for (name, layer, entries) in [
+        (
+            "symbolic",
+            "b/layer.tar",
+            with(link("b/layer.tar", b'2', "../a/layer.tar")),
+        ),
+        (
+            "rooted",
+            "b/layer.tar",
+            with(link("b/layer.tar", b'2', "/a/layer.tar")),
+        ),
+        (
+            "hard",
+            "b/layer.tar",
+            with(link("b/layer.tar", b'1', "./a/layer.tar")),
+        ),
+        ("dots", "././a//layer.tar", plain.to_vec()),
+        (
+            "half a layout",
+            "a/layer.tar",
+            with(file("oci-layout", b"{}")),
+        ),
+    ] {
+        let report = paths(&first, &archive(name, image(layer), &entries)).unwrap();
+        assert_eq!(report.verdict, Verdict::Equal, "{name}: {:?}", ids(&report));
+        assert_eq!(report.left.kind, "docker-archive");
+    }
+    // What a container of nothing has, in the words of Docker and of podman.
+    let nothing = |layers: Value| json!({"Config": "c.json", "RepoTags": null, "Layers": layers});
+    let (null, none) = (nothing(Value::Null), nothing(json!([])));
+    let (null, none) = (archive("null", null, &plain), archive("none", none, &plain));
+    assert_eq!(paths(&null, &none).unwrap().verdict, Verdict::Equal);
+    // What is named and not there, and what is there in two ways.
+    for (name, layer, entries, words) in [
+        (
+            "absent",
+            "b/layer.tar",
+            plain.to_vec(),
+            "b/layer.tar: is named in manifest.json",
+        ),
+        (
+            "twice",
+            "a/layer.tar",
+            with(file("./a/layer.tar", b"other")),
+            "holds a/layer.tar twice",
+        ),
+    ] {
+        let error = paths(&first, &archive(name, image(layer), &entries)).unwrap_err();
+        assert_eq!(error.kind(), verbatim_explain::ErrorKind::Input);
+        assert!(error.to_string().contains(words), "{error}");
+    }
+}
+
 /// Give the only image of a layout a name.
 fn name(layout: &Path, name: &str) {
     let path = layout.join("index.json");
@@ -189,7 +268,7 @@ fn the_name_of_an_image_is_no_part_of_it() {
     let report = paths(&a, &b).unwrap();
     assert_eq!(
         causes(&report),
-        [("source-change".into(), vec!["index.json".to_owned()])]
+        [("archive-header".into(), vec!["index.json".to_owned()])]
     );
     // That the images are the same their digests say, and nothing was opened.
     assert_eq!(report.notes.len(), 2);

@@ -10,7 +10,8 @@
 //! included: what is shown is for eyes, and not to be parsed again.
 //!
 //! A message that holds a word of foreign origin shows it through [`printable`],
-//! [`printable_bytes`] or [`printable_path`], and through [`excerpt`] where it may be long.
+//! [`printable_bytes`] or [`printable_path`], and through [`excerpt`] where it may be long; a page
+//! and a picture do through [`markup`].
 //! Beside them stands [`counted`], for numbers in messages.
 //! Documents for machines (JSON) hold the words themselves: escaping is the encoder's there.
 
@@ -75,6 +76,23 @@ pub fn printable_bytes(bytes: &[u8]) -> Cow<'_, str> {
         }
     }
     Cow::Owned(safe)
+}
+
+/// Text for a page or a picture, between tags and in quoted attributes: [`printable`], and
+/// without what is markup.
+pub fn markup(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in printable(text).chars() {
+        match c {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            c => safe.push(c),
+        }
+    }
+    safe
 }
 
 /// A path of a file system for a message, in place of [`Path::display`].
@@ -148,6 +166,13 @@ mod tests {
         assert_eq!(printable_bytes(b"a\x1b[2J\xff"), r"a\u{1b}[2J\xff");
         assert_eq!(printable_bytes("späße".as_bytes()), "späße");
         assert_eq!(printable_path(Path::new("a\nb")), r"a\u{a}b");
+    }
+
+    #[test]
+    fn nothing_is_markup() {
+        let text = "<a href='x' title=\"y\">&\u{202e}";
+        let safe = r"&lt;a href=&#39;x&#39; title=&quot;y&quot;&gt;&amp;\u{202e}";
+        assert_eq!(markup(text), safe);
     }
 
     #[test]

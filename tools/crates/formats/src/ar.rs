@@ -14,7 +14,7 @@ pub const MAGIC: &[u8] = b"!<arch>\n";
 /// What a thin archive begins with.
 pub const THIN_MAGIC: &[u8] = b"!<thin>\n";
 /// Bytes of a header.
-pub const HEADER_SIZE: usize = 60;
+pub(crate) const HEADER_SIZE: usize = 60;
 
 /// The table of long names; those of the largest libraries stay far below.
 const LARGEST_TABLE: u64 = 16 << 20;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use verbatim_foreign::printable;
+use verbatim_foreign::markup;
 
 use crate::plan::Plan;
 use crate::report::Report;
@@ -84,7 +84,7 @@ fn column(svg: &mut String, x: u64, name: &str, report: &Report, scale: u64, oth
             "<g><title>layer {}: {}, {}</title><rect x=\"{x}\" y=\"{}\" width=\"{COLUMN}\" height=\"{height}\" fill=\"{color}\" stroke=\"#ffffff\" stroke-width=\"0.5\"/>",
             number + 1,
             size(layer.size),
-            escaped(&names.join(", ")),
+            markup(&names.join(", ")),
             bottom - from - height,
         );
         if height >= WORDS {
@@ -98,7 +98,7 @@ fn column(svg: &mut String, x: u64, name: &str, report: &Report, scale: u64, oth
                 "<text x=\"{}\" y=\"{}\" fill=\"#ffffff\">{}</text>",
                 x + 6,
                 bottom - from - height / 2 + 4,
-                escaped(&words)
+                markup(&words)
             );
         }
         svg.push_str("</g>\n");
@@ -115,18 +115,4 @@ fn size(bytes: u64) -> String {
     };
     let tenths = bytes / (unit / 10);
     format!("{}.{} {name}", tenths / 10, tenths % 10)
-}
-
-fn escaped(text: &str) -> String {
-    let mut safe = String::new();
-    for c in printable(text).chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            c => safe.push(c),
-        }
-    }
-    safe
 }

@@ -34,7 +34,7 @@ impl HostPort {
     }
 
     /// Whether this is the machine itself: `localhost`, `127.0.0.0/8` or `::1`.
-    pub fn is_loopback(&self) -> bool {
+    pub(crate) fn is_loopback(&self) -> bool {
         match self.address() {
             Some(IpAddr::V6(address)) => {
                 address.is_loopback()

@@ -23,8 +23,6 @@ impl MediaType {
     pub const DSSE_ENVELOPE: &'static str = "application/vnd.dsse.envelope.v1+json";
     /// A statement, or an envelope with one.
     pub const IN_TOTO: &'static str = "application/vnd.in-toto+json";
-    /// A Sigstore bundle of the version that tools write now.
-    pub const SIGSTORE_BUNDLE: &'static str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 
     /// Whether this is something that may hold a signed statement.
     pub fn is_attestation(&self) -> bool {
@@ -82,7 +80,7 @@ impl CosignTag {
 pub const KIND: &str = "kind";
 
 /// What `cosign save` calls the image, or the index of several.
-pub fn image_kind(media_type: &MediaType) -> &'static str {
+pub(crate) fn image_kind(media_type: &MediaType) -> &'static str {
     if media_type.is_index() {
         "dev.cosignproject.cosign/imageIndex"
     } else {

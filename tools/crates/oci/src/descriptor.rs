@@ -70,7 +70,7 @@ impl Descriptor {
     }
 
     /// Whether what is embedded, if anything is, has the size and the digest that are said.
-    pub fn data_is_content(&self) -> bool {
+    pub(crate) fn data_is_content(&self) -> bool {
         // Empty for Go programs is the same as absent, and they pass over line breaks.
         let Some(data) = self.data.as_deref().filter(|data| !data.is_empty()) else {
             return true;
@@ -85,7 +85,7 @@ impl Descriptor {
     }
 
     /// The same bytes, whatever else is said of them.
-    pub fn names_same_bytes(&self, other: &Self) -> bool {
+    pub(crate) fn names_same_bytes(&self, other: &Self) -> bool {
         self.digest == other.digest && self.size == other.size
     }
 
@@ -100,7 +100,7 @@ impl Descriptor {
     }
 
     /// The same, whatever its media type is.
-    pub fn may_run(&self) -> bool {
+    pub(crate) fn may_run(&self) -> bool {
         match &self.platform {
             Some(platform) if *platform != Platform::default() => platform.is_runnable(),
             _ => !self.is_marked(),

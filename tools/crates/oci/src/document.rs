@@ -190,7 +190,7 @@ impl Index {
     /// Parse the `index.json` of a layout, which lists what is there. `oci_image_index` of
     /// rules_oci leaves `schemaVersion` out of it, and what does not claim another version is
     /// understood; published it must not be as it is, which [`Index::parse`] sees to.
-    pub fn parse_listing(data: &[u8], file: &str) -> Result<Self> {
+    pub(crate) fn parse_listing(data: &[u8], file: &str) -> Result<Self> {
         let mut value = json::parse_value(data, file)?;
         if let Value::Object(members) = &mut value {
             if members.contains_key("manifests") {
@@ -424,7 +424,7 @@ impl Config {
     }
 
     /// The number of layers must be that of the manifest.
-    pub fn check_layers(&self, layers: usize, file: &str) -> Result<()> {
+    pub(crate) fn check_layers(&self, layers: usize, file: &str) -> Result<()> {
         let own = self.rootfs.diff_ids.len();
         if own != layers {
             return Err(Error::new(
@@ -439,7 +439,7 @@ impl Config {
 
     /// What is odd about the history. It is a description for people, and tools that append
     /// layers leave it as it was: nothing depends on it.
-    pub fn history_remark(&self) -> Option<String> {
+    pub(crate) fn history_remark(&self) -> Option<String> {
         let (told, layers) = (self.told_layers?, self.rootfs.diff_ids.len());
         (told != layers).then(|| {
             let s = if told == 1 { "" } else { "s" };

@@ -180,7 +180,7 @@ impl MediaType {
     }
 
     /// The name of the same layer bytes in another family, where that has one.
-    pub fn layer_in(&self, family: Family) -> Option<Self> {
+    pub(crate) fn layer_in(&self, family: Family) -> Option<Self> {
         if !self.is_layer() {
             return None;
         }

@@ -99,7 +99,7 @@ impl Platform {
 
     /// Whether it is written as `other` is, and not in another of the spellings that are
     /// [the same](Self::matches).
-    pub fn is_spelled(&self, other: &Self) -> bool {
+    pub(crate) fn is_spelled(&self, other: &Self) -> bool {
         let variant = |platform: &Self| platform.variant.clone().unwrap_or_default();
         self.os == other.os
             && self.architecture == other.architecture
@@ -131,7 +131,7 @@ impl Platform {
     }
 
     /// Whether neither an operating system nor an architecture is named.
-    pub fn is_unnamed(&self) -> bool {
+    pub(crate) fn is_unnamed(&self) -> bool {
         self.os.is_empty() && self.architecture.is_empty()
     }
 

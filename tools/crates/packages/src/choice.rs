@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::fetch::Fetcher;
-use crate::lock::{Lock, LockedPackage, LockedSource};
+use crate::lock::{Lock, LockedIndex, LockedPackage, LockedSource};
 use crate::manifest::{Manifest, Source};
 use crate::openpgp::KeyRing;
 use crate::places::Places;
@@ -121,13 +121,23 @@ impl Chosen {
             .map(|(locked, source)| (locked, *source as usize))
     }
 
-    /// The lock of them.
-    pub(crate) fn into_lock(self, manifest: &Manifest, sources: Vec<LockedSource>) -> Lock {
+    /// The lock of them, with the indexes of each source that were checked.
+    pub(crate) fn into_lock(
+        self,
+        manifest: &Manifest,
+        indexes: impl IntoIterator<Item = Vec<LockedIndex>>,
+    ) -> Lock {
+        let sources = manifest.sources.iter().zip(indexes);
+        let sources = sources.map(|(source, indexes)| LockedSource {
+            name: source.name.clone(),
+            url: source.url.clone(),
+            indexes,
+        });
         Lock::new(
             manifest.format,
             manifest.architectures.clone(),
             manifest.packages.clone(),
-            sources,
+            sources.collect(),
             self.0.into_values().map(|(locked, _)| locked).collect(),
         )
     }

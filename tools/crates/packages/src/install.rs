@@ -9,7 +9,7 @@ use verbatim_archive::{Builder, Layer};
 
 use crate::fetch::{location, Fetcher};
 use crate::lock::{Lock, LockedPackage};
-use crate::manifest::Format;
+use crate::manifest::PackageFormat;
 use crate::places::Places;
 use crate::source::Place;
 use crate::{apk, deb, rpm, Result};
@@ -55,9 +55,9 @@ pub fn install(
     fetcher.packages(&wanted_there, wanted.cache, &|_| {})?;
     builder.create_parents(true);
     match lock.format {
-        Format::Deb => deb::install(&packages, architecture, wanted, &mut builder)?,
-        Format::Rpm => rpm::install(&packages, architecture, wanted, &mut builder)?,
-        Format::Apk => apk::install(lock, &packages, architecture, wanted, &mut builder)?,
+        PackageFormat::Deb => deb::install(&packages, architecture, wanted, &mut builder)?,
+        PackageFormat::Rpm => rpm::install(&packages, architecture, wanted, &mut builder)?,
+        PackageFormat::Apk => apk::install(lock, &packages, architecture, wanted, &mut builder)?,
     }
     Ok(builder.finish()?)
 }

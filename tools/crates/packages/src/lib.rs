@@ -37,7 +37,7 @@ pub use moment::Moment;
 pub use vendor::vendor;
 
 use crate::fetch::Fetcher;
-use crate::manifest::Format;
+use crate::manifest::PackageFormat;
 use crate::places::Places;
 
 /// Choose packages for a manifest. `now` is the moment for sources that stand for none; `old` is
@@ -51,8 +51,8 @@ pub fn choose(
 ) -> Result<Lock> {
     places.check(manifest.sources.iter().map(|source| &*source.name))?;
     match manifest.format {
-        Format::Deb => deb::choose(manifest, places, fetcher, now, old),
-        Format::Rpm => rpm::choose(manifest, places, fetcher, now, old),
-        Format::Apk => apk::choose(manifest, places, fetcher, now, old),
+        PackageFormat::Deb => deb::choose(manifest, places, fetcher, now, old),
+        PackageFormat::Rpm => rpm::choose(manifest, places, fetcher, now, old),
+        PackageFormat::Apk => apk::choose(manifest, places, fetcher, now, old),
     }
 }

@@ -11,7 +11,7 @@ use verbatim_digest::Digest;
 use verbatim_document::json;
 use verbatim_foreign::printable_path;
 
-use crate::manifest::{is_word, Format};
+use crate::manifest::{is_word, PackageFormat};
 use crate::others;
 use crate::source::SafePath;
 use crate::{Error, Moment, Result};
@@ -29,7 +29,7 @@ pub struct Lock {
     /// [`SCHEMA`].
     pub schema: String,
     /// Whose packages they are.
-    pub format: Format,
+    pub format: PackageFormat,
     /// The architectures that were chosen for.
     pub architectures: Vec<String>,
     /// What was asked for.
@@ -128,7 +128,7 @@ mod hex {
 impl Lock {
     /// A lock with everything in its order.
     pub fn new(
-        format: Format,
+        format: PackageFormat,
         architectures: Vec<String>,
         requested: Vec<String>,
         sources: Vec<LockedSource>,
@@ -355,7 +355,7 @@ mod tests {
             }],
         };
         Lock::new(
-            Format::Deb,
+            PackageFormat::Deb,
             vec!["amd64".into()],
             vec!["bash".into()],
             vec![source],

@@ -13,7 +13,7 @@ const LARGEST: u64 = 1 << 20;
 /// Whose packages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Format {
+pub enum PackageFormat {
     /// Debian's.
     Deb,
     /// RPM's.
@@ -27,7 +27,7 @@ pub enum Format {
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// Whose packages they are.
-    pub format: Format,
+    pub format: PackageFormat,
     /// The architectures to choose packages for, in the distribution's words.
     pub architectures: Vec<String>,
     /// What must be there, in the distribution's words: `libc6 (>= 2.36)`.
@@ -164,7 +164,7 @@ pub(crate) fn is_word(text: &str) -> bool {
 }
 
 impl Source {
-    fn check(&self, format: Format) -> Result<()> {
+    fn check(&self, format: PackageFormat) -> Result<()> {
         if !is_word(&self.name) {
             return Err(Error::wrong(format!(
                 "`{}` is no name of a source; use letters, digits, `-`, `_` and `.`",
@@ -179,7 +179,7 @@ impl Source {
             (false, true) => return wrong("has keys and is unsigned; remove one of the two"),
             _ => {}
         }
-        if format != Format::Deb {
+        if format != PackageFormat::Deb {
             if self.suite.is_some() || !self.components.is_empty() {
                 return wrong(
                     "has a suite or components, which only Debian's repositories have; remove them",
@@ -219,7 +219,7 @@ snapshot = "2026-11-01T00:00:00Z"
     #[test]
     fn a_manifest() {
         let manifest = Manifest::parse(GOOD, "m.toml").unwrap();
-        assert_eq!(manifest.format, Format::Deb);
+        assert_eq!(manifest.format, PackageFormat::Deb);
         assert!(!manifest.recommends);
         assert_eq!(manifest.sources[0].suite.as_deref(), Some("bookworm"));
     }

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use verbatim_digest::Digest;
-use verbatim_packages::manifest::Format;
+use verbatim_packages::manifest::PackageFormat;
 use verbatim_packages::places::Places;
 use verbatim_packages::Lock;
 
@@ -77,7 +77,7 @@ fn the_same_layer() {
     let packages = PACKAGES.map(|[name, evr, architecture, file]| {
         locks::locked([name, evr, architecture], file, samples::bytes(file))
     });
-    let ours = locks::lock(Format::Rpm, folder.path(), packages.into());
+    let ours = locks::lock(PackageFormat::Rpm, folder.path(), packages.into());
     let layer = |lock: &Lock| layers::layer(lock, &Places::default()).unwrap();
     for (name, text) in [
         ("rpms.lock.yaml", of_konflux(folder.path())),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use verbatim_packages::lock::LockedPackage;
-use verbatim_packages::manifest::Format;
+use verbatim_packages::manifest::PackageFormat;
 use verbatim_packages::places::Places;
 use verbatim_testbed::{output, run, tool};
 
@@ -57,7 +57,7 @@ fn locked(file: &Path) -> LockedPackage {
 /// Make a layer of packages, and unpack it into a folder.
 fn unpacked(packages: &[PathBuf], folder: &Path) {
     let locked = packages.iter().map(|file| locked(file)).collect();
-    let lock = locks::lock(Format::Rpm, packages[0].parent().unwrap(), locked);
+    let lock = locks::lock(PackageFormat::Rpm, packages[0].parent().unwrap(), locked);
     let archive = folder.with_extension("tar");
     let blob = layers::layer(&lock, &Places::default()).unwrap();
     std::fs::write(&archive, blob).unwrap();

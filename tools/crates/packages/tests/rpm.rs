@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use verbatim_digest::Digest;
-use verbatim_packages::manifest::Format;
+use verbatim_packages::manifest::PackageFormat;
 use verbatim_packages::places::Places;
 use verbatim_packages::{ErrorKind, Result};
 use verbatim_reader::{Archive, Kind};
@@ -38,7 +38,7 @@ fn layer(folder: &Path, packages: &[(&str, &str, &str, &str)]) -> Result<Vec<u8>
         locks::locked([name, version, architecture], &file, &content)
     };
     let locked = packages.iter().map(locked).collect();
-    let lock = locks::lock(Format::Rpm, folder, locked);
+    let lock = locks::lock(PackageFormat::Rpm, folder, locked);
     layers::layer(&lock, &Places::default())
 }
 

@@ -1,7 +1,7 @@
 //! Packages that were made to do harm: each is refused with its name and the reason.
 
 use verbatim_digest::Digest;
-use verbatim_packages::manifest::Format;
+use verbatim_packages::manifest::PackageFormat;
 use verbatim_packages::places::Places;
 
 #[path = "support/layers.rs"]
@@ -154,7 +154,7 @@ fn refused(packages: &[(&str, Vec<u8>)]) -> String {
         std::fs::write(folder.path().join(&file), bytes).unwrap();
         locked.push(locks::locked([name, "1-1", "noarch"], &file, bytes));
     }
-    let lock = locks::lock(Format::Rpm, folder.path(), locked);
+    let lock = locks::lock(PackageFormat::Rpm, folder.path(), locked);
     let result = layers::layer(&lock, &Places::default());
     result.err().map_or(String::new(), |e| e.to_string())
 }

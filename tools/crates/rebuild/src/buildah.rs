@@ -202,7 +202,7 @@ impl<'a> Buildah<'a> {
     }
 
     /// Bring in the image of a layout, under this name.
-    pub fn bring_in(&self, layout: &Path, name: &str) -> Result<()> {
+    pub(crate) fn bring_in(&self, layout: &Path, name: &str) -> Result<()> {
         let (policy, from) = (self.at("policy.json"), transport("oci:", layout));
         let mut pull = self.command(&[
             "pull".as_ref(),
@@ -256,11 +256,11 @@ impl<'a> Buildah<'a> {
     }
 
     /// Write an image as a push would, into a layout.
-    pub fn push(&self, image: &str, format: Format, layout: &Path) -> Result<()> {
+    pub fn push(&self, image: &str, format: ImageFormat, layout: &Path) -> Result<()> {
         let (name, to, target) = match format {
-            Format::Oci => ("oci", "oci:", layout.to_owned()),
+            ImageFormat::Oci => ("oci", "oci:", layout.to_owned()),
             // No layout takes Docker's media types from it: a plain folder does.
-            Format::Docker => ("v2s2", "dir:", self.at("pushed")),
+            ImageFormat::Docker => ("v2s2", "dir:", self.at("pushed")),
         };
         let (policy, target_name) = (self.at("policy.json"), transport(to, &target));
         let mut push = self.command(&[
@@ -276,8 +276,8 @@ impl<'a> Buildah<'a> {
         ]);
         self.must(&mut push, PATIENCE, "the image cannot be written")?;
         match format {
-            Format::Oci => Ok(()),
-            Format::Docker => layout_of(&target, layout),
+            ImageFormat::Oci => Ok(()),
+            ImageFormat::Docker => layout_of(&target, layout),
         }
     }
 }
@@ -298,7 +298,7 @@ impl Drop for Buildah<'_> {
 
 /// In which format an image is pushed; the config is converted on the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub enum ImageFormat {
     /// OCI's.
     Oci,
     /// Docker's, schema 2.

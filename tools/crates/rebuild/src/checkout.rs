@@ -117,7 +117,7 @@ impl Checkout {
 }
 
 /// Copy files, folders and links with their modes into a folder that may be there.
-pub fn copy_tree(from: &Path, to: &Path) -> Result<()> {
+pub(crate) fn copy_tree(from: &Path, to: &Path) -> Result<()> {
     let mut waiting = vec![(from.to_owned(), to.to_owned())];
     let mut count = 0;
     while let Some((from, to)) = waiting.pop() {

@@ -105,7 +105,7 @@ pub fn address(url: &str) -> Result<()> {
 ///
 /// # Errors
 /// Anything else.
-pub fn commit_hash(commit: &str) -> Result<()> {
+pub(crate) fn commit_hash(commit: &str) -> Result<()> {
     let hex = commit
         .bytes()
         .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
@@ -285,7 +285,7 @@ impl<'a> Git<'a> {
     }
 
     /// Check a commit out that [`Git::fetch`] brought, with its submodules if it was so built.
-    pub fn check_out(
+    pub(crate) fn check_out(
         &self,
         commit: &str,
         options: &CheckoutOptions,

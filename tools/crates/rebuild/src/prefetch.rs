@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 /// More entries than any set of packages has.
 const MAX_ENTRIES: usize = 1_000_000;
 /// The largest artifact that is fetched, in bytes.
-pub const MAX_PACKED: u64 = 32 << 30;
+pub(crate) const MAX_PACKED: u64 = 32 << 30;
 /// What may come out of one artifact, in bytes.
 const MAX_UNPACKED: u64 = 64 << 30;
 
@@ -130,7 +130,7 @@ pub fn unpack(archive: &Path, into: &Path) -> Result<()> {
 }
 
 /// A file of an unpacked archive, if there is one that is not a link to somewhere else.
-pub fn own_file(folder: &Path, path: &str) -> Option<PathBuf> {
+pub(crate) fn own_file(folder: &Path, path: &str) -> Option<PathBuf> {
     let whole = fs::canonicalize(folder.join(path)).ok()?;
     let is_own = whole.starts_with(fs::canonicalize(folder).ok()?) && whole.is_file();
     is_own.then_some(whole)
@@ -172,7 +172,7 @@ fn parents(into: &Path, path: &Path) -> io::Result<()> {
 
 /// Let each `RUN` read the environment of the packages first. The task does it with
 /// `s@^\s*(run((\s|\\\n)+-\S+)*(\s|\\\n)+)@\1. /cachi2/cachi2.env \&\& \\\n    @igM`, over the whole file.
-pub fn source_environment(containerfile: &str) -> String {
+pub(crate) fn source_environment(containerfile: &str) -> String {
     let mut out = String::new();
     let mut rest = containerfile;
     while !rest.is_empty() {

@@ -38,7 +38,7 @@ pub fn command(program: impl AsRef<OsStr>, home: &Path) -> Command {
 }
 
 /// Pass on what of the caller's environment a program needs.
-pub fn pass_on(command: &mut Command, names: &[&str]) {
+pub(crate) fn pass_on(command: &mut Command, names: &[&str]) {
     for name in names {
         if let Some(value) = std::env::var_os(name) {
             command.env(name, value);
@@ -58,7 +58,7 @@ pub struct Ended {
 
 impl Ended {
     /// What it said last, on one line.
-    pub fn last_words(&self) -> String {
+    pub(crate) fn last_words(&self) -> String {
         if self.last.is_empty() {
             return format!("it ended with {}", self.status);
         }

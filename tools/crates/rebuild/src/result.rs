@@ -13,7 +13,7 @@ use crate::machine;
 use crate::report::{Report, Verdict};
 
 /// The type of the result.
-pub const RESULT_TYPE: &str = "https://example.com/rules_verbatim/docs/rebuild-result@v1";
+pub(crate) const RESULT_TYPE: &str = "https://example.com/rules_verbatim/docs/rebuild-result@v1";
 
 /// Who rebuilt what.
 #[derive(Debug, Clone, Copy)]

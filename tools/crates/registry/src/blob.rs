@@ -57,7 +57,7 @@ impl Client {
 
     /// Begin to fetch a blob of which perhaps the digest alone is known. More than `limit`
     /// bytes are an error.
-    pub fn blob_by_digest<'a>(
+    pub(crate) fn blob_by_digest<'a>(
         &'a self,
         repository: &'a Repository,
         digest: Digest,

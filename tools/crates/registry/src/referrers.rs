@@ -83,7 +83,7 @@ impl Client {
     }
 
     /// What cosign attached to a manifest under a tag of its own.
-    pub async fn cosign_tag(
+    pub(crate) async fn cosign_tag(
         &self,
         repository: &Repository,
         subject: &Digest,

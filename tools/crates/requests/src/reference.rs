@@ -179,6 +179,14 @@ mod tests {
                 "print it as STABLE_BUILD_TIMESTAMP",
             ),
             ("r.io", "{BUILD_SCM_REVISION}", "build with --stamp"),
+            // Keys are whole words, in the case that Bazel writes them.
+            ("r.io", "{stable_TAG}", "build with --stamp"),
+            ("r.io", "{STABLE}", "build with --stamp"),
+            ("r.io", "{ STABLE_TAG}", "asks for { STABLE_TAG}"),
+            ("r.io", "{}", "asks for {}"),
+            ("r.io", "{{STABLE_TAG}}", "asks for {{STABLE_TAG}"),
+            ("r.io", "{BUILD_TIMESTAMP", "does not close"),
+            ("{A}", "v1", "asks for {A}, a volatile key"),
         ] {
             let error = parts(registry, tag).resolve(&values, "//x:y").unwrap_err();
             assert!(error.to_string().contains(what), "{error}");

@@ -25,6 +25,6 @@ mod uuid;
 
 pub use bom::{Bom, File, Id, Package, Subject, SubjectKind};
 pub use origin::Distribution;
-pub use stated::{Stated, StatedFile, StatedPackage, LARGEST};
+pub use stated::{Stated, StatedFile, StatedImage, StatedPackage, LARGEST};
 pub use uuid::Uuid;
 pub use verbatim_naming::{Purl, PurlError};

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use verbatim_packages::manifest::Format;
+use verbatim_packages::manifest::PackageFormat;
 
 use crate::Purl;
 
@@ -42,14 +42,14 @@ impl Distribution {
     /// has packages of this format. `version` is in the distribution's form.
     pub(crate) fn purl(
         known: Option<&Self>,
-        format: Format,
+        format: PackageFormat,
         (name, version, architecture): (&str, &str, &str),
     ) -> Purl {
         let (kind, usual) = match format {
-            Format::Deb => ("deb", "debian"),
+            PackageFormat::Deb => ("deb", "debian"),
             // The specification wants a vendor, and here nobody says which.
-            Format::Rpm => ("rpm", ""),
-            Format::Apk => ("apk", "alpine"),
+            PackageFormat::Rpm => ("rpm", ""),
+            PackageFormat::Apk => ("apk", "alpine"),
         };
         let namespace = match known.map(|known| &*known.id) {
             // The name of the vendor, not of the product.
@@ -58,7 +58,7 @@ impl Distribution {
             None => usual,
         };
         let (epoch, version) = match (format, version.split_once(':')) {
-            (Format::Rpm, Some((epoch, version))) => (epoch, version),
+            (PackageFormat::Rpm, Some((epoch, version))) => (epoch, version),
             _ => ("", version),
         };
         let distro = known.and_then(|known| {
@@ -83,31 +83,31 @@ mod tests {
         for (known, format, package, purl) in [
             (
                 None,
-                Format::Deb,
+                PackageFormat::Deb,
                 ("zlib1g", "1:1.3", "amd64"),
                 "pkg:deb/debian/zlib1g@1:1.3?arch=amd64",
             ),
             (
                 of("ubuntu-24.04"),
-                Format::Deb,
+                PackageFormat::Deb,
                 ("a", "1", "all"),
                 "pkg:deb/ubuntu/a@1?arch=all&distro=ubuntu-24.04",
             ),
             (
                 of("fedora"),
-                Format::Rpm,
+                PackageFormat::Rpm,
                 ("vim", "2:9.1-1", "x86_64"),
                 "pkg:rpm/fedora/vim@9.1-1?arch=x86_64&epoch=2",
             ),
             (
                 None,
-                Format::Rpm,
+                PackageFormat::Rpm,
                 ("vim", "9.1-1", "noarch"),
                 "pkg:rpm/vim@9.1-1?arch=noarch",
             ),
             (
                 None,
-                Format::Apk,
+                PackageFormat::Apk,
                 ("musl", "1.2-r0", "x86_64"),
                 "pkg:apk/alpine/musl@1.2-r0?arch=x86_64",
             ),

@@ -1,6 +1,6 @@
 //! The package managers that are run, and how.
 
-use verbatim_packages::manifest::Format;
+use verbatim_packages::manifest::PackageFormat;
 use verbatim_packages::{Error, Result};
 
 /// What is left out of what they make: devices and other file systems, and what a container's engine
@@ -31,11 +31,11 @@ pub(crate) enum Manager {
 
 impl Manager {
     /// That of a format.
-    pub(crate) fn of(format: Format) -> Result<Self> {
+    pub(crate) fn of(format: PackageFormat) -> Result<Self> {
         match format {
-            Format::Deb => Ok(Self::Mmdebstrap),
-            Format::Rpm => Ok(Self::Dnf),
-            Format::Apk => Err(Error::wrong(
+            PackageFormat::Deb => Ok(Self::Mmdebstrap),
+            PackageFormat::Rpm => Ok(Self::Dnf),
+            PackageFormat::Apk => Err(Error::wrong(
                 "scripts of apk's packages are not run; install without scripts, and bring what they do as a layer of your own",
             )),
         }
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn scripts_name_all_packages() {
-        assert!(Manager::of(Format::Apk).is_err());
+        assert!(Manager::of(PackageFormat::Apk).is_err());
         let script = Manager::Mmdebstrap.script(&["base-files", "g++"], "amd64");
         assert!(script.contains("--include=base-files,g++ "), "{script}");
         assert!(script.contains("--architectures=amd64 "), "{script}");

@@ -3,6 +3,7 @@
 
 use serde::Deserialize;
 use serde_json::{json, Value};
+use verbatim_digest::hex;
 use verbatim_document::json;
 
 use crate::dsse::Envelope;
@@ -162,8 +163,7 @@ impl WireMessage {
         let broken = |what| Error::malformed(file, format!("the base64 of its {what} is broken"));
         let digest = self.message_digest.map(|wire| {
             let bytes = base64::decode(&wire.digest).ok_or_else(|| broken("message digest"))?;
-            let hex = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            Ok::<_, Error>((named(&wire.algorithm), hex))
+            Ok::<_, Error>((named(&wire.algorithm), hex(&bytes)))
         });
         Ok(MessageSignature {
             digest: digest.transpose()?,

@@ -151,7 +151,7 @@ impl PublicKey {
     }
 
     /// The SubjectPublicKeyInfo in DER (RFC 5280, section 4.1), in its one form.
-    pub fn to_der(&self) -> Vec<u8> {
+    pub(crate) fn to_der(&self) -> Vec<u8> {
         let (oid, parameters) = match &self.kind {
             Kind::P256 => (key_file::EC, Some(AnyRef::from(&key_file::P256))),
             Kind::P384 => (key_file::EC, Some(AnyRef::from(&key_file::P384))),

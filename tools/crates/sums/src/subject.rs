@@ -69,7 +69,7 @@ impl Subject {
     /// What a text in a sums file means by its form: an image where it is a reference with a registry that
     /// can be nothing else (`registry.example.com/a`, `localhost:5000/a`), else a file. What
     /// begins with `./` is a file.
-    pub fn from_text(text: &str) -> Result<Self, SubjectError> {
+    pub(crate) fn from_text(text: &str) -> Result<Self, SubjectError> {
         Reader::new(Reading::Form).read(text)
     }
 

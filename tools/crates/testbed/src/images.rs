@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use serde_json::Value;
+
 use crate::process::{run, tool};
 
 /// What an image holds: one layer for each text or number of bytes.
@@ -44,6 +46,29 @@ pub fn layout(folder: &Path, layers: &[Content<'_>]) {
         ]);
     }
     umoci(&["gc", "--layout", path]);
+}
+
+fn document(file: &Path) -> Value {
+    let data = fs::read(file).expect("a document");
+    serde_json::from_slice(&data).expect("a document of JSON")
+}
+
+/// The digest of the first image of a layout.
+pub fn digest_of(layout: &Path) -> String {
+    let index = document(&layout.join("index.json"));
+    let digest = &index["manifests"][0]["digest"];
+    digest.as_str().expect("a digest").to_owned()
+}
+
+/// The digests of its layers.
+pub fn layers_of(layout: &Path) -> Vec<String> {
+    let digest = digest_of(layout);
+    let blobs = layout.join("blobs/sha256");
+    let manifest = document(&blobs.join(&digest["sha256:".len()..]));
+    let layers = manifest["layers"].as_array().expect("layers").iter();
+    layers
+        .map(|layer| layer["digest"].as_str().expect("a digest").to_owned())
+        .collect()
 }
 
 /// Bytes without a pattern, always the same for one seed (xorshift).

@@ -14,7 +14,7 @@ mod registry;
 mod token;
 
 pub use cache::BuildCache;
-pub use images::{layout, Content};
-pub use process::{crane, oras, output, run, skopeo, tool};
+pub use images::{digest_of, layers_of, layout, Content};
+pub use process::{crane, oras, output, run, skopeo, stranger, told, tool};
 pub use registry::{Kind, Login, Registry};
 pub use token::TokenServer;

@@ -25,15 +25,30 @@ pub fn output(command: &mut Command) -> Output {
         .unwrap_or_else(|e| panic!("{command:?}: {e}"))
 }
 
+/// All that a command said.
+pub fn told(output: &Output) -> String {
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+/// A program that does not see the user's own credentials.
+pub fn stranger(program: &str) -> Command {
+    let mut command = Command::new(program);
+    command.env_remove("DOCKER_CONFIG");
+    command
+}
+
 /// Run a command that must succeed; its standard output.
 pub fn run(command: &mut Command) -> String {
     let output = output(command);
     assert!(
         output.status.success(),
-        "{command:?}: {}\n{}{}",
+        "{command:?}: {}\n{}",
         output.status,
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
+        told(&output)
     );
     String::from_utf8_lossy(&output.stdout).into_owned()
 }

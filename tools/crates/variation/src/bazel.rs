@@ -225,7 +225,7 @@ impl Request<'_> {
     }
 
     /// End the server, and give its memory back.
-    pub fn shut_down(&self, build: &Build) {
+    pub(crate) fn shut_down(&self, build: &Build) {
         let mut command = self.command(&build.output_base);
         command
             .arg("shutdown")

@@ -60,7 +60,7 @@ impl Checkout {
     }
 
     /// The same path in a copy, if it is one of the checkout.
-    pub fn in_copy(&self, path: &Path, copy: &Path) -> Option<PathBuf> {
+    pub(crate) fn in_copy(&self, path: &Path, copy: &Path) -> Option<PathBuf> {
         path.strip_prefix(&self.top)
             .ok()
             .map(|rest| copy.join(rest))
@@ -70,7 +70,7 @@ impl Checkout {
     /// tracks or would track, as it is now; else all but Bazel's own links.
     ///
     /// Modes are 0600 and 0700, times are in 2001.
-    pub fn copy_to(&self, to: &Path) -> Result<(), Error> {
+    pub(crate) fn copy_to(&self, to: &Path) -> Result<(), Error> {
         let mut files = self.files()?;
         files.sort_unstable_by(|a, b| b.cmp(a));
         make_folder(to).map_err(|e| failed(to, e))?;

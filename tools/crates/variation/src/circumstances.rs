@@ -106,7 +106,7 @@ impl Plan {
     }
 
     /// Leave alone the variables that the workspace itself gives every action: they cannot vary from one machine to the next.
-    pub fn heed(&mut self, pinned: &BTreeSet<String>) {
+    pub(crate) fn heed(&mut self, pinned: &BTreeSet<String>) {
         self.second
             .actions
             .retain(|(name, _)| !pinned.contains(name));

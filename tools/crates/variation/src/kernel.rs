@@ -22,7 +22,7 @@ impl Kernel {
     ///
     /// Starting it fails where the machine does not allow them: try with [`Kernel::works`].
     #[cfg(target_os = "linux")]
-    pub fn surround(&self, command: &mut Command) {
+    pub(crate) fn surround(&self, command: &mut Command) {
         use std::os::unix::process::CommandExt;
 
         if *self == Self::default() {
@@ -38,7 +38,7 @@ impl Kernel {
 
     /// Elsewhere nothing of it is varied.
     #[cfg(not(target_os = "linux"))]
-    pub fn surround(&self, _command: &mut Command) {}
+    pub(crate) fn surround(&self, _command: &mut Command) {}
 
     /// Whether this machine lets a process have them.
     pub fn works(&self) -> io::Result<()> {

@@ -27,7 +27,7 @@ impl Interrupt {
     }
 
     /// Whether somebody asked.
-    pub fn is_raised(&self) -> bool {
+    pub(crate) fn is_raised(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }
 }
@@ -47,7 +47,7 @@ pub fn run(command: &mut Command, interrupt: &Interrupt) -> io::Result<ExitStatu
 }
 
 /// Run a command that has to end soon, and kill it if it does not.
-pub fn run_briefly(command: &mut Command) -> io::Result<ExitStatus> {
+pub(crate) fn run_briefly(command: &mut Command) -> io::Result<ExitStatus> {
     let child = start(command)?;
     within(child, PATIENCE)
 }

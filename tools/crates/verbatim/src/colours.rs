@@ -4,11 +4,15 @@ use std::io::IsTerminal;
 
 use clap::builder::styling::{AnsiColor, Style};
 
-/// Styles for good and bad news; plain where nobody looks, or where `NO_COLOR` is set.
+/// Whether there are to be colours: not where nobody looks, nor where `NO_COLOR` is set.
+pub fn are_wanted() -> bool {
+    std::io::stdout().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Styles for good and bad news.
 pub fn colours() -> (Style, Style) {
-    let plain = !std::io::stdout().is_terminal()
-        || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    if plain {
+    if !are_wanted() {
         (Style::new(), Style::new())
     } else {
         (

@@ -137,6 +137,26 @@ impl Case {
     }
 }
 
+/// Do this with each of them, four at a time: what is wrong with any.
+fn in_parallel<T: Sync, W: IntoIterator<Item = String>>(
+    cases: &[T],
+    wrong_with: impl Fn(&T) -> W + Sync,
+) -> Vec<String> {
+    let next = AtomicUsize::new(0);
+    let wrong = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let found = wrong_with(case);
+                    wrong.lock().unwrap().extend(found);
+                }
+            });
+        }
+    });
+    wrong.into_inner().unwrap()
+}
+
 fn run(dir: &Path, arguments: &[&str], stdin: Option<&[u8]>) -> (Option<i32>, String, String) {
     let mut child = Command::new(fs::canonicalize(env!("CARGO_BIN_EXE_verbatim")).unwrap())
         .args(arguments)
@@ -1351,19 +1371,8 @@ fn check(name: &str) {
     fs::write(dir.join("wrong.bazel"), wrong).unwrap();
     let mut cases = cases(name, &host);
     cases.extend(newer_cases(name, &host));
-    let next = AtomicUsize::new(0);
-    let wrong = Mutex::new(page(dir));
-    std::thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| {
-                while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let found = case.run(dir);
-                    wrong.lock().unwrap().extend(found);
-                }
-            });
-        }
-    });
-    let mut wrong = wrong.into_inner().unwrap();
+    let mut wrong = page(dir);
+    wrong.extend(in_parallel(&cases, |case| case.run(dir)));
     // A picture is for a browser.
     let picture = fs::read_to_string(dir.join("plan.svg")).unwrap();
     if picture.contains(|c| c != '\n' && is_hidden(c)) {
@@ -1474,24 +1483,13 @@ fn every_option_of_every_command() {
         cases.push(with(&[name.clone(), name.clone(), name.clone()]));
     }
     assert!(cases.len() > 400, "{}", cases.len());
-    let next = AtomicUsize::new(0);
-    let wrong = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| {
-                while let Some(arguments) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-                    let (exit, stdout, stderr) = run(dir, &arguments, None);
-                    let bare = |text: &str| !text.contains(|c| c != '\n' && is_hidden(c));
-                    if !matches!(exit, Some(0..=3)) || !bare(&stdout) || !bare(&stderr) {
-                        let what = format!("{arguments:?}: {exit:?}\n {stdout:?}\n {stderr:?}");
-                        wrong.lock().unwrap().push(what);
-                    }
-                }
-            });
-        }
+    let wrong = in_parallel(&cases, |arguments| {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let (exit, stdout, stderr) = run(dir, &arguments, None);
+        let bare = |text: &str| !text.contains(|c| c != '\n' && is_hidden(c));
+        let fine = matches!(exit, Some(0..=3)) && bare(&stdout) && bare(&stderr);
+        (!fine).then(|| format!("{arguments:?}: {exit:?}\n {stdout:?}\n {stderr:?}"))
     });
-    let wrong = wrong.into_inner().unwrap();
     assert!(wrong.is_empty(), "{}:\n{}", wrong.len(), wrong.join("\n"));
 }
 

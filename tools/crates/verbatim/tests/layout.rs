@@ -776,6 +776,129 @@ fn a_history_is_remarked_upon_and_stops_nothing() {
     assert!(Fixture::good().0.report().get("remarks").is_none());
 }
 
+/// What other tools write: a history says what somebody thought worth telling, and its steps need not be as many
+/// as the layers.
+#[test]
+fn histories_of_other_tools_stop_nothing() {
+    let step =
+        |by: &str| json!({"created": "1970-01-01T00:00:00Z", "author": by, "created_by": by});
+    for (tool, history, told) in [
+        ("nothing", Value::Null, None),
+        ("nix2container", json!([]), None),
+        ("ko", json!([step("ko build ko://example.com/x")]), None),
+        (
+            "jib",
+            json!([step("jib-gradle-plugin:3.4"), step("jib-gradle-plugin:3.4")]),
+            Some(2),
+        ),
+        (
+            "crane append to an image of metadata",
+            json!([{"created_by": "CMD", "empty_layer": true}]),
+            Some(0),
+        ),
+        (
+            "members that are null",
+            json!([{"created": null, "created_by": null, "empty_layer": null}]),
+            None,
+        ),
+        (
+            "a time of nobody",
+            json!([{"created": "", "empty_layer": "false"}]),
+            None,
+        ),
+        ("steps that are none", json!(["a", 1, null]), Some(3)),
+        ("no list", json!({"created_by": "a"}), None),
+    ] {
+        let fixture = Fixture::new();
+        let layer = fixture.blob(LAYER, &EMPTY_TAR);
+        let config = fixture.document(
+            CONFIG,
+            &json!({"os": "linux", "architecture": "amd64", "history": history,
+                "rootfs": {"type": "layers", "diff_ids": [digest(&EMPTY_TAR)]}}),
+        );
+        let image = fixture.manifest(&config, &[layer]);
+        fixture.index(std::slice::from_ref(&image));
+        let report = fixture.report();
+        assert_eq!(report["verdict"], "valid", "{tool}");
+        let remark = report["remarks"][0]["remark"].as_str();
+        assert_eq!(remark.is_some(), told.is_some(), "{tool}: {report}");
+        if let Some(told) = told {
+            assert!(
+                remark
+                    .unwrap()
+                    .starts_with(&format!("tells of {told} layers,")),
+                "{report}"
+            );
+        }
+        assert_eq!(
+            sum(&fixture).as_deref(),
+            Ok(image["digest"].as_str().unwrap()),
+            "{tool}"
+        );
+        let base = format!("--base={}", fixture.layout());
+        let out = format!("--output={}", fixture.text("out"));
+        done(&["image", &base, &out]);
+    }
+}
+
+/// Whoever reads a layout may believe any entry of it: all that name what is published must be right, and sums and
+/// pushes say so alike.
+#[test]
+fn what_is_said_twice_is_right_twice() {
+    let (fixture, image) = Fixture::good();
+    let with = |key: &str, value: Value| {
+        let mut other = image.clone();
+        other[key] = value;
+        other
+    };
+    let size = image["size"].as_u64().unwrap();
+    let platform = |architecture: &str| json!({"os": "linux", "architecture": architecture});
+    let layout = fixture.layout();
+    for (wrong, what) in [
+        (with("size", json!(size + 1)), "bytes"),
+        (with("size", json!(0)), "bytes"),
+        (with("mediaType", json!(INDEX)), INDEX),
+        (
+            with(
+                "mediaType",
+                json!("application/vnd.docker.distribution.manifest.v2+json"),
+            ),
+            "docker",
+        ),
+        (with("data", json!("e30=")), "is not the content"),
+        (with("platform", platform("arm64")), "linux/arm64"),
+    ] {
+        for entries in [
+            [image.clone(), wrong.clone()],
+            [wrong.clone(), image.clone()],
+        ] {
+            fixture.index(&entries);
+            let (code, said) = sum(&fixture).unwrap_err();
+            assert_eq!(code, Some(2), "{said}");
+            assert!(said.contains(what), "{said}");
+            let push = verbatim(&["push", "--dry-run", &layout, "127.0.0.1:1/a/b:v1"]);
+            let pushed = String::from_utf8(push.stderr).unwrap();
+            assert_eq!(push.status.code(), Some(2), "{entries:?}: {pushed}");
+            assert!(pushed.contains(what), "{pushed}");
+        }
+    }
+    // The same in other words is right.
+    for same in [
+        with("platform", platform("x86_64")),
+        with(
+            "annotations",
+            json!({"org.opencontainers.image.ref.name": "v2"}),
+        ),
+        with("urls", json!(["https://example.com/x"])),
+    ] {
+        fixture.index(&[image.clone(), same]);
+        assert_eq!(
+            sum(&fixture).as_deref(),
+            Ok(image["digest"].as_str().unwrap())
+        );
+    }
+}
+
 /// What `sums create` says of a layout: the digest, or the error and the exit code.
 fn sum(fixture: &Fixture) -> Result<String, (Option<i32>, String)> {
     let image = format!("--image=r.example/a={}", fixture.layout());
@@ -1188,6 +1311,20 @@ fn one_platform_of_a_part_of_an_index_is_checked() {
         assert_eq!(report["blobs"], 3);
         assert_eq!(report["images"].as_array().unwrap().len(), 1);
     }
+    // As a base, and to be shown, it is enough too.
+    for platform in ["linux/amd64", "linux/x86_64"] {
+        let (base, wanted) = (
+            format!("--base={}", fixture.layout()),
+            format!("--platform={platform}"),
+        );
+        done(&[
+            "image",
+            &base,
+            &wanted,
+            &format!("--output={}", fixture.text(&platform.replace('/', "-"))),
+        ]);
+        done(&["layout", "import", &fixture.layout(), &wanted]);
+    }
     // Without a choice, and where what is chosen is not there, something is missing.
     assert_eq!(fixture.problems()[0]["kind"], "missing");
     let output = check("linux/arm64");
@@ -1214,6 +1351,70 @@ fn one_platform_of_a_part_of_an_index_is_checked() {
         "docker://registry.example.com/a:v1",
     ]);
     assert!(text.contains("its own digest"), "{text}");
+}
+
+/// Parts of indexes as a containerd store saves them: nested, beside attestations that stayed behind, under names,
+/// and with the variant left out on one side.
+#[test]
+fn parts_of_indexes_in_other_shapes() {
+    let platform = |architecture: &str, variant: Option<&str>| match variant {
+        Some(variant) => json!({"os": "linux", "architecture": architecture, "variant": variant}),
+        None => json!({"os": "linux", "architecture": architecture}),
+    };
+    for shape in ["nested", "attested", "named", "variant", "twice"] {
+        let fixture = Fixture::new();
+        let gone = |descriptor: &Value| {
+            fs::remove_file(fixture.blob_path(descriptor["digest"].as_str().unwrap())).unwrap();
+        };
+        let mut here = fixture.image("arm64");
+        here["platform"] = platform("arm64", (shape == "variant").then_some("v8"));
+        let mut absent = fixture.image("s390x");
+        absent["platform"] = platform("s390x", None);
+        gone(&absent);
+        let mut manifests = vec![absent, here.clone()];
+        if shape == "attested" {
+            let mut attestation = fixture.document(MANIFEST, &json!({"a": 1}));
+            attestation["platform"] = json!({"os": "unknown", "architecture": "unknown"});
+            attestation["annotations"] = json!({
+                "vnd.docker.reference.type": "attestation-manifest",
+                "vnd.docker.reference.digest": here["digest"],
+            });
+            gone(&attestation);
+            manifests.push(attestation);
+        }
+        if shape == "twice" {
+            let mut again = here.clone();
+            again["platform"] = platform("aarch64", Some("v8"));
+            manifests.push(again);
+        }
+        let index = |manifests: &[Value]| {
+            let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests});
+            fixture.document(INDEX, &index)
+        };
+        let mut root = index(&manifests);
+        if shape == "nested" {
+            root = index(&[root]);
+        }
+        if shape == "named" {
+            root["annotations"] = json!({"io.containerd.image.name": "docker.io/library/x:v1"});
+        }
+        fixture.index(&[root]);
+        let layout = fixture.layout();
+        for wanted in ["--platform=linux/arm64", "--platform=linux/arm64/v8"] {
+            let output = verbatim(&["layout", "check", "--format=json", wanted, &layout]);
+            assert_eq!(
+                output.status.code(),
+                Some(0),
+                "{shape} {wanted}: {output:?}"
+            );
+            let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+            assert_eq!(report["published"]["digest"], here["digest"], "{shape}");
+            done(&["layout", "import", &layout, wanted]);
+        }
+        let output = verbatim(&["layout", "check", "--platform=linux/s390x", &layout]);
+        assert_eq!(output.status.code(), Some(1), "{shape}: {output:?}");
+        assert_eq!(fixture.problems()[0]["kind"], "missing", "{shape}");
+    }
 }
 
 #[cfg(unix)]

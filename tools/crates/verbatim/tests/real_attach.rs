@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
-use verbatim_testbed::{layout, output, run, tool, Content, Kind, Registry};
+use verbatim_testbed::{layout, output, run, told, tool, Content, Kind, Registry};
 
 fn verbatim(arguments: &[&str]) -> Output {
     output(
@@ -15,17 +15,9 @@ fn verbatim(arguments: &[&str]) -> Output {
     )
 }
 
-fn text(output: &Output) -> String {
-    format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )
-}
-
 fn done(arguments: &[&str]) -> String {
     let output = verbatim(arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", text(&output));
+    assert!(output.status.success(), "{arguments:?}: {}", told(&output));
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -261,11 +253,11 @@ fn attached_here(signer: &Signer, registry: &Registry, kind: Kind) {
     let stranger = sign("stranger", "black", &other, &[]);
     for image in [&image[..], local] {
         let refused = verbatim(&["attest", "attach", image, &green, &stranger]);
-        assert_eq!(refused.status.code(), Some(1), "{}", text(&refused));
+        assert_eq!(refused.status.code(), Some(1), "{}", told(&refused));
         assert!(
-            text(&refused).contains("stranger: it is about `app`"),
+            told(&refused).contains("stranger: it is about `app`"),
             "{}",
-            text(&refused)
+            told(&refused)
         );
     }
     assert_eq!(signer.colors(&image, NEW), new);

@@ -7,24 +7,17 @@ use std::process::{Command, Output};
 use base64::engine::general_purpose::STANDARD;
 use base64::Engine;
 use serde_json::Value;
-use verbatim_testbed::{crane, layout, output, BuildCache, Content, Kind, Registry};
+use verbatim_testbed::{
+    crane, digest_of, layers_of, layout, output, stranger, told, BuildCache, Content, Kind,
+    Registry,
+};
 
 fn verbatim() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_verbatim"));
-    command.env_remove("DOCKER_CONFIG");
-    command
+    stranger(env!("CARGO_BIN_EXE_verbatim"))
 }
 
 fn push(arguments: &[&str]) -> Output {
     output(verbatim().arg("push").args(arguments))
-}
-
-fn text(output: &Output) -> String {
-    format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )
 }
 
 /// An image whose layers are in no file: they were taken out of its layout.
@@ -40,19 +33,11 @@ impl Sparse {
         let folder = tempfile::tempdir().unwrap();
         let layout_path = folder.path().join("image");
         layout(&layout_path, contents);
-        let read =
-            |path: &Path| -> Value { serde_json::from_slice(&fs::read(path).unwrap()).unwrap() };
-        let digest = read(&layout_path.join("index.json"))["manifests"][0]["digest"]
-            .as_str()
-            .unwrap()
-            .to_owned();
+        let digest = digest_of(&layout_path);
         let blobs = layout_path.join("blobs/sha256");
-        let manifest = read(&blobs.join(&digest["sha256:".len()..]));
-        let layers: Vec<String> = manifest["layers"]
-            .as_array()
-            .unwrap()
+        let layers: Vec<String> = layers_of(&layout_path)
             .iter()
-            .map(|layer| layer["digest"].as_str().unwrap()["sha256:".len()..].to_owned())
+            .map(|layer| layer["sha256:".len()..].to_owned())
             .collect();
         fs::create_dir(folder.path().join("layers")).unwrap();
         for layer in &layers {
@@ -112,7 +97,7 @@ fn layers_go_from_the_cache_to_the_registry() {
             image.layout().to_str().unwrap(),
             &registry_path,
         ]);
-        assert!(pushed.status.success(), "{}", text(&pushed));
+        assert!(pushed.status.success(), "{}", told(&pushed));
         assert_eq!(served(&registry, name), image.digest);
     }
     assert_eq!(image.listing(), before);
@@ -156,7 +141,7 @@ fn a_socket_and_a_second_cache_after_an_empty_one() {
         image.layout().to_str().unwrap(),
         &registry.reference("acme/app:v1"),
     ]);
-    assert!(pushed.status.success(), "{}", text(&pushed));
+    assert!(pushed.status.success(), "{}", told(&pushed));
     assert_eq!(served(&registry, "acme/app:v1"), image.digest);
 }
 
@@ -177,13 +162,13 @@ fn only_what_the_registry_lacks_is_read() {
         ])
     };
     let pushed = push_to("acme/app:v1");
-    assert!(pushed.status.success(), "{}", text(&pushed));
+    assert!(pushed.status.success(), "{}", told(&pushed));
     // From now on the cache has nothing; the registry has all.
     for layer in &image.layers {
         fs::remove_file(cache.blob_file(layer)).unwrap();
     }
     let pushed = push_to("acme/app:v2");
-    assert!(pushed.status.success(), "{}", text(&pushed));
+    assert!(pushed.status.success(), "{}", told(&pushed));
     let report: Value = serde_json::from_slice(&pushed.stdout).unwrap();
     assert_eq!(report["images"][0]["blobs"]["sent"], 0);
     assert_eq!(served(&registry, "acme/app:v2"), image.digest);
@@ -225,13 +210,13 @@ fn a_request_of_build_rules_wants_a_cache_and_says_so() {
     let registry = Registry::start(Kind::Plain);
     let request = format!("--request={}", request(&image, &registry, "app"));
     let refused = push(&[&request]);
-    assert_eq!(refused.status.code(), Some(2), "{}", text(&refused));
+    assert_eq!(refused.status.code(), Some(2), "{}", told(&refused));
     for part in ["of //server:layer", "--cache=grpc://HOST:PORT"] {
-        assert!(text(&refused).contains(part), "{}", text(&refused));
+        assert!(told(&refused).contains(part), "{}", told(&refused));
     }
     nothing_is_published(&registry);
     let pushed = push(&[&request, "--cache", &cache.address()]);
-    assert!(pushed.status.success(), "{}", text(&pushed));
+    assert!(pushed.status.success(), "{}", told(&pushed));
     assert_eq!(served(&registry, "app:v1"), image.digest);
 }
 
@@ -249,11 +234,11 @@ fn a_dry_run_says_what_the_cache_lacks() {
         &registry.reference("acme/app:v1"),
     ];
     let refused = push(&arguments);
-    assert_eq!(refused.status.code(), Some(3), "{}", text(&refused));
-    assert!(text(&refused).contains("evicted"), "{}", text(&refused));
+    assert_eq!(refused.status.code(), Some(3), "{}", told(&refused));
+    assert!(told(&refused).contains("evicted"), "{}", told(&refused));
     cache.store(&image.files());
-    let told = push(&arguments);
-    assert!(told.status.success(), "{}", text(&told));
+    let again = push(&arguments);
+    assert!(again.status.success(), "{}", told(&again));
     nothing_is_published(&registry);
 }
 
@@ -266,7 +251,7 @@ fn an_evicted_blob_publishes_nothing_and_is_named() {
     let registry = Registry::start(Kind::Plain);
     let request = format!("--request={}", request(&image, &registry, "app"));
     let refused = push(&[&request, "--cache", &cache.address()]);
-    assert_eq!(refused.status.code(), Some(3), "{}", text(&refused));
+    assert_eq!(refused.status.code(), Some(3), "{}", told(&refused));
     for part in [
         &*image.layers[1],
         "of //server:layer",
@@ -275,7 +260,7 @@ fn an_evicted_blob_publishes_nothing_and_is_named() {
         "push_from=files",
         &cache.address(),
     ] {
-        assert!(text(&refused).contains(part), "{part}: {}", text(&refused));
+        assert!(told(&refused).contains(part), "{part}: {}", told(&refused));
     }
     nothing_is_published(&registry);
 }
@@ -297,11 +282,11 @@ fn wrong_bytes_of_a_cache_are_not_sent() {
         image.layout().to_str().unwrap(),
         &registry.reference("acme/app:v1"),
     ]);
-    assert!(!refused.status.success(), "{}", text(&refused));
+    assert!(!refused.status.success(), "{}", told(&refused));
     assert!(
-        text(&refused).contains("has the digest"),
+        told(&refused).contains("has the digest"),
         "{}",
-        text(&refused)
+        told(&refused)
     );
     assert!(!registry.blob_file(&image.layers[0]).exists());
     nothing_is_published(&registry);
@@ -318,9 +303,9 @@ fn a_cache_of_another_digest_function_says_so() {
         image.layout().to_str().unwrap(),
         &registry.reference("acme/app:v1"),
     ]);
-    assert_eq!(refused.status.code(), Some(2), "{}", text(&refused));
+    assert_eq!(refused.status.code(), Some(2), "{}", told(&refused));
     for part in ["SHA1", "--digest_function=SHA256"] {
-        assert!(text(&refused).contains(part), "{}", text(&refused));
+        assert!(told(&refused).contains(part), "{}", told(&refused));
     }
     nothing_is_published(&registry);
 }
@@ -345,7 +330,7 @@ fn the_folder_of_a_disk_cache() {
         ])
     };
     let pushed = push_to("acme/app:v1");
-    assert!(pushed.status.success(), "{}", text(&pushed));
+    assert!(pushed.status.success(), "{}", told(&pushed));
     assert_eq!(served(&registry, "acme/app:v1"), image.digest);
     // Cut short: another registry must not get it.
     let other = Registry::start(Kind::Plain);
@@ -366,11 +351,11 @@ fn the_folder_of_a_disk_cache() {
         layout.to_str().unwrap(),
         &other.reference("acme/app:v1"),
     ]);
-    assert_eq!(refused.status.code(), Some(3), "{}", text(&refused));
+    assert_eq!(refused.status.code(), Some(3), "{}", told(&refused));
     assert!(
-        text(&refused).contains("has 1000 bytes"),
+        told(&refused).contains("has 1000 bytes"),
         "{}",
-        text(&refused)
+        told(&refused)
     );
     nothing_is_published(&other);
 }
@@ -414,7 +399,7 @@ fn a_registry_that_dies_in_the_middle_has_no_tag() {
     }
     let registry = registry.again(Kind::Plain);
     let ended = child.wait_with_output().unwrap();
-    assert_eq!(ended.status.code(), Some(3), "{}", text(&ended));
+    assert_eq!(ended.status.code(), Some(3), "{}", told(&ended));
     nothing_is_published(&registry);
     // And with a registry that lives, the same push is all there.
     let pushed = push(&[
@@ -423,7 +408,7 @@ fn a_registry_that_dies_in_the_middle_has_no_tag() {
         image.layout().to_str().unwrap(),
         &registry.reference("acme/app:v1"),
     ]);
-    assert!(pushed.status.success(), "{}", text(&pushed));
+    assert!(pushed.status.success(), "{}", told(&pushed));
     assert_eq!(served(&registry, "acme/app:v1"), image.digest);
 }
 
@@ -462,7 +447,7 @@ fn cache_and_registry_have_helpers_of_their_own() {
         image.layout().to_str().unwrap(),
         &registry.reference("acme/app:v1"),
     ]);
-    assert!(pushed.status.success(), "{}", text(&pushed));
+    assert!(pushed.status.success(), "{}", told(&pushed));
     let read = |path: &Path| fs::read_to_string(path).unwrap();
     let cache_host = cache.address().replace("grpc://", "https://");
     let asked = read(&asked_of_cache);

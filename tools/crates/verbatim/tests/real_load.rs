@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use verbatim_testbed::{layout, output, run, tool, BuildCache, Content};
+use verbatim_testbed::{layout, output, run, told, tool, BuildCache, Content};
 
 fn verbatim() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_verbatim"));
@@ -84,14 +84,6 @@ fn load(arguments: &[&str], socket: &Path) -> Output {
     )
 }
 
-fn text(output: &Output) -> String {
-    format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )
-}
-
 /// The digest of the config, by a tool that is not ours.
 fn image_id(layout: &Path) -> String {
     let inspected = run(Command::new(tool("skopeo")).args([
@@ -115,7 +107,7 @@ fn podman_has_what_was_built() {
         ("docker", "localhost/other:v2"),
     ] {
         let loaded = load(&["--engine", engine, layout, name], &socket);
-        assert!(loaded.status.success(), "{engine}: {}", text(&loaded));
+        assert!(loaded.status.success(), "{engine}: {}", told(&loaded));
         let found = run(&mut podman(
             folder.path(),
             &["image", "inspect", "--format", "{{.Id}}", name],
@@ -171,18 +163,18 @@ fn layers_come_from_a_build_cache() {
     };
     // It says what to add; an empty cache says what is wrong; then it is there.
     let refused = with(&[]);
-    assert_eq!(refused.status.code(), Some(2), "{}", text(&refused));
+    assert_eq!(refused.status.code(), Some(2), "{}", told(&refused));
     assert!(
-        text(&refused).contains("--cache=grpc://HOST:PORT"),
+        told(&refused).contains("--cache=grpc://HOST:PORT"),
         "{}",
-        text(&refused)
+        told(&refused)
     );
     let refused = with(&["--cache", &cache.address()]);
-    assert_eq!(refused.status.code(), Some(3), "{}", text(&refused));
-    assert!(text(&refused).contains("evicted"), "{}", text(&refused));
+    assert_eq!(refused.status.code(), Some(3), "{}", told(&refused));
+    assert!(told(&refused).contains("evicted"), "{}", told(&refused));
     cache.store(&layers);
     let loaded = with(&["--cache", &cache.address()]);
-    assert!(loaded.status.success(), "{}", text(&loaded));
+    assert!(loaded.status.success(), "{}", told(&loaded));
     let found = run(&mut podman(
         folder.path(),
         &["image", "inspect", "--format", "{{.Id}}", name],
@@ -219,10 +211,10 @@ fn a_wrong_image_is_not_loaded() {
         ],
         &socket,
     );
-    assert_eq!(refused.status.code(), Some(2), "{}", text(&refused));
-    assert!(text(&refused).contains(layer), "{}", text(&refused));
+    assert_eq!(refused.status.code(), Some(2), "{}", told(&refused));
+    assert!(told(&refused).contains(layer), "{}", told(&refused));
     let there = output(&mut podman(folder.path(), &["image", "exists", &config]));
-    assert_eq!(there.status.code(), Some(1), "{}", text(&there));
+    assert_eq!(there.status.code(), Some(1), "{}", told(&there));
 }
 
 #[test]
@@ -231,11 +223,11 @@ fn without_an_engine_nothing_could_be_done() {
     let image = sample(folder.path(), &["four"]);
     let socket = folder.path().join("podman.sock");
     let nobody = load(&[image.to_str().unwrap(), "localhost/app:v1"], &socket);
-    assert_eq!(nobody.status.code(), Some(3), "{}", text(&nobody));
+    assert_eq!(nobody.status.code(), Some(3), "{}", told(&nobody));
     assert!(
-        text(&nobody).contains("nobody listens there"),
+        told(&nobody).contains("nobody listens there"),
         "{}",
-        text(&nobody)
+        told(&nobody)
     );
 }
 
@@ -270,7 +262,7 @@ fn containerd_has_what_was_built() {
     assert!(
         first.status.success(),
         "{}{}",
-        text(&first),
+        told(&first),
         std::fs::read_to_string(folder.path().join("log")).unwrap()
     );
     let listed = run(Command::new(tool("ctr"))
@@ -282,5 +274,5 @@ fn containerd_has_what_was_built() {
     let digest = index["manifests"][0]["digest"].as_str().unwrap();
     assert!(listed.contains(name) && listed.contains(digest), "{listed}");
     let again = load(&["--engine=containerd", path, name], &socket);
-    assert!(text(&again).starts_with("unchanged"), "{}", text(&again));
+    assert!(told(&again).starts_with("unchanged"), "{}", told(&again));
 }

@@ -4,28 +4,21 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
-use verbatim_testbed::{crane, layout, oras, output, run, skopeo, tool, Content, Kind, Registry};
+use verbatim_testbed::{
+    crane, digest_of, layers_of, layout, oras, output, run, skopeo, stranger, told, tool, Content,
+    Kind, Registry,
+};
 
 fn verbatim() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_verbatim"));
-    command.env_remove("DOCKER_CONFIG");
-    command
+    stranger(env!("CARGO_BIN_EXE_verbatim"))
 }
 
 fn push(arguments: &[&str]) -> Output {
     output(verbatim().arg("push").args(arguments))
 }
 
-fn text(output: &Output) -> String {
-    format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )
-}
-
 fn report(output: &Output) -> Value {
-    assert!(output.status.success(), "{}", text(output));
+    assert!(output.status.success(), "{}", told(output));
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
@@ -33,26 +26,6 @@ fn image(folder: &Path, name: &str, layers: &[Content<'_>]) -> PathBuf {
     let path = folder.join(name);
     layout(&path, layers);
     path
-}
-
-fn digest_of(layout: &Path) -> String {
-    let index: Value =
-        serde_json::from_slice(&std::fs::read(layout.join("index.json")).unwrap()).unwrap();
-    index["manifests"][0]["digest"].as_str().unwrap().to_owned()
-}
-
-fn layers_of(layout: &Path) -> Vec<String> {
-    let digest = digest_of(layout);
-    let file = layout
-        .join("blobs/sha256")
-        .join(digest.strip_prefix("sha256:").unwrap());
-    let manifest: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
-    manifest["layers"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|layer| layer["digest"].as_str().unwrap().to_owned())
-        .collect()
 }
 
 #[test]
@@ -70,7 +43,7 @@ fn other_clients_read_what_was_pushed() {
         for (name, more) in [("acme/app:v1", "64"), ("acme/pieces:v1", "1")] {
             let reference = registry.reference(name);
             let pushed = push(&["--chunk", more, layout.to_str().unwrap(), &reference]);
-            assert!(pushed.status.success(), "{kind:?}: {}", text(&pushed));
+            assert!(pushed.status.success(), "{kind:?}: {}", told(&pushed));
             crane(["validate", "--insecure", "--remote", &reference]);
             assert_eq!(
                 crane(["digest", "--insecure", &reference]).trim(),
@@ -180,14 +153,14 @@ fn base_layers_are_mounted_or_streamed() {
     let elsewhere = Registry::start(Kind::Crane);
     for registry in [&registry, &elsewhere] {
         let pushed = push(&[base.to_str().unwrap(), &registry.reference("base/os:1")]);
-        assert!(pushed.status.success(), "{}", text(&pushed));
+        assert!(pushed.status.success(), "{}", told(&pushed));
     }
     // Now the layer of the base is not at hand any more.
     std::fs::remove_file(app.join("blobs/sha256").join(&shared)).unwrap();
     let app = app.to_str().unwrap();
     let lost = push(&[app, &registry.reference("acme/lost:v1")]);
-    assert_eq!(lost.status.code(), Some(2), "{}", text(&lost));
-    assert!(text(&lost).contains("--mount"), "{}", text(&lost));
+    assert_eq!(lost.status.code(), Some(2), "{}", told(&lost));
+    assert!(told(&lost).contains("--mount"), "{}", told(&lost));
     let said = report(&push(&[
         "--format=json",
         "--mount",
@@ -228,8 +201,8 @@ fn sums_are_compared_before_anything_is_sent() {
     let zeros = "0".repeat(64);
     std::fs::write(&sums, format!("{zeros}  {reference}\n")).unwrap();
     let wrong = push(&with);
-    assert_eq!(wrong.status.code(), Some(1), "{}", text(&wrong));
-    assert!(text(&wrong).contains(&reference) && text(&wrong).contains(&digest));
+    assert_eq!(wrong.status.code(), Some(1), "{}", told(&wrong));
+    assert!(told(&wrong).contains(&reference) && told(&wrong).contains(&digest));
     std::fs::write(&sums, format!("{hex}  registry.example.com/x:v1\n")).unwrap();
     assert_eq!(push(&with).status.code(), Some(1));
     assert!(!registry
@@ -238,7 +211,7 @@ fn sums_are_compared_before_anything_is_sent() {
         .exists());
     std::fs::write(&sums, format!("{hex}  {reference}\n")).unwrap();
     let right = push(&with);
-    assert!(right.status.success(), "{}", text(&right));
+    assert!(right.status.success(), "{}", told(&right));
 }
 
 #[test]
@@ -255,8 +228,8 @@ fn a_layer_that_was_damaged_stays_here() {
     std::fs::write(&blob, data).unwrap();
     let registry = Registry::start(Kind::Plain);
     let refused = push(&[layout.to_str().unwrap(), &registry.reference("acme/app:v1")]);
-    assert_eq!(refused.status.code(), Some(2), "{}", text(&refused));
-    assert!(text(&refused).contains(&layer), "{}", text(&refused));
+    assert_eq!(refused.status.code(), Some(2), "{}", told(&refused));
+    assert!(told(&refused).contains(&layer), "{}", told(&refused));
     assert!(!registry.blob_file(&layer).exists());
     let tags = output(Command::new(tool("crane")).args([
         "digest",
@@ -278,7 +251,7 @@ fn an_index_goes_after_its_images() {
             layout.to_str().unwrap(),
             &registry.reference(&format!("acme/list:{number}")),
         ]);
-        assert!(pushed.status.success(), "{}", text(&pushed));
+        assert!(pushed.status.success(), "{}", told(&pushed));
     }
     crane([
         "index",
@@ -334,13 +307,13 @@ fn protected_registries() {
                 .env("DOCKER_CONFIG", nobody.path())
                 .env("HOME", nobody.path()),
         );
-        assert_eq!(denied.status.code(), Some(3), "{kind:?}: {}", text(&denied));
+        assert_eq!(denied.status.code(), Some(3), "{kind:?}: {}", told(&denied));
         let pushed = output(
             verbatim()
                 .args(["push", path, &reference])
                 .env("DOCKER_CONFIG", registry.docker_config()),
         );
-        assert!(pushed.status.success(), "{kind:?}: {}", text(&pushed));
+        assert!(pushed.status.success(), "{kind:?}: {}", told(&pushed));
         let seen = run(Command::new(tool("crane"))
             .args(["digest", "--insecure", &reference])
             .env("DOCKER_CONFIG", registry.docker_config()));
@@ -349,9 +322,9 @@ fn protected_registries() {
     let registry = Registry::start(Kind::Tls);
     let reference = registry.reference("acme/app:v1");
     let stranger = push(&[path, &reference]);
-    assert_eq!(stranger.status.code(), Some(3), "{}", text(&stranger));
+    assert_eq!(stranger.status.code(), Some(3), "{}", told(&stranger));
     let pushed = push(&["--ca", registry.ca().to_str().unwrap(), path, &reference]);
-    assert!(pushed.status.success(), "{}", text(&pushed));
+    assert!(pushed.status.success(), "{}", told(&pushed));
 }
 
 #[test]
@@ -360,6 +333,6 @@ fn a_read_only_registry_is_not_written() {
     let layout = image(folder.path(), "image", &[Content::Text("read only")]);
     let registry = Registry::start(Kind::ReadOnly);
     let refused = push(&[layout.to_str().unwrap(), &registry.reference("acme/app:v1")]);
-    assert_eq!(refused.status.code(), Some(3), "{}", text(&refused));
-    assert!(text(&refused).contains("read-only"), "{}", text(&refused));
+    assert_eq!(refused.status.code(), Some(3), "{}", told(&refused));
+    assert!(told(&refused).contains("read-only"), "{}", told(&refused));
 }

@@ -234,7 +234,6 @@ fn engines_have_shapes_of_their_own() {
     }
 }
 
-/// A pod with this phase; `more` stands in its spec and `status` in its status.
 #[test]
 fn an_image_id_of_another_image_contradicts_the_manifest() {
     let (index, manifest) = (digest("server index"), digest("server manifest"));
@@ -272,6 +271,7 @@ fn an_image_id_of_another_image_contradicts_the_manifest() {
     }
 }
 
+/// A pod with this phase; `more` stands in its spec and `status` in its status.
 fn phased(phase: &str, more: &str, status: &str) -> String {
     format!(
         r#"{{"kind":"Pod","metadata":{{"namespace":"a","name":"p"}},"spec":{{"containers":[{{"name":"c","image":"registry.example.com/acme/server:v1"}}]{more}}},"status":{{"phase":"{phase}"{status}}}}}"#
@@ -340,6 +340,56 @@ fn pods_that_are_over_run_nothing() {
     let many: Vec<_> = (0..9).map(|_| phased("Failed", "", "")).collect();
     let told = read(&format!("[{}]", many.join(",")));
     assert!(told.notes[0].ends_with(" and 6 more"), "{:?}", told.notes);
+}
+
+/// Pods of every owner: of Jobs, of the node itself, with sidecars, with what was put in to look around, in every form
+/// in which kubectl gives them out.
+#[test]
+fn pods_that_others_made() {
+    let own = format!(
+        "registry.example.com/acme/server@{}",
+        digest("server index")
+    );
+    let told = |list: &str, state: &str, id: &str| {
+        format!(
+            r#","{list}":[{{"name":"c","image":"registry.example.com/acme/server:v1","imageID":"{id}","state":{{{state}}}}}]"#
+        )
+    };
+    let ended = r#""terminated":{"exitCode":0,"reason":"Completed"}"#;
+    let runs = r#""running":{"startedAt":"2026-11-01T00:00:00Z"}"#;
+    for (what, pod, verdict) in [
+        ("of a Job that is done", phased("Succeeded", r#","restartPolicy":"Never""#, &told("containerStatuses", ended, &own)), Verdict::Identical),
+        ("of a Job that ran something else", phased("Failed", "", &told("containerStatuses", ended, &digest("x").to_string())), Verdict::Different),
+        ("of the node itself", phased("Running", "", &told("containerStatuses", runs, &own)).replace(r#""namespace":"a""#, r#""namespace":"a","annotations":{"kubernetes.io/config.mirror":"0","kubernetes.io/config.source":"file"}"#), Verdict::Identical),
+        ("a sidecar", phased("Running", "", &told("initContainerStatuses", runs, &own)), Verdict::Identical),
+        ("a sidecar of a pod that is over", phased("Succeeded", "", &told("initContainerStatuses", ended, &own)), Verdict::Identical),
+        ("a sidecar that still runs, nobody knows what", phased("Succeeded", "", &told("initContainerStatuses", runs, "")), Verdict::Unchecked),
+        ("what was put in", phased("Running", "", &told("ephemeralContainerStatuses", runs, &digest("x").to_string())), Verdict::Different),
+        ("of a node that is gone", phased("Unknown", "", &told("containerStatuses", runs, "")), Verdict::Unchecked),
+        ("that waits", phased("Pending", "", &told("containerStatuses", r#""waiting":{"reason":"ImagePullBackOff"}"#, "")), Verdict::Unchecked),
+    ] {
+        for form in [
+            pod.clone(),
+            format!(r#"{{"apiVersion":"v1","kind":"List","items":[{pod},{{"kind":"Job","spec":{{"template":{{"spec":{{"containers":[]}}}}}}}}]}}"#),
+            format!(r#"{{"kind":"PodList","items":[{}]}}"#, pod.replace(r#""kind":"Pod","#, "")),
+            format!("{pod}\n{{\"kind\":\"PodList\",\"items\":[]}}\n"),
+        ] {
+            let finding = one(&form);
+            assert_eq!(finding.verdict, verdict, "{what}: {form}");
+            assert_eq!(finding.places, ["a/p/c"], "{what}");
+        }
+    }
+    // What tells of no container is not an answer.
+    for json in [
+        r#"{"kind":"Job","status":{"succeeded":1}}"#,
+        r#"{"kind":"PodTemplateList","items":[{"kind":"PodTemplate"}]}"#,
+        r#"{"items":[{"id":"1","metadata":{"name":"p"},"state":"SANDBOX_READY"}]}"#,
+        r#"{"type":"ADDED","object":{"kind":"Pod"}}"#,
+        r#"{"kind":"Status","status":"Failure","message":"pods is forbidden"}"#,
+    ] {
+        let read = container::read(json.as_bytes(), "p");
+        assert!(read.is_err(), "{json}: {read:?}");
+    }
 }
 
 #[test]

@@ -258,13 +258,13 @@ fn locked(name: &str, lock: &Lock, component: &Component) -> Option<Locked> {
     let is_format = matches!(
         (lock.format, component.kind),
         (
-            verbatim_packages::manifest::Format::Deb,
+            verbatim_packages::manifest::PackageFormat::Deb,
             verbatim_components::Kind::Deb
         ) | (
-            verbatim_packages::manifest::Format::Rpm,
+            verbatim_packages::manifest::PackageFormat::Rpm,
             verbatim_components::Kind::Rpm
         ) | (
-            verbatim_packages::manifest::Format::Apk,
+            verbatim_packages::manifest::PackageFormat::Apk,
             verbatim_components::Kind::Apk
         )
     );

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use base64::Engine as _;
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use verbatim_digest::Digest;
+use verbatim_digest::{hex, Digest};
 use verbatim_document::{json, Result};
 
 use super::{Dependencies, Dependency};
@@ -77,8 +77,7 @@ fn repository(name: &str, attributes: &Map<String, Value>) -> Option<Dependency>
 fn subresource(integrity: &str) -> Option<(String, String)> {
     let (algorithm, encoded) = integrity.split_once('-')?;
     let bytes = BASE64.decode(encoded).ok()?;
-    let hex = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    Some((algorithm.to_owned(), hex))
+    Some((algorithm.to_owned(), hex(&bytes)))
 }
 
 #[cfg(test)]

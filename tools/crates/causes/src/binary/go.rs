@@ -236,6 +236,28 @@ mod tests {
                 Cause::Timestamp,
             ),
             ("-compiler=gc", "-compiler=gccgo", Cause::ToolchainVersion),
+            // What a checkout says beside the revision, and what is given to the linker.
+            (
+                "vcs.time=2026-11-25T10:11:12Z",
+                "vcs.time=2026-11-25T10:11:13+01:00",
+                Cause::Timestamp,
+            ),
+            (
+                "-ldflags=\"-X 'main.version=v1.2.3' -X main.date=2026-11-25T10:11:12Z\"",
+                "-ldflags=\"-X 'main.version=v1.2.3' -X main.date=2026-11-26T08:01:02Z\"",
+                Cause::Timestamp,
+            ),
+            (
+                "CGO_LDFLAGS=-L/tmp/build-1/lib",
+                "CGO_LDFLAGS=-L/tmp/build-2/lib",
+                Cause::BuildPath,
+            ),
+            ("-tags=netgo", "-tags=netgo,osusergo", Cause::Environment),
+            (
+                "GOEXPERIMENT=boringcrypto",
+                "GOEXPERIMENT=rangefunc",
+                Cause::Environment,
+            ),
         ] {
             let line = |setting: &str| format!("build\t{setting}\n");
             assert_eq!(built(&line(a), &line(b)), [cause], "{a} {b}");
@@ -248,6 +270,40 @@ mod tests {
         let of = |list: &str| program(ELF, "go1.24.1", list);
         assert_eq!(causes(&of(&a), &of(&b)), [Cause::SourceChange]);
         assert_eq!(causes(&of(&a), &of(&a)), []);
+        // A commit with changes beside it, a tag on one side, -trimpath, which hides what is given to the linker,
+        // and a build outside of a checkout.
+        let main = |version: &str, more: &str| of(&format!("path\tm\nmod\tm\t{version}\t\n{more}"));
+        let vcs = "build\tvcs=git\nbuild\tvcs.revision=4f1c7a9e2b3d\nbuild\tvcs.time=2026-11-25T10:11:12Z\n";
+        let modified = |word: &str| format!("{vcs}build\tvcs.modified={word}\n");
+        let pseudo = "v0.0.0-20261125101112-4f1c7a9e2b3d";
+        for (left, right, cause) in [
+            (
+                main(pseudo, &modified("false")),
+                main(&format!("{pseudo}+dirty"), &modified("true")),
+                Cause::SourceChange,
+            ),
+            (
+                main("v1.2.3", &modified("false")),
+                main(pseudo, &modified("false")),
+                Cause::SourceChange,
+            ),
+            (
+                main("(devel)", "build\t-ldflags=\"-s\"\n"),
+                main("(devel)", "build\t-trimpath=true\n"),
+                Cause::Environment,
+            ),
+            (
+                main(pseudo, &modified("false")),
+                main("(devel)", ""),
+                Cause::Environment,
+            ),
+        ] {
+            for (left, right) in [(&left, &right), (&right, &left)] {
+                let mut found = causes(left, right);
+                found.dedup();
+                assert_eq!(found, [cause]);
+            }
+        }
     }
 
     #[test]

@@ -110,9 +110,9 @@ pub(super) fn compare(format: &'static str, left: &Bare, right: &Bare) -> Option
     seen.finish(format)
 }
 
-/// Bytes as hexadecimal digits.
+/// The first bytes as hexadecimal digits.
 pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().take(20).map(|b| format!("{b:02x}")).collect()
+    verbatim_digest::hex(&bytes[..bytes.len().min(20)])
 }
 
 /// Enough to tell one run of bytes from another.

@@ -275,12 +275,7 @@ impl Reader<'_> {
             return true;
         }
         if let Some(at) = number::uuid(&l, &r, before, before + length) {
-            let hex = |bytes: &[u8]| -> String {
-                bytes[at..at + 16]
-                    .iter()
-                    .map(|b| format!("{b:02x}"))
-                    .collect()
-            };
+            let hex = |bytes: &[u8]| verbatim_digest::hex(&bytes[at..at + 16]);
             self.findings.add(
                 Cause::Uuid,
                 || format!("offset {:#x}", i - before + at),

@@ -2,6 +2,7 @@
 
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use base64::Engine;
+use verbatim_digest::hex;
 
 /// A way to make a digest of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -97,8 +98,8 @@ impl Spelling {
     /// Without the `=` at the end.
     pub(super) fn write(self, digest: &[u8]) -> String {
         match self {
-            Spelling::Hex => digest.iter().map(|b| format!("{b:02x}")).collect(),
-            Spelling::UpperHex => digest.iter().map(|b| format!("{b:02X}")).collect(),
+            Spelling::Hex => hex(digest),
+            Spelling::UpperHex => hex(digest).to_ascii_uppercase(),
             Spelling::Base64 => STANDARD_NO_PAD.encode(digest),
             Spelling::Base64Url => URL_SAFE_NO_PAD.encode(digest),
             Spelling::Base32 => base32(digest, b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"),

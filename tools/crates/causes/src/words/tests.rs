@@ -371,6 +371,15 @@ fn revisions_are_sources() {
         "SRCREV = \"%\"",
         "#define GIT_HASH \"%\"",
         "strip_prefix = \"r-%\",",
+        "https://gitlab.example.com/g/sub/r/-/tree/%/docs",
+        "https://bitbucket.org/o/r/src/%/x.c",
+        "https://git.example.com/o/r/blame/%/x.c#L10",
+        "https://chromium.googlesource.com/o/r/+/%/x.c",
+        "npm install git+ssh://git@git.example.com:2222/o/r.git#%",
+        "require \"github.com/o/r@%\"",
+        "FROM: https://github.com/o/r.git#%:folder",
+        "pkg:github/o/r@%",
+        "scm:git:https://git.example.com/o/r.git@%",
     ];
     let all = lines
         .iter()

@@ -278,7 +278,7 @@ mod tests {
         assert_eq!(size, 3);
         let hex = |algorithm| -> String {
             let (_, sum) = sums.iter().find(|(a, _)| *a == algorithm).unwrap();
-            sum.iter().take(8).map(|b| format!("{b:02x}")).collect()
+            verbatim_digest::hex(&sum[..sum.len().min(8)])
         };
         for (algorithm, start) in [
             (Algorithm::Md5, "900150983cd24fb0"),

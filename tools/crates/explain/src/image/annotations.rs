@@ -40,7 +40,8 @@ fn quoted(value: Option<&String>) -> &str {
     }
 }
 
-/// What a layout calls its image. That is no part of the image.
+/// What a layout calls its image. That is no part of the image, as the name in the header of gzip
+/// is none of what is packed.
 const NAMES: &[&str] = &[
     "org.opencontainers.image.ref.name",
     "io.containerd.image.name",
@@ -70,7 +71,7 @@ pub(super) fn names(
         }
         let (a, b) = (a.unwrap_or_default(), b.unwrap_or_default());
         if l.digest == r.digest && node.says_nothing() {
-            node.because(Cause::SourceChange, &format!("annotation {key}"), a, b);
+            node.because(Cause::ArchiveHeader, &format!("annotation {key}"), a, b);
             explainer
                 .notes
                 .push("the images are the same; only their names in the layouts differ".into());

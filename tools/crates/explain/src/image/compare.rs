@@ -124,7 +124,7 @@ fn tags(explainer: &mut Explainer<'_>, left: &Image, right: &Image, out: &mut Ve
     if all_meant(l) != all_meant(r) {
         let (l, r) = (of(l), of(r));
         let mut node = Difference::new(Level::Index, "manifest.json", Kind::Changed);
-        node.because(Cause::SourceChange, "RepoTags", l.join("; "), r.join("; "));
+        node.because(Cause::ArchiveHeader, "RepoTags", l.join("; "), r.join("; "));
         out.push(node);
         explainer
             .notes

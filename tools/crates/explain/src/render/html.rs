@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use verbatim_causes::{Cause, Line};
-use verbatim_foreign::printable;
+use verbatim_foreign::markup;
 
 use super::{blocks, relative};
 use crate::report::{CauseReport, Difference, ExcerptReport, Kind, Report, Verdict, OPEN};
@@ -54,30 +54,14 @@ pub fn html(report: &Report) -> String {
 /// Paths that a difference is said to follow from.
 const PATHS: usize = 10;
 
-/// Text as it may stand between tags and in quoted attributes.
-fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in printable(text).chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            c => safe.push(c),
-        }
-    }
-    safe
-}
-
-/// The same for text of several lines.
+/// Text of several lines.
 fn escaped_lines(text: &str) -> String {
-    let lines: Vec<String> = text.split('\n').map(escaped).collect();
+    let lines: Vec<String> = text.split('\n').map(markup).collect();
     lines.join("\n")
 }
 
 fn page(out: &mut String, report: &Report) -> std::fmt::Result {
-    let (left, right) = (escaped(&report.left.name), escaped(&report.right.name));
+    let (left, right) = (markup(&report.left.name), markup(&report.right.name));
     let verdict = match report.verdict {
         Verdict::Equal => "equal",
         Verdict::Different => "different",
@@ -144,7 +128,7 @@ fn page(out: &mut String, report: &Report) -> std::fmt::Result {
         writeln!(out, "<p>And {left_out} more, which are not listed.</p>")?;
     }
     for note in &report.notes {
-        writeln!(out, "<p>Note: {}</p>", escaped(note))?;
+        writeln!(out, "<p>Note: {}</p>", markup(note))?;
     }
     writeln!(out, "</main>\n</body>\n</html>")
 }
@@ -158,9 +142,9 @@ fn sides_of(out: &mut String, report: &Report) -> std::fmt::Result {
         write!(
             out,
             "<tr><th>{what}</th><td><code>{}</code></td><td>{}</td><td><code>{}</code></td></tr>",
-            escaped(&side.name),
+            markup(&side.name),
             side.kind,
-            escaped(side.digest.as_deref().unwrap_or(""))
+            markup(side.digest.as_deref().unwrap_or(""))
         )?;
     }
     writeln!(out, "</table>")
@@ -174,15 +158,15 @@ fn summary(out: &mut String, cause: &CauseReport) -> std::fmt::Result {
         cause.id.id(),
         cause.count,
         if cause.ignored { ", ignored" } else { "" },
-        escaped(cause.fix)
+        markup(cause.fix)
     )?;
     for evidence in &cause.evidence {
-        write!(out, "<li>{}</li>", escaped(evidence))?;
+        write!(out, "<li>{}</li>", markup(evidence))?;
     }
     writeln!(out, "</ul>")?;
     write!(out, "<details><summary>paths</summary><ul>")?;
     for path in &cause.paths {
-        write!(out, "<li class=\"path\">{}</li>", escaped(path))?;
+        write!(out, "<li class=\"path\">{}</li>", markup(path))?;
     }
     let more = cause.count.saturating_sub(cause.paths.len() as u64);
     if more > 0 {
@@ -220,7 +204,7 @@ fn node(out: &mut String, difference: &Difference, parent: &str, level: usize) -
     writeln!(
         out,
         "<details class=\"node{classes}\"{open}><summary><span class=\"path\">{}</span> <span class=\"kind\">{kind}</span>{format}</summary>",
-        escaped(relative(&difference.path, parent))
+        markup(relative(&difference.path, parent))
     )?;
     if !difference.findings.is_empty() {
         write!(out, "<ul>")?;
@@ -228,13 +212,13 @@ fn node(out: &mut String, difference: &Difference, parent: &str, level: usize) -
             let at = if finding.at.is_empty() {
                 String::new()
             } else {
-                format!(" at <code>{}</code>", escaped(&finding.at))
+                format!(" at <code>{}</code>", markup(&finding.at))
             };
             write!(
                 out,
                 "<li class=\"found is-{0}\"><b>{0}</b>{at}: {1}</li>",
                 finding.cause.id(),
-                escaped(&finding.evidence)
+                markup(&finding.evidence)
             )?;
         }
         writeln!(out, "</ul>")?;
@@ -242,7 +226,7 @@ fn node(out: &mut String, difference: &Difference, parent: &str, level: usize) -
     if !difference.follows_from.is_empty() {
         let paths = difference.follows_from.iter().take(PATHS);
         let paths: Vec<String> = paths
-            .map(|path| format!("<span class=\"path\">{}</span>", escaped(path)))
+            .map(|path| format!("<span class=\"path\">{}</span>", markup(path)))
             .collect();
         let more = difference.follows_from.len() - paths.len();
         let more = if more > 0 {
@@ -261,9 +245,9 @@ fn node(out: &mut String, difference: &Difference, parent: &str, level: usize) -
             write!(
                 out,
                 "<tr><td>{}</td><td><code>{}</code></td><td><code>{}</code></td></tr>",
-                escaped(&field.name),
-                escaped(&field.left),
-                escaped(&field.right)
+                markup(&field.name),
+                markup(&field.left),
+                markup(&field.right)
             )?;
         }
         writeln!(out, "</table>")?;
@@ -297,7 +281,7 @@ fn both(out: &mut String, excerpt: &ExcerptReport) -> std::fmt::Result {
     writeln!(
         out,
         "<div><code>{}</code><div class=\"both\"><pre>{left}</pre><pre>{right}</pre></div></div>",
-        escaped(&excerpt.at)
+        markup(&excerpt.at)
     )
 }
 
@@ -306,7 +290,7 @@ fn beside(lines: &[Line]) -> (String, String) {
     let (mut left, mut right) = (String::new(), String::new());
     let plain = |out: &mut String, lines: &[Line]| {
         for line in lines {
-            out.push_str(&escaped(&line.text));
+            out.push_str(&markup(&line.text));
             out.push('\n');
         }
     };
@@ -316,7 +300,7 @@ fn beside(lines: &[Line]) -> (String, String) {
         let longest = block.left.len().max(block.right.len());
         for (out, own) in [(&mut left, block.left), (&mut right, block.right)] {
             for line in own {
-                let _ = writeln!(out, "<mark>{}</mark>", escaped(&line.text));
+                let _ = writeln!(out, "<mark>{}</mark>", markup(&line.text));
                 if line.open {
                     out.truncate(out.len() - 1);
                     let _ = writeln!(out, " <i>{OPEN}</i>");
@@ -371,7 +355,7 @@ fn dump(own: &str, other: &str) -> String {
             } else {
                 '.'
             };
-            out.push_str(&escaped(&c.to_string()));
+            out.push_str(&markup(&c.to_string()));
         }
         out.push('\n');
     }
@@ -385,7 +369,7 @@ mod tests {
     #[test]
     fn markup_of_others_is_text() {
         assert_eq!(
-            escaped("<script>\"'&\x1b"),
+            markup("<script>\"'&\x1b"),
             "&lt;script&gt;&quot;&#39;&amp;\\u{1b}"
         );
         assert_eq!(escaped_lines("a\n<b>"), "a\n&lt;b&gt;");

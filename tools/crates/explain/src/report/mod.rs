@@ -4,6 +4,7 @@ mod summary;
 
 use serde::Serialize;
 use verbatim_causes::{Cause, Comparison, Excerpt, Finding, Line, Piece, Side};
+use verbatim_digest::hex;
 
 pub use self::summary::{CauseReport, Report, SideReport};
 use crate::compare::digests::Waiting;
@@ -295,7 +296,6 @@ pub(crate) fn lossy(bytes: &[u8]) -> String {
 
 impl From<Excerpt> for ExcerptReport {
     fn from(excerpt: Excerpt) -> Self {
-        let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect();
         let (encoding, left, right, unified) = match excerpt.piece {
             Piece::Lines(lines) => (
                 "text",

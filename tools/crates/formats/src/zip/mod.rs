@@ -25,7 +25,7 @@ const SIGNATURE: &[u8] = b"PK\x05\x05";
 /// Bytes of a local header in front of the name.
 pub const LOCAL_SIZE: u64 = 30;
 /// Bytes of a record of the directory in front of the name.
-pub const CENTRAL_SIZE: usize = 46;
+pub(crate) const CENTRAL_SIZE: usize = 46;
 
 /// The flag of an entry that is encrypted.
 pub const ENCRYPTED: u16 = 1;
@@ -68,7 +68,7 @@ pub struct Entry<'d> {
 
 impl<'d> Entry<'d> {
     /// Where the name stands in the record.
-    pub fn name_range(&self) -> Range<usize> {
+    pub(crate) fn name_range(&self) -> Range<usize> {
         CENTRAL_SIZE..CENTRAL_SIZE + usize::from(u16_at(self.record, 28))
     }
 

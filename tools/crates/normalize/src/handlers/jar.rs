@@ -158,12 +158,28 @@ fn is_about_the_build(header: &[u8]) -> bool {
     BUILD_LINES.iter().any(|name| plain == name.as_bytes())
 }
 
+/// Lines with their ends, as manifests have them: CR LF, LF or CR.
+fn lines(content: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = content;
+    std::iter::from_fn(move || {
+        let end = match memchr::memchr2(b'\r', b'\n', rest) {
+            Some(at) if rest[at..].starts_with(b"\r\n") => at + 2,
+            Some(at) => at + 1,
+            None if rest.is_empty() => return None,
+            None => rest.len(),
+        };
+        let (line, after) = rest.split_at(end);
+        rest = after;
+        Some(line)
+    })
+}
+
 /// The manifest without the lines about its build.
 fn manifest(content: &[u8]) -> Option<Normalized> {
     let mut kept = Vec::with_capacity(content.len());
     let mut changes = Vec::new();
     let mut dropping = false;
-    for line in content.split_inclusive(|byte| *byte == b'\n') {
+    for line in lines(content) {
         // A line that begins with a space goes on from the one before.
         if !line.starts_with(b" ") {
             let header = line.split(|byte| *byte == b':').next().unwrap_or(line);
@@ -188,6 +204,56 @@ fn manifest(content: &[u8]) -> Option<Normalized> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// As Maven, Gradle, Ant and bnd write them, with each end of a line that the specification knows.
+    #[test]
+    fn lines_about_the_build_go_whatever_ends_them() {
+        for (lines, left) in [
+            (
+                &["Manifest-Version: 1.0", "Built-By: a", "Created-By: 17"][..],
+                Some("1 3"),
+            ),
+            (&["Manifest-Version: 1.0", "Created-By: 17"], None),
+            (
+                &[
+                    "Manifest-Version: 1.0",
+                    "Bnd-LastModified: 1",
+                    " 234",
+                    "Tool: Bnd-7",
+                ],
+                Some("1 4"),
+            ),
+            (
+                &[
+                    "Manifest-Version: 1.0",
+                    "",
+                    "Name: a/B.class",
+                    "Build-Date: x",
+                    "SHA-256-Digest: y",
+                ],
+                Some("1 2 3 5"),
+            ),
+            (&["Built-By: a", "Main-Class: B"], Some("2")),
+            (
+                &["Manifest-Version: 1.0", "Main-Class: B", " uilt-By: a"],
+                None,
+            ),
+            (&["Built-By : a", "BUILT-BY: a", "built-by:a"], Some("1")),
+        ] {
+            for end in ["\r\n", "\n", "\r"] {
+                let all: String = lines.iter().flat_map(|line| [*line, end]).collect();
+                let left: Option<String> = left.map(|left| {
+                    let numbers = left.split(' ').map(|n| n.parse::<usize>().unwrap());
+                    numbers.flat_map(|n| [lines[n - 1], end]).collect()
+                });
+                let normal = manifest(all.as_bytes());
+                let normal = normal.map(|n| String::from_utf8(n.content).unwrap());
+                assert_eq!(normal, left, "{all:?}");
+            }
+        }
+        // A last line without an end.
+        assert_eq!(manifest(b"a: b\rBuilt-By: c").unwrap().content, b"a: b\r");
+    }
 
     #[test]
     fn what_speaks_of_the_build_goes_and_what_names_a_tool_or_source_stays() {

@@ -162,6 +162,11 @@ mod tests {
             "#2026-11-23T14:04:45Z",
             "# 2026-11-23T14:04:45.123+01:00[Europe/Berlin]",
             "#2026-11-23 14:04:45",
+            // Of Ant and Gradle, wherever they ran, and with ends of lines of another system.
+            "#Mon Nov 23 14:04:45 CET 2026",
+            "#Mon Nov 23 14:04:45 GMT+01:00 2026\r",
+            "#Mon Nov 23 14:04:45 America/Argentina/Buenos_Aires 2026",
+            "#2026-11-23T14:04:45,123456789+0100",
         ] {
             assert_eq!(
                 normal(&format!("{date}\na=b\n")).as_deref(),
@@ -174,6 +179,11 @@ mod tests {
             "#2026-11-23 14:04:45 was when it broke",
             "#2026-11-23T14:04:45Z = the time of the release",
             "#2026-11-23 14:04",
+            "#Mo Nov 23 14:04:45 MEZ 2026",
+            "#Mon Nov 23 14:04:45 2026",
+            "#Mon Nov 23 14:04:45 UTC 2026 by alice",
+            "#since Mon Nov 23 14:04:45 UTC 2026",
+            "!Mon Nov 23 14:04:45 UTC 2026",
         ] {
             assert_eq!(normal(&format!("{comment}\na=b\n")), None, "{comment}");
         }

@@ -143,8 +143,14 @@ impl Walk {
     /// A walk from a link. At most so many documents are met, which matters where each costs
     /// a request.
     pub fn new(root: Link, most_documents: usize) -> Self {
+        Self::of_links(vec![root], most_documents)
+    }
+
+    /// A walk from several links, the first one first.
+    pub(crate) fn of_links(mut links: Vec<Link>, most_documents: usize) -> Self {
+        links.reverse();
         Self {
-            pending: vec![root],
+            pending: links,
             met: BTreeMap::new(),
             links: 0,
             most_documents,
@@ -153,12 +159,7 @@ impl Walk {
 
     /// A walk from all that an index names, which is at hand: `index.json` of a layout.
     pub fn of_index(index: &Index, file: &str) -> Self {
-        let mut walk = Self {
-            pending: Vec::new(),
-            met: BTreeMap::new(),
-            links: 0,
-            most_documents: usize::MAX,
-        };
+        let mut walk = Self::of_links(Vec::new(), usize::MAX);
         walk.push(index, file, Depth::TOP);
         walk
     }

@@ -282,6 +282,8 @@ mod tests {
     use crate::gather::{Attachments, By};
     use crate::layout::{write_root, Published};
 
+    const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
+
     /// A layout of an image of nothing, as a folder.
     fn layout(path: &Path) -> Descriptor {
         const CONFIG: &[u8] =
@@ -327,11 +329,11 @@ mod tests {
     /// Attach a text both ways.
     fn attach(path: &Path, image: &Descriptor, text: &str) -> bool {
         let mut additions = Additions::default();
-        let blob = Descriptor::of(MediaType::new(MediaType::SIGSTORE_BUNDLE), text.as_bytes());
+        let blob = Descriptor::of(MediaType::new(BUNDLE), text.as_bytes());
         additions.mark_image(image);
         additions.add_blob(text.into());
         additions.add_blob(EMPTY_CONFIG.into());
-        let manifest = artifact(MediaType::SIGSTORE_BUNDLE, blob.clone(), image, []);
+        let manifest = artifact(BUNDLE, blob.clone(), image, []);
         additions.add_referrer(manifest.unwrap()).unwrap();
         additions.add_tagged(CosignTag::Attestations, &image.digest, vec![blob]);
         additions.write(&Layout::open(path).unwrap()).unwrap()

@@ -83,7 +83,8 @@ fn document(layout: &Layout, walk: &mut Walk, link: &Link) -> Result<(Document, 
     Ok((document, bytes))
 }
 
-fn image(
+/// The image of a manifest that was found, if it is one that can run.
+pub(super) fn image(
     layout: &Layout,
     walk: &mut Walk,
     link: &Link,

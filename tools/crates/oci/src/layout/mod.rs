@@ -6,6 +6,7 @@
 //! parsed digest alone, so nothing outside the layout can be named.
 
 mod additions;
+mod archive;
 mod check;
 mod import;
 mod listed;
@@ -19,6 +20,7 @@ mod write;
 
 pub use crate::graph::{Blobs, Content};
 pub use additions::Additions;
+pub use archive::{ArchiveKind, ArchiveNames};
 pub(crate) use check::in_parallel;
 pub use check::{
     check, check_platform, check_roots, Checked, CheckedImage, Problem, Progress, Remark, Report,
@@ -30,7 +32,7 @@ pub use import::{
 pub use listed::{Listed, Tie};
 pub use plan::{layer_names, Inputs, LayerInput, LayerNames, Plan};
 pub use published::{Kind, Published};
-pub use saved::Saved;
+pub use saved::{Part, Saved, SavedFiles, SavedImage};
 pub use source::Layout;
 pub use whole::{Moved, Whole};
 pub use write::{write_root, Link};

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use super::import::{images, offers_of, Offer};
+use super::import::{image, images, offers_of, Offer};
 use super::listed::REF_NAME;
 use super::source::Layout;
 use crate::graph::{Link, Walk};
-use crate::{Descriptor, Error, ErrorKind, Index, Reference, Result};
+use crate::{Descriptor, Document, Error, ErrorKind, Index, Reference, Result};
 
 /// What a layout stands for, where it could be two things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -44,7 +44,7 @@ impl Published {
         let file = layout.index_name();
         // What is attached to an image is not published under its name.
         let entries = layout.listed(&index).images;
-        let Some((at, first)) = entries.first() else {
+        let Some((_, first)) = entries.first() else {
             return Err(Error::new(
                 ErrorKind::Missing,
                 file,
@@ -53,11 +53,16 @@ impl Published {
             .at("/manifests"));
         };
         let one = entries.iter().all(|(_, d)| d.digest == first.digest);
+        let links = || {
+            let all = entries.iter();
+            all.map(|(at, entry)| Link::of_index(entry, &file, *at))
+                .collect()
+        };
         match kind {
             Some(Kind::Image) => {
                 let images = images(layout)?;
                 match &images[..] {
-                    [image] => Self::named(layout, Link::root(image.descriptor.clone(), &file)),
+                    [image] => Self::named(layout, vec![Link::root(image.descriptor.clone(), &file)]),
                     _ => Err(Error::new(
                         ErrorKind::Mismatch,
                         file,
@@ -68,8 +73,8 @@ impl Published {
                     )),
                 }
             }
-            None if one => Self::named(layout, Link::of_index(first, &file, *at)),
-            Some(Kind::Index) if one && first.media_type.is_index() => Self::named(layout, Link::of_index(first, &file, *at)),
+            None if one => Self::named(layout, links()),
+            Some(Kind::Index) if one && first.media_type.is_index() => Self::named(layout, links()),
             Some(Kind::Index) => Self::index_json(layout, data),
             None => match different_images(layout, &entries, &file)? {
                 0 | 1 => Self::index_json(layout, data),
@@ -85,25 +90,32 @@ impl Published {
         }
     }
 
-    fn named(layout: &Layout, link: Link) -> Result<Self> {
-        if !link.is_document() {
+    /// What links lead to that all have one digest. All that is said in them must be right, for
+    /// readers of the layout may believe any of them.
+    fn named(layout: &Layout, links: Vec<Link>) -> Result<Self> {
+        let link = links[0].clone();
+        if let Some(other) = links.iter().find(|link| !link.is_document()) {
             return Err(Error::new(
                 ErrorKind::Unsupported,
-                &*link.file,
+                &*other.file,
                 format!(
                     "names something of type `{}`, which is neither a manifest nor an index",
-                    link.descriptor.media_type
+                    other.descriptor.media_type
                 ),
             )
-            .at(format!("{}/mediaType", link.pointer)));
+            .at(format!("{}/mediaType", other.pointer)));
         }
+        let says_platform = links.iter().any(|link| link.descriptor.platform.is_some());
         let bytes = layout.bytes(&link.descriptor.digest)?;
         let file = layout.blob_name(&link.descriptor.digest);
-        let mut walk = Walk::new(link.clone(), usize::MAX);
-        if let Some(wrong) = walk.next() {
-            wrong?;
-        }
+        let mut walk = Walk::of_links(links, usize::MAX);
+        walk.level()?;
         let document = walk.enter(&link, &bytes, &file)?;
+        if let (Document::Manifest(manifest), true) = (&document, says_platform) {
+            if layout.has_blob(&manifest.config.digest) {
+                image(layout, &mut walk, &link, manifest, bytes.clone())?;
+            }
+        }
         Ok(Self {
             descriptor: Descriptor::of(document.media_type(), &bytes),
             bytes,

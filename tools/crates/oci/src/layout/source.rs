@@ -9,14 +9,11 @@ use std::sync::OnceLock;
 use serde::Deserialize;
 use verbatim_digest::Digest;
 use verbatim_document::file::open;
-use verbatim_reader::{Compression, Kind};
 
+use super::archive::Scanned;
 use crate::graph::{check_bytes, check_size};
 use crate::json::{self, MAX_DOCUMENT};
 use crate::{name, Descriptor, Error, ErrorKind, Index, MediaType, Result};
-
-/// Entries of an archive that are remembered; more than any image has blobs.
-const MAX_ENTRIES: usize = 1 << 20;
 
 /// A layout that can be read: a folder or a tar archive.
 ///
@@ -78,7 +75,8 @@ impl Layout {
         let source = if metadata.is_dir() {
             Source::Folder
         } else {
-            Source::Archive(scan(path)?)
+            // No link in it is followed.
+            Source::Archive(Scanned::of(path, &name(path))?.files)
         };
         let mut layout = Self {
             path: path.to_owned(),
@@ -143,7 +141,7 @@ impl Layout {
     }
 
     /// The name of what names the images, in messages: `index.json`.
-    pub fn index_name(&self) -> String {
+    pub(crate) fn index_name(&self) -> String {
         self.file_name(self.form.index())
     }
 
@@ -309,109 +307,4 @@ impl Layout {
 /// The place of a blob in a layout. A digest has one spelling and no way to say `..`.
 pub(crate) fn blob_path(digest: &Digest) -> String {
     format!("blobs/sha256/{}", digest.hex())
-}
-
-/// What lies in an archive.
-#[derive(Debug, Default)]
-pub(super) struct Scanned {
-    /// Where the content of each file begins, and its size.
-    pub(super) files: BTreeMap<String, (u64, u64)>,
-    /// From the path of a link to the path that it leads to.
-    pub(super) links: BTreeMap<String, String>,
-}
-
-/// Find the files of an archive; no link in it is followed.
-fn scan(path: &Path) -> Result<BTreeMap<String, (u64, u64)>> {
-    scan_with_links(path).map(|scanned| scanned.files)
-}
-
-/// Find the files and links of an archive.
-pub(super) fn scan_with_links(path: &Path) -> Result<Scanned> {
-    let failed = |e: io::Error| Error::io(name(path), "cannot be read", e);
-    let (mut file, _) = open(path).map_err(failed)?;
-    let mut start = Vec::new();
-    (&file).take(10).read_to_end(&mut start).map_err(failed)?;
-    let compression = Compression::of_magic(&start);
-    if compression != Compression::None {
-        return Err(Error::new(
-            ErrorKind::Unsupported,
-            name(path),
-            format!("is compressed with {compression}, and blobs cannot be found inside; decompress it first"),
-        ));
-    }
-    if start.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{') {
-        return Err(Error::new(
-            ErrorKind::Unsupported,
-            name(path),
-            "is a JSON document where an OCI layout must be: a folder, or a tar archive of one",
-        ));
-    }
-    file.seek(SeekFrom::Start(0)).map_err(failed)?;
-    let mut archive = verbatim_reader::Archive::open_file(file);
-    let mut scanned = Scanned::default();
-    while let Some(entry) = archive.next_entry().map_err(|e| {
-        Error::new(
-            ErrorKind::Malformed,
-            name(path),
-            format!("is no tar archive of a layout: {e}"),
-        )
-    })? {
-        let Ok(file) = std::str::from_utf8(&entry.path) else {
-            continue;
-        };
-        let file = file.strip_prefix("./").unwrap_or(file).to_owned();
-        if scanned.files.len() + scanned.links.len() == MAX_ENTRIES {
-            return Err(Error::new(
-                ErrorKind::Limit,
-                name(path),
-                format!("has more than {MAX_ENTRIES} entries, the limit for a layout"),
-            ));
-        }
-        match &entry.kind {
-            Kind::File => {}
-            Kind::Symlink { target } => {
-                let target = beside(&file, &String::from_utf8_lossy(target));
-                scanned.links.insert(file, target);
-                continue;
-            }
-            Kind::HardLink { target } => {
-                let target = String::from_utf8_lossy(target);
-                let target = target.strip_prefix("./").unwrap_or(&target).to_owned();
-                scanned.links.insert(file, target);
-                continue;
-            }
-            _ => continue,
-        }
-        // A blob with holes is none that an image tool wrote.
-        let Some(content) = entry.content_offset() else {
-            continue;
-        };
-        let size = entry.size;
-        if scanned
-            .files
-            .insert(file.clone(), (content, size))
-            .is_some()
-        {
-            return Err(Error::new(
-                ErrorKind::Malformed,
-                name(path),
-                format!("holds {file} twice; write the archive again"),
-            ));
-        }
-    }
-    Ok(scanned)
-}
-
-/// Where a link at a path leads, in the archive.
-fn beside(path: &str, target: &str) -> String {
-    let mut parts: Vec<&str> = path.split('/').collect();
-    parts.pop();
-    for part in target.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop()),
-            part => parts.push(part),
-        }
-    }
-    parts.join("/")
 }

@@ -8,6 +8,7 @@
 use std::io::{self, Read};
 
 use sha2::{Digest as _, Sha256, Sha512};
+use verbatim_digest::hex;
 use verbatim_formats::inflate::Inflating;
 use verbatim_signature::RsaHash;
 
@@ -229,7 +230,7 @@ fn named(signature: &[u8]) -> Signature {
     let id = signature.get(2..SIGNED).unwrap_or_default();
     Signature {
         kind: "v0".to_owned(),
-        key: id.iter().map(|byte| format!("{byte:02x}")).collect(),
+        key: hex(id),
         bytes: Vec::new(),
     }
 }

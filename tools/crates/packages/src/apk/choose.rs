@@ -14,7 +14,7 @@ use super::scripts;
 use crate::choice::{self, Chosen, Terms};
 use crate::deb::Script;
 use crate::fetch::{Cache, Fetcher};
-use crate::lock::{Lock, LockedIndex, LockedPackage, LockedSource};
+use crate::lock::{Lock, LockedIndex, LockedPackage};
 use crate::manifest::{Manifest, Source};
 use crate::places::Places;
 use crate::solve::{Package, Solution};
@@ -71,15 +71,8 @@ pub fn choose(
             Ok((locked[&package].clone(), *source))
         })?;
     }
-    let sources = repositories
-        .into_iter()
-        .map(|repository| LockedSource {
-            name: repository.source.name.clone(),
-            url: repository.source.url.clone(),
-            indexes: repository.indexes,
-        })
-        .collect();
-    Ok(chosen.into_lock(manifest, sources))
+    let indexes = repositories.into_iter().map(|one| one.indexes);
+    Ok(chosen.into_lock(manifest, indexes))
 }
 
 impl Repository<'_> {

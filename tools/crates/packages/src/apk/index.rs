@@ -48,7 +48,7 @@ impl Checksum {
 
     /// Its bytes as hexadecimal digits.
     pub(super) fn hex(self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+        verbatim_digest::hex(&self.0)
     }
 }
 

@@ -15,10 +15,6 @@ const COMMANDS: [&str; 12] = [
     ":", ";;", "do", "done", "echo", "else", "esac", "exit", "fi", "set", "then", "true",
 ];
 
-/// At most so many commands of a script are shown, each not longer than this.
-const MOST_SHOWN: usize = 6;
-const LONGEST_SHOWN: usize = 100;
-
 /// The scripts of a package that do something which is not done here.
 pub(super) fn not_done(package: &str, about: &About) -> Vec<Script> {
     let mut found = Vec::new();
@@ -31,19 +27,7 @@ pub(super) fn not_done(package: &str, about: &About) -> Vec<Script> {
             .filter(|words| !is_nothing(words))
             .map(|words| words.join(" "))
             .collect();
-        if left.is_empty() {
-            continue;
-        }
-        found.push(Script {
-            package: package.to_owned(),
-            name,
-            count: left.len(),
-            words: left
-                .iter()
-                .take(MOST_SHOWN)
-                .map(|line| verbatim_foreign::excerpt(line, LONGEST_SHOWN))
-                .collect(),
-        });
+        found.extend(Script::of(package, name, &left));
     }
     found
 }

@@ -7,7 +7,7 @@ use super::repository::Repository;
 use super::scripts::{self, Script};
 use crate::choice::{self, Chosen, Terms};
 use crate::fetch::Fetcher;
-use crate::lock::{Lock, LockedPackage, LockedSource};
+use crate::lock::{Lock, LockedPackage};
 use crate::manifest::Manifest;
 use crate::places::Places;
 use crate::{Moment, Result};
@@ -64,16 +64,8 @@ pub fn choose(
             Ok((locked, source))
         })?;
     }
-    let sources = repositories
-        .into_iter()
-        .zip(&manifest.sources)
-        .map(|(repository, source)| LockedSource {
-            name: source.name.clone(),
-            url: source.url.clone(),
-            indexes: repository.indexes,
-        })
-        .collect();
-    Ok(chosen.into_lock(manifest, sources))
+    let indexes = repositories.into_iter().map(|one| one.indexes);
+    Ok(chosen.into_lock(manifest, indexes))
 }
 
 /// What is read of each package to see its scripts: its control archive stands in front.

@@ -4,6 +4,8 @@
 //! another way (see [`super::generate`]), and those that make no difference in an image, are left
 //! out of the list; of the rest nothing is guessed.
 
+use verbatim_foreign::excerpt;
+
 use super::package::About;
 use crate::words::commands;
 
@@ -93,6 +95,19 @@ pub struct Script {
     pub count: usize,
 }
 
+impl Script {
+    /// A script of which this is left to do; `None` where nothing is.
+    pub(crate) fn of(package: &str, name: &'static str, left: &[String]) -> Option<Self> {
+        let shown = left.iter().take(MOST_SHOWN);
+        (!left.is_empty()).then(|| Self {
+            package: package.to_owned(),
+            name,
+            count: left.len(),
+            words: shown.map(|line| excerpt(line, LONGEST_SHOWN)).collect(),
+        })
+    }
+}
+
 /// The scripts of a package that do something which is not done here.
 pub fn not_done(package: &str, about: &About) -> Vec<Script> {
     if DONE.contains(&package) {
@@ -100,17 +115,7 @@ pub fn not_done(package: &str, about: &About) -> Vec<Script> {
     }
     let scripts = ["preinst", "postinst"].into_iter().filter_map(|name| {
         let script = about.files.get(name)?;
-        let left = left(&String::from_utf8_lossy(script));
-        (!left.is_empty()).then(|| Script {
-            package: package.to_owned(),
-            name,
-            count: left.len(),
-            words: left
-                .iter()
-                .take(MOST_SHOWN)
-                .map(|line| verbatim_foreign::excerpt(line, LONGEST_SHOWN))
-                .collect(),
-        })
+        Script::of(package, name, &left(&String::from_utf8_lossy(script)))
     });
     scripts.collect()
 }

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 
 use md5::{Digest as _, Md5};
 use verbatim_archive::Keeper;
+use verbatim_digest::hex;
 
 use super::package::{About, Deb};
 use crate::fetch::open_checked;
@@ -88,9 +89,4 @@ impl<R: Read> Read for Hashed<R> {
         self.md5.update(&buffer[..n]);
         Ok(n)
     }
-}
-
-/// Bytes as hexadecimal digits.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

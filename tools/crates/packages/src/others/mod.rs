@@ -15,7 +15,7 @@ use verbatim_digest::Digest;
 use verbatim_foreign::excerpt;
 
 use crate::lock::{Lock, LockedPackage, LockedSource};
-use crate::manifest::Format;
+use crate::manifest::PackageFormat;
 use crate::{Error, Result};
 
 /// By what the files are known; the rest of each is read by its own module.
@@ -87,7 +87,7 @@ impl Found {
             indexes: Vec::new(),
         });
         let lock = Lock::new(
-            Format::Rpm,
+            PackageFormat::Rpm,
             architectures,
             Vec::new(),
             sources.collect(),

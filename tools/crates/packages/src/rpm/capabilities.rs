@@ -141,10 +141,7 @@ mod tests {
 
     #[test]
     fn texts_become_attributes() {
-        let hex = |text: &str| {
-            let bytes = attribute(text.as_bytes()).unwrap();
-            bytes.iter().map(|b| format!("{b:02x}")).collect::<String>()
-        };
+        let hex = |text: &str| verbatim_digest::hex(&attribute(text.as_bytes()).unwrap());
         assert_eq!(
             hex("cap_net_raw=ep"),
             "0100000200200000000000000000000000000000"

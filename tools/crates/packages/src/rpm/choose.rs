@@ -16,7 +16,7 @@ use super::tags::signature;
 use crate::choice::{self, Chosen, Terms};
 use crate::deb::Script;
 use crate::fetch::{location, open_checked, Cache, Fetcher};
-use crate::lock::{Lock, LockedIndex, LockedPackage, LockedSource};
+use crate::lock::{Lock, LockedIndex, LockedPackage};
 use crate::manifest::{Manifest, Source};
 use crate::openpgp::KeyRing;
 use crate::places::Places;
@@ -86,15 +86,8 @@ pub fn choose(
         })?;
     }
     check_packages(&chosen, &repositories, fetcher)?;
-    let sources = repositories
-        .into_iter()
-        .map(|repository| LockedSource {
-            name: repository.source.name.clone(),
-            url: repository.source.url.clone(),
-            indexes: repository.indexes,
-        })
-        .collect();
-    Ok(chosen.into_lock(manifest, sources))
+    let indexes = repositories.into_iter().map(|one| one.indexes);
+    Ok(chosen.into_lock(manifest, indexes))
 }
 
 impl Repository<'_> {

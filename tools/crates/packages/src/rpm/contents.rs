@@ -7,7 +7,7 @@ use md5::Md5;
 use sha1::Sha1;
 use sha2::digest::DynDigest;
 use sha2::{Sha224, Sha256, Sha384, Sha512};
-use verbatim_digest::HashingReader;
+use verbatim_digest::{hex, HashingReader};
 use verbatim_foreign::printable_bytes;
 use verbatim_reader::decompress;
 
@@ -192,7 +192,7 @@ fn check(listed: &File<'_>, mut hasher: Box<dyn DynDigest>, file: &str) -> Resul
     let mut digest = vec![0; hasher.output_size()];
     // The buffer has the right size.
     let _ = hasher.finalize_into_reset(&mut digest);
-    let found: String = digest.iter().map(|b| format!("{b:02x}")).collect();
+    let found = hex(&digest);
     if listed.digest.eq_ignore_ascii_case(found.as_bytes()) {
         return Ok(());
     }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use sha2::{Digest as _, Sha512};
 use verbatim_archive::{Builder, Item, Wish};
-use verbatim_digest::HashingReader;
+use verbatim_digest::{hex, HashingReader};
 
 use super::accounts::Accounts;
 use super::contents::{self, Content};
@@ -233,8 +233,7 @@ impl<R: Read> Whole<R> {
 
     fn finish(self) -> [String; 2] {
         let sha512 = self.sha512.finalize();
-        let sha512 = sha512.iter().map(|b| format!("{b:02x}")).collect();
-        [self.inner.finish().0.hex(), sha512]
+        [self.inner.finish().0.hex(), hex(&sha512)]
     }
 }
 

@@ -94,8 +94,7 @@ impl Package {
         };
         check(signature::SHA256, "SHA-256", Digest::of(&bytes).hex())?;
         let sha1 = Sha1::digest(&bytes);
-        let sha1: String = sha1.iter().map(|b| format!("{b:02x}")).collect();
-        check(signature::SHA1, "SHA-1", sha1)?;
+        check(signature::SHA1, "SHA-1", verbatim_digest::hex(&sha1))?;
         if checked {
             return Ok(());
         }

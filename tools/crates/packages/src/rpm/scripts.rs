@@ -37,10 +37,6 @@ const COMMANDS: [&str; 18] = [
     "}",
 ];
 
-/// At most so many commands of a script are shown, each not longer than this.
-const MOST_SHOWN: usize = 6;
-const LONGEST_SHOWN: usize = 100;
-
 /// The scripts of a package that do something which is not done here.
 pub(super) fn not_done(package: &Package) -> Vec<Script> {
     let mut found = Vec::new();
@@ -53,23 +49,13 @@ pub(super) fn not_done(package: &Package) -> Vec<Script> {
             .map(str::trim)
             .filter(|line| !line.is_empty() && !line.starts_with(['#', '-']))
             .filter(|line| !(is_shell && is_done(line)))
-            .map(|line| verbatim_foreign::excerpt(line, LONGEST_SHOWN))
+            .map(str::to_owned)
             .collect();
         if text.is_empty() && !program.is_empty() && !program.ends_with(b"ldconfig") {
             // A program without a script is the script.
-            words.push(verbatim_foreign::printable_bytes(program).into_owned());
+            words.push(String::from_utf8_lossy(program).into_owned());
         }
-        if words.is_empty() {
-            continue;
-        }
-        let count = words.len();
-        words.truncate(MOST_SHOWN);
-        found.push(Script {
-            package: package.name(),
-            name,
-            count,
-            words,
-        });
+        found.extend(Script::of(&package.name(), name, &words));
     }
     found
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use verbatim_digest::Digest;
 use verbatim_packages::lock::{Lock, LockedPackage, LockedSource};
-use verbatim_packages::manifest::Format;
+use verbatim_packages::manifest::PackageFormat;
 
 /// A package by its name, version and architecture, as a lock names it: the file of this name with
 /// this content.
@@ -24,7 +24,7 @@ pub fn locked(package: [&str; 3], file: &str, content: &[u8]) -> LockedPackage {
 }
 
 /// A lock of packages that lie in this folder, for images of x86_64.
-pub fn lock(format: Format, folder: &Path, packages: Vec<LockedPackage>) -> Lock {
+pub fn lock(format: PackageFormat, folder: &Path, packages: Vec<LockedPackage>) -> Lock {
     let source = LockedSource {
         name: "samples".to_owned(),
         url: folder.to_str().unwrap().to_owned(),

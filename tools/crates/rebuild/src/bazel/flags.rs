@@ -120,7 +120,7 @@ pub struct Allowed(Vec<String>);
 /// The word that allows another Bazel than the recorded one.
 pub const OTHER_BAZEL: &str = "bazel";
 /// The word that allows a program of the sources in Bazel's place, which launchers look for.
-pub const WRAPPER: &str = "tools/bazel";
+pub(crate) const WRAPPER: &str = "tools/bazel";
 
 impl Allowed {
     /// With or without hyphens in front.

@@ -218,7 +218,7 @@ impl<'a> Bazel<'a> {
     ///
     /// # Errors
     /// It would, and nobody allowed it.
-    pub fn check_launcher(&self, workspace: &Path) -> Result<()> {
+    pub(crate) fn check_launcher(&self, workspace: &Path) -> Result<()> {
         let wrapper = workspace.join(WRAPPER);
         let named = self.machine.bazel.is_some() || self.machine.wrapper.is_some();
         if named

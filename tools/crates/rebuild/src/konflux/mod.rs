@@ -22,9 +22,9 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 
 /// SLSA provenance before 1.0.
-pub const SLSA_0_2: &str = "https://slsa.dev/provenance/v0.2";
+pub(crate) const SLSA_0_2: &str = "https://slsa.dev/provenance/v0.2";
 /// SLSA provenance 1.0.
-pub const SLSA_1: &str = "https://slsa.dev/provenance/v1";
+pub(crate) const SLSA_1: &str = "https://slsa.dev/provenance/v1";
 
 /// The types of predicates that tell how something was built.
 pub const PREDICATE_TYPES: [&str; 2] = [SLSA_0_2, SLSA_1];

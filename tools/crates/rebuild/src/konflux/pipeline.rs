@@ -113,7 +113,7 @@ impl Parameters {
     }
 
     /// Set one that is not there yet.
-    pub fn set_default(&mut self, name: impl Into<String>, value: Parameter) {
+    pub(crate) fn set_default(&mut self, name: impl Into<String>, value: Parameter) {
         self.0.entry(name.into()).or_insert(value);
     }
 

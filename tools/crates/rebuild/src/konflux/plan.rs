@@ -354,7 +354,7 @@ impl BuildahBuild {
     }
 
     /// What was told for labels alone.
-    pub fn build_timestamp(&self) -> Result<Option<i64>> {
+    pub(crate) fn build_timestamp(&self) -> Result<Option<i64>> {
         seconds(&self.parameters, "BUILD_TIMESTAMP")
     }
 

@@ -131,7 +131,7 @@ impl Rebuild<'_> {
             None if kept.exists() => kept,
             None => self.fetch_sbom(&kept)?,
         };
-        let data = json::read_file(&path, sbom::MAX_SBOM)?;
+        let data = json::read_file(&path, verbatim_sbom::LARGEST)?;
         let digest = Digest::of(&data);
         match &self.build.sbom {
             Some((repository, told)) if *told == digest => self.report.checked(repository, digest),
@@ -216,7 +216,7 @@ impl Rebuild<'_> {
                 "the attestation names no SBOM (SBOM_BLOB_URL); give it with --sbom",
             ));
         };
-        self.fetch_blob(repository, *digest, sbom::MAX_SBOM, to)?;
+        self.fetch_blob(repository, *digest, verbatim_sbom::LARGEST, to)?;
         Ok(to.to_owned())
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use verbatim_foreign::{excerpt, printable_path};
 
 use super::{path_text, Found, Inputs, Rebuild};
-use crate::buildah::{Build, Buildah, Format};
+use crate::buildah::{Build, Buildah, ImageFormat};
 use crate::checkout::{copy_tree, Checkout};
 use crate::error::{Error, Result};
 use crate::images::Images;
@@ -64,8 +64,8 @@ impl Rebuild<'_> {
         let image = buildah.build(&build)?;
         let layout = self.scratch.path().join("image");
         let format = match self.build.parameters.text("BUILDAH_FORMAT") {
-            Some("docker") => Format::Docker,
-            _ => Format::Oci,
+            Some("docker") => ImageFormat::Docker,
+            _ => ImageFormat::Oci,
         };
         buildah.push(&image, format, &layout)?;
         Ok(layout)

@@ -2,12 +2,24 @@
 
 use serde::Deserialize;
 
-use super::{checksum, digest_in, path, purl, Stated, StatedFile, StatedPackage};
+use super::{
+    checksum, digest_in, path, purl, sha256, Stated, StatedFile, StatedImage, StatedPackage,
+    MARK_OF_BASES,
+};
 
 #[derive(Deserialize)]
 pub(super) struct Document {
     #[serde(default)]
     metadata: Option<Metadata>,
+    #[serde(default)]
+    components: Option<Vec<Component>>,
+    #[serde(default)]
+    formulation: Option<Vec<Formula>>,
+}
+
+/// How it was made.
+#[derive(Deserialize)]
+struct Formula {
     #[serde(default)]
     components: Option<Vec<Component>>,
 }
@@ -85,7 +97,31 @@ pub(super) fn stated(document: Document, version: &str) -> Stated {
         add(&mut stated, about.components, "/metadata/component");
     }
     add(&mut stated, document.components, "");
+    for (number, formula) in document.formulation.into_iter().flatten().enumerate() {
+        let components = formula.components.into_iter().flatten().enumerate();
+        stated
+            .images
+            .extend(components.filter_map(|(at, component)| {
+                base(component, format!("/formulation/{number}/components/{at}"))
+            }));
+    }
     stated
+}
+
+/// An image that is marked as one that others were made from.
+fn base(component: Component, pointer: String) -> Option<StatedImage> {
+    let marks = component.properties.iter().flatten();
+    let mut names = marks.filter_map(|property| property.name.as_deref());
+    if !names.any(|name| name.starts_with(MARK_OF_BASES)) {
+        return None;
+    }
+    let sums = component.hashes.iter().flatten();
+    Some(StatedImage {
+        pointer,
+        purl: purl(component.purl.as_deref()).filter(|purl| purl.kind() == "oci")?,
+        digest: sha256(sums.map(|sum| (&*sum.alg, &*sum.content))),
+        version: component.version,
+    })
 }
 
 fn add(stated: &mut Stated, components: Option<Vec<Component>>, at: &str) {

@@ -32,8 +32,23 @@ pub struct Stated {
     pub system: Option<(String, Option<String>)>,
     /// Digests of the image that it says it is about: of the manifest, the index or the config.
     pub about: Vec<Digest>,
+    /// The images that it was made from, or with; they count among the others.
+    pub images: Vec<StatedImage>,
     /// How many things are in it that are no packages and no files: groups, images, other systems.
     pub others: usize,
+}
+
+/// An image that something was made from, or with.
+#[derive(Debug, PartialEq, Eq)]
+pub struct StatedImage {
+    /// The place in the document.
+    pub pointer: String,
+    /// Its package URL, which has its repository and perhaps its digest.
+    pub purl: Purl,
+    /// Its version: a tag.
+    pub version: Option<String>,
+    /// The digest that stands beside its package URL.
+    pub digest: Option<Digest>,
 }
 
 /// A package that is said to be there.
@@ -150,6 +165,9 @@ impl Stated {
     }
 }
 
+/// What Konflux marks base and builder images with.
+const MARK_OF_BASES: &str = "konflux:container:is_b";
+
 /// A package URL; what is none is as good as missing.
 fn purl(text: Option<&str>) -> Option<Purl> {
     text?.parse().ok()
@@ -163,6 +181,14 @@ fn checksum(algorithm: &str, value: &str) -> Option<Checksum> {
         return None;
     }
     Checksum::of_hex(Algorithm::of_word(&word)?, value.as_bytes())
+}
+
+/// The digest of an image among those that are said of it.
+fn sha256<'a>(mut said: impl Iterator<Item = (&'a str, &'a str)>) -> Option<Digest> {
+    said.find_map(|(algorithm, value)| {
+        let sum = checksum(algorithm, value)?;
+        (sum.algorithm() == Algorithm::Sha256).then(|| Digest::from_hex(&sum.hex()).ok())?
+    })
 }
 
 /// Digests of images in what a tool writes beside their names.

@@ -3,8 +3,13 @@
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
+use verbatim_digest::Digest;
+use verbatim_naming::Purl;
 
-use super::{checksum, digest_in, path, purl, Stated, StatedFile, StatedPackage};
+use super::{
+    checksum, digest_in, path, purl, sha256, Stated, StatedFile, StatedImage, StatedPackage,
+    MARK_OF_BASES,
+};
 
 #[derive(Deserialize)]
 pub(super) struct Document {
@@ -33,6 +38,28 @@ struct Package {
     references: Option<Vec<Reference>>,
     #[serde(default)]
     checksums: Option<Vec<Sum>>,
+    #[serde(default)]
+    annotations: Option<Vec<Annotation>>,
+}
+
+#[derive(Deserialize)]
+struct Annotation {
+    #[serde(default)]
+    comment: Option<String>,
+}
+
+impl Annotation {
+    /// Whether it is JSON of Konflux that says of an image that others were made from it.
+    fn marks_a_base(&self) -> bool {
+        #[derive(Deserialize)]
+        struct Comment {
+            name: String,
+        }
+        let comment = self.comment.as_deref().unwrap_or_default();
+        comment.starts_with('{')
+            && serde_json::from_str::<Comment>(comment)
+                .is_ok_and(|comment| comment.name.starts_with(MARK_OF_BASES))
+    }
 }
 
 #[derive(Deserialize)]
@@ -127,10 +154,26 @@ pub(super) fn stated(document: Document, version: &str) -> Stated {
             let sums = sums.iter().filter(|sum| sum.algorithm == "SHA256");
             stated
                 .about
-                .extend(sums.filter_map(|sum| verbatim_digest::Digest::from_hex(&sum.value).ok()));
-        } else if purpose == "OPERATING-SYSTEM" {
+                .extend(sums.filter_map(|sum| Digest::from_hex(&sum.value).ok()));
+            continue;
+        }
+        let is_elsewhere = elsewhere.contains(&package.id);
+        let mut annotations = package.annotations.iter().flatten();
+        if is_elsewhere || annotations.any(Annotation::marks_a_base) {
+            let mut purls = references.iter().filter_map(|one| one.locator.parse().ok());
+            let sums = package.checksums.iter().flatten();
+            if let Some(purl) = purls.find(|purl: &Purl| purl.kind() == "oci") {
+                stated.images.push(StatedImage {
+                    pointer: format!("/packages/{at}"),
+                    purl,
+                    version: package.version.clone(),
+                    digest: sha256(sums.map(|sum| (&*sum.algorithm, &*sum.value))),
+                });
+            }
+        }
+        if purpose == "OPERATING-SYSTEM" {
             stated.system = Some((package.name, package.version));
-        } else if is_image || elsewhere.contains(&package.id) || is_group(purpose, purl.is_some()) {
+        } else if is_image || is_elsewhere || is_group(purpose, purl.is_some()) {
             stated.others += 1;
         } else {
             stated.packages.push(StatedPackage {

@@ -75,6 +75,52 @@ fn cyclonedx_as_trivy_writes_it() {
     assert_eq!(stated.files[0].path, "app/x.js");
 }
 
+/// As Konflux writes them; a package of the same kind that nobody marked is none.
+#[test]
+fn images_that_an_image_was_made_of() {
+    let purl = "pkg:oci/a?repository_url=r.example.com/a";
+    let sum = format!(r#""checksums":[{{"algorithm":"SHA256","checksumValue":"{HEX}"}}]"#);
+    let reference =
+        format!(r#""externalRefs":[{{"referenceType":"purl","referenceLocator":"{purl}"}}]"#);
+    let mark = r#"{\"name\":\"konflux:container:is_builder_image:for_stage\",\"value\":\"0\"}"#;
+    let text = format!(
+        r#"{{"spdxVersion":"SPDX-2.3","packages":[
+          {{"SPDXID":"a","name":"a","versionInfo":"v1",{sum},{reference},"annotations":[{{"comment":"no JSON"}},{{"comment":"{mark}"}}]}},
+          {{"SPDXID":"b","name":"b",{reference}}},{{"SPDXID":"c","name":"c",{sum},{reference}}},
+          {{"SPDXID":"d","name":"d",{reference}}},{{"SPDXID":"e","name":"e"}}],
+          "relationships":[{{"spdxElementId":"b","relationshipType":"BUILD_TOOL_OF","relatedSpdxElement":"x"}},
+          {{"spdxElementId":"x","relationshipType":"DESCENDANT_OF","relatedSpdxElement":"c"}},
+          {{"spdxElementId":"e","relationshipType":"BUILD_TOOL_OF","relatedSpdxElement":"x"}}]}}"#
+    );
+    let shown = |stated: &Stated| -> Vec<(String, bool, Option<String>)> {
+        let images = stated.images.iter();
+        let image = |i: &StatedImage| (i.pointer.clone(), i.digest.is_some(), i.version.clone());
+        images.map(image).collect()
+    };
+    let found = stated(&text);
+    assert_eq!(
+        shown(&found),
+        [
+            ("/packages/0".into(), true, Some("v1".into())),
+            ("/packages/1".into(), false, None),
+            ("/packages/2".into(), true, None)
+        ]
+    );
+    assert_eq!((found.packages.len(), found.others), (0, 5));
+    let text = format!(
+        r#"{{"bomFormat":"CycloneDX","specVersion":"1.6","formulation":[{{}},{{"components":[
+          {{"type":"container","name":"x","purl":"{purl}"}},
+          {{"type":"container","name":"a","version":"v1","purl":"{purl}","hashes":[{{"alg":"SHA-256","content":"{HEX}"}}],
+            "properties":[{{"value":"x"}},{{"name":"konflux:container:is_base_image","value":"true"}}]}}]}}]}}"#
+    );
+    let only = [(
+        "/formulation/1/components/1".into(),
+        true,
+        Some("v1".into()),
+    )];
+    assert_eq!(shown(&stated(&text)), only);
+}
+
 #[test]
 fn in_a_statement() {
     let text = r#"{"_type":"https://in-toto.io/Statement/v1","predicateType":"https://spdx.dev/Document","predicate":{"spdxVersion":"SPDX-2.2","packages":[{"SPDXID":"a","name":"x"}]}}"#;

@@ -27,7 +27,7 @@ pub const MAX_ENTRY: u64 = 512 << 20;
 
 /// How many times its size a log may unpack to. Real ones unpack to five or twenty times theirs;
 /// a stream of nothing to tens of thousands, and each empty entry takes memory.
-pub const MAX_RATIO: u64 = 500;
+pub(crate) const MAX_RATIO: u64 = 500;
 
 /// Why a log cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -237,7 +237,7 @@ impl Log {
     }
 
     /// The members of a set that are selected, each path once, in the order of marks.
-    pub fn selected(&self, set: Option<u32>, selection: &Selection) -> Vec<Artifact> {
+    pub(crate) fn selected(&self, set: Option<u32>, selection: &Selection) -> Vec<Artifact> {
         let mut found = Vec::new();
         self.walk(
             set,

@@ -105,7 +105,7 @@ impl Names {
     }
 
     /// The action with this index.
-    pub fn of_action(&self, at: usize) -> Option<&Details> {
+    pub(crate) fn of_action(&self, at: usize) -> Option<&Details> {
         self.actions.get(&at)
     }
 }

@@ -13,12 +13,12 @@ pub mod entry {
     pub const ID: u64 = 1;
     pub const FILE: u64 = 3;
     pub const DIRECTORY: u64 = 4;
-    pub const UNRESOLVED_SYMLINK: u64 = 5;
-    pub const INPUT_SET: u64 = 6;
-    pub const SPAWN: u64 = 7;
-    pub const SYMLINK_ACTION: u64 = 8;
-    pub const SYMLINK_ENTRY_SET: u64 = 9;
-    pub const RUNFILES_TREE: u64 = 10;
+    pub(crate) const UNRESOLVED_SYMLINK: u64 = 5;
+    pub(crate) const INPUT_SET: u64 = 6;
+    pub(crate) const SPAWN: u64 = 7;
+    pub(crate) const SYMLINK_ACTION: u64 = 8;
+    pub(crate) const SYMLINK_ENTRY_SET: u64 = 9;
+    pub(crate) const RUNFILES_TREE: u64 = 10;
 }
 
 /// The messages of a log, one after another.

@@ -102,7 +102,7 @@ pub fn numbers(value: Value<'_>, mut each: impl FnMut(u64)) -> Result<(), Fault>
 ///
 /// Only a source that says that nothing follows has ended: a decoder whose own data is cut off
 /// reports an error instead, even where the cut is between two messages.
-pub fn next_message(source: &mut impl Read, buffer: &mut Vec<u8>) -> Result<bool, Fault> {
+pub(crate) fn next_message(source: &mut impl Read, buffer: &mut Vec<u8>) -> Result<bool, Fault> {
     let mut length = 0u64;
     for at in 0.. {
         let Some(byte) = next_byte(source)? else {

@@ -1,6 +1,5 @@
 //! `verbatim diff`: what differs, why, and how to stop it.
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -9,6 +8,7 @@ use verbatim_explain::{
     explain, html, text, Error, ErrorKind, Limits, Opener, Side, Verdict, View,
 };
 
+use crate::colours;
 use crate::outcome::{Outcome, Unchecked};
 use crate::printing::print;
 use crate::printing::print_json;
@@ -98,13 +98,12 @@ pub fn run(options: Options) -> anyhow::Result<Outcome> {
     match options.format {
         Format::Json => print_json(&report)?,
         Format::Text => {
-            let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
             print(&text(
                 &report,
                 &View {
                     only: options.only.clone(),
                     depth: options.depth,
-                    colour: std::io::stdout().is_terminal() && !no_colour,
+                    colour: colours::are_wanted(),
                 },
             ))?;
         }

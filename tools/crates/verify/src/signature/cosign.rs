@@ -3,7 +3,7 @@
 use base64::prelude::{Engine, BASE64_STANDARD};
 use ring::digest::{digest, SHA256, SHA384, SHA512};
 use serde::Deserialize;
-use verbatim_digest::Digest;
+use verbatim_digest::{hex, Digest};
 use verbatim_signature::bundle::{MessageSignature, Signed as Content};
 use verbatim_signature::{documents, PublicKey};
 
@@ -56,11 +56,8 @@ fn agree(
     algorithm: &str,
     stated: &str,
 ) -> Result<(), Error> {
-    let of_sums = |algorithm| {
-        let hash = digest(algorithm, sums.data);
-        hash.as_ref().iter().map(|b| format!("{b:02x}")).collect()
-    };
-    let actual: String = match (algorithm, subject) {
+    let of_sums = |algorithm| hex(digest(algorithm, sums.data).as_ref());
+    let actual = match (algorithm, subject) {
         ("sha256", Some(digest)) => digest.hex().to_string(),
         ("sha256", None) => of_sums(&SHA256),
         ("sha384", None) => of_sums(&SHA384),

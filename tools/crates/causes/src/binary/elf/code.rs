@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use verbatim_digest::hex;
+
 use super::read::{Elf, Section, Symbol};
 use crate::words::cause_of;
 use crate::Cause;
@@ -27,11 +29,7 @@ pub(super) fn build_id(note: &[u8]) -> String {
             .trim_matches('\0')
             .to_owned();
     }
-    descriptor
-        .iter()
-        .take(32)
-        .map(|b| format!("{b:02x}"))
-        .collect()
+    hex(&descriptor[..descriptor.len().min(32)])
 }
 
 /// Names and versions of compilers: "GNU C17 14.2.0 …", "rustc version 1.80.0", "go1.22.1".

@@ -1,5 +1,6 @@
 //! Why two values of a column differ: what the values show, and what the column is called.
 
+use verbatim_digest::hex;
 use verbatim_formats::sqlite::Value;
 
 use crate::binary::seen::shown;
@@ -138,7 +139,7 @@ pub(super) fn text(value: &Value) -> String {
         Value::Real(n) => n.to_string(),
         Value::Text(text) => text.clone(),
         Value::Blob(bytes) => {
-            let digits: String = bytes.iter().take(16).map(|b| format!("{b:02x}")).collect();
+            let digits = hex(&bytes[..bytes.len().min(16)]);
             format!("{} bytes {digits}", bytes.len())
         }
     }

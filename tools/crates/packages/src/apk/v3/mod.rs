@@ -9,6 +9,7 @@ use std::io::{self, BufReader, Read, Seek};
 
 use sha2::{Digest as _, Sha256};
 use verbatim_archive::{Keeper, Kept, Xattrs};
+use verbatim_digest::hex;
 use verbatim_foreign::printable_bytes;
 
 use super::adb::{self, Document, Object, Opened, Schema};
@@ -143,10 +144,7 @@ fn front<R: Read>(opened: &Opened<R>) -> Result<Front> {
         }
     }
     if let Some(commit) = information.bytes(COMMIT) {
-        add(
-            "commit",
-            commit.iter().map(|b| format!("{b:02x}")).collect(),
-        )?;
+        add("commit", hex(commit))?;
     }
     for (field, name) in LISTS {
         for dependency in information.list(field).take(MOST_WORDS) {

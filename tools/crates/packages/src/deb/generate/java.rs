@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn an_empty_store() {
         // The digest that every empty store with this password has.
-        let hex: String = store(&[]).iter().map(|b| format!("{b:02x}")).collect();
+        let hex = verbatim_digest::hex(&store(&[]));
         assert_eq!(
             hex,
             "feedfeed0000000200000000e2686e45fb43dfa4d992dd41ceb6b21c6330d792"

@@ -9,7 +9,7 @@ use verbatim_foreign::{counted, printable_path};
 use verbatim_packages::deb::{self, Script};
 use verbatim_packages::fetch::Fetcher;
 use verbatim_packages::lock::is_of_others;
-use verbatim_packages::manifest::Format;
+use verbatim_packages::manifest::PackageFormat;
 use verbatim_packages::places::Places;
 use verbatim_packages::{apk, rpm, Lock, Manifest, Moment};
 
@@ -111,9 +111,9 @@ pub(super) fn run(mut options: Options) -> anyhow::Result<Outcome> {
         false => chosen(&options.manifest, &places, &fetcher, old.as_ref())?,
     };
     let scripts = match new.format {
-        Format::Deb => deb::scripts_not_done(&new, &places, &fetcher)?,
-        Format::Rpm => rpm::scripts_not_done(&new, &places, &fetcher)?,
-        Format::Apk => apk::scripts_not_done(&new, &places, &fetcher)?,
+        PackageFormat::Deb => deb::scripts_not_done(&new, &places, &fetcher)?,
+        PackageFormat::Rpm => rpm::scripts_not_done(&new, &places, &fetcher)?,
+        PackageFormat::Apk => apk::scripts_not_done(&new, &places, &fetcher)?,
     };
     write_files(vec![(Some(&output), new.to_bytes()?)])?;
     tell(&options, &output, old, &new, &scripts)?;

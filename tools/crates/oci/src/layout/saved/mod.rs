@@ -1,44 +1,30 @@
 //! Archives as `docker save` wrote them before version 25, and as `podman save` still does: no
 //! manifests, but a file `manifest.json` that names configs and layers by the paths of files.
 //!
-//! The config of an image says the digest of each of its layers, so a manifest follows from it; that
+//! [`SavedFiles`] says where these lie, and judges nothing. [`Saved`] is such an archive as a source
+//! of images: the config of an image says the digest of each of its layers, so a manifest follows from it; that
 //! manifest is in no registry, and what such an image is called is the digest of its config.
 
+mod files;
+
 use std::collections::BTreeMap;
-use std::io::{Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use serde::Deserialize;
 use verbatim_digest::Digest;
-use verbatim_document::file::open;
 
-use super::source::{scan_with_links, Scanned};
+use super::archive::LIST;
 use crate::graph::{check_bytes, Blobs, Content};
-use crate::json::{self, MAX_DOCUMENT};
+use crate::json;
 use crate::{name, Config, Descriptor, Error, ErrorKind, Index, Manifest, MediaType, Result};
 
-const LIST: &str = "manifest.json";
-/// What only layouts have.
-const MARKER: &str = "oci-layout";
-/// Links that lead to links, at most.
-const MOST_LINKS: usize = 8;
-
-/// An image in `manifest.json`.
-#[derive(Debug, Deserialize)]
-struct Named {
-    #[serde(rename = "Config")]
-    config: String,
-    #[serde(rename = "Layers", default)]
-    layers: Option<Vec<String>>,
-}
+pub use files::{Part, SavedFiles, SavedImage};
 
 /// An archive of images that has no manifests.
 #[derive(Debug)]
 pub struct Saved {
-    path: PathBuf,
-    name: String,
-    /// Where the configs and layers lie.
-    files: BTreeMap<Digest, (u64, u64)>,
+    archive: SavedFiles,
+    /// The configs and layers.
+    parts: BTreeMap<Digest, Part>,
     /// What was made of them.
     documents: BTreeMap<Digest, Vec<u8>>,
     root: Descriptor,
@@ -48,61 +34,42 @@ impl Saved {
     /// Open an archive; `None` if it is no archive of this kind, but perhaps a layout.
     ///
     /// # Errors
-    /// It is one, and damaged.
+    /// It is damaged, as a layout would be too.
     pub fn open(path: &Path) -> Result<Option<Self>> {
         let is_file = std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
         if !is_file {
             return Ok(None);
         }
-        // Whoever reads a layout says what is wrong with a file that is none.
-        let Ok(scanned) = scan_with_links(path) else {
-            return Ok(None);
-        };
-        if scanned.files.contains_key(MARKER) || !scanned.files.contains_key(LIST) {
-            return Ok(None);
+        match SavedFiles::open(path, &name(path))? {
+            Some(archive) => Self::of(archive).map(Some),
+            None => Ok(None),
         }
-        Self::of(path, &scanned).map(Some)
     }
 
-    fn of(path: &Path, scanned: &Scanned) -> Result<Self> {
-        let file = |inside: &str| format!("{}!{inside}", name(path));
-        let small = |inside: &str| -> Result<Vec<u8>> {
-            let (start, size) = place(scanned, inside, &file(inside))?;
-            json::read_limited(part(path, start, size)?, MAX_DOCUMENT, &file(inside))
-        };
-        let named: Vec<Named> = json::parse(&small(LIST)?, &file(LIST))?;
-        let mut saved = Self {
-            path: path.to_owned(),
-            name: name(path),
-            files: BTreeMap::new(),
-            documents: BTreeMap::new(),
-            root: Descriptor::of(MediaType::OCI_INDEX, b""),
-        };
+    fn of(archive: SavedFiles) -> Result<Self> {
+        let mut parts = BTreeMap::new();
+        let mut documents = BTreeMap::new();
         let mut manifests = Vec::new();
-        for image in &named {
-            let bytes = small(&image.config)?;
-            let shown = file(&image.config);
-            let config = Config::parse(&bytes, &shown)?;
-            let paths = image.layers.as_deref().unwrap_or_default();
-            config.check_layers(paths.len(), &shown)?;
-            let mut layers = Vec::with_capacity(paths.len());
-            for (inside, diff_id) in paths.iter().zip(&config.rootfs.diff_ids) {
-                let (start, size) = place(scanned, inside, &file(inside))?;
-                saved.files.insert(*diff_id, (start, size));
-                layers.push(Descriptor::new(MediaType::OCI_LAYER, *diff_id, size));
+        for image in archive.images() {
+            let bytes = archive.document(&image.config)?;
+            let config = Config::parse(&bytes, &image.config.file)?;
+            config.check_layers(image.layers.len(), &image.config.file)?;
+            let mut layers = Vec::with_capacity(image.layers.len());
+            for (layer, diff_id) in image.layers.iter().zip(&config.rootfs.diff_ids) {
+                parts.insert(*diff_id, layer.clone());
+                layers.push(Descriptor::new(MediaType::OCI_LAYER, *diff_id, layer.size));
             }
-            let (start, size) = place(scanned, &image.config, &shown)?;
             let of_config = Descriptor::of(MediaType::OCI_CONFIG, &bytes);
-            saved.files.insert(of_config.digest, (start, size));
+            parts.insert(of_config.digest, image.config.clone());
             let manifest =
                 Manifest::new(MediaType::OCI_MANIFEST, of_config, layers, BTreeMap::new());
             let bytes = json::to_canonical(&manifest)?;
             let mut descriptor = Descriptor::of(MediaType::OCI_MANIFEST, &bytes);
-            saved.documents.insert(descriptor.digest, bytes);
+            documents.insert(descriptor.digest, bytes);
             descriptor.platform = Some(config.platform);
             manifests.push(descriptor);
         }
-        saved.root = match &manifests[..] {
+        let root = match &manifests[..] {
             [only] => Descriptor {
                 platform: None,
                 ..only.clone()
@@ -111,11 +78,16 @@ impl Saved {
                 let index = Index::new(MediaType::OCI_INDEX, manifests, BTreeMap::new());
                 let bytes = json::to_canonical(&index)?;
                 let root = Descriptor::of(MediaType::OCI_INDEX, &bytes);
-                saved.documents.insert(root.digest, bytes);
+                documents.insert(root.digest, bytes);
                 root
             }
         };
-        Ok(saved)
+        Ok(Self {
+            archive,
+            parts,
+            documents,
+            root,
+        })
     }
 
     /// The manifest of its only image, or an index of all of them: made here, and in no registry.
@@ -124,86 +96,62 @@ impl Saved {
         (&self.root, bytes.map(Vec::as_slice).unwrap_or_default())
     }
 
-    fn place_of(&self, digest: &Digest) -> Result<(u64, u64)> {
-        self.files.get(digest).copied().ok_or_else(|| {
+    fn part(&self, digest: &Digest) -> Result<&Part> {
+        self.parts.get(digest).ok_or_else(|| {
             Error::new(
                 ErrorKind::Missing,
-                &*self.name,
+                self.archive.name(),
                 format!("does not hold {digest}"),
             )
         })
     }
 }
 
-/// Where a file of the archive lies, behind links to others: old archives link a layer to the same
-/// one of another image.
-fn place(scanned: &Scanned, inside: &str, file: &str) -> Result<(u64, u64)> {
-    let mut path = inside.strip_prefix("./").unwrap_or(inside);
-    for _ in 0..MOST_LINKS {
-        match scanned.links.get(path) {
-            Some(target) => path = target,
-            None => break,
-        }
-    }
-    scanned.files.get(path).copied().ok_or_else(|| {
-        Error::new(
-            ErrorKind::Missing,
-            file,
-            "is named in manifest.json, and the archive does not hold it; save the image again",
-        )
-    })
-}
-
-fn part(path: &Path, start: u64, size: u64) -> Result<std::io::Take<std::fs::File>> {
-    let failed = |e| Error::io(name(path), "cannot be read", e);
-    let (mut file, _) = open(path).map_err(failed)?;
-    file.seek(SeekFrom::Start(start)).map_err(failed)?;
-    Ok(file.take(size))
-}
-
 impl Blobs for Saved {
     fn place(&self) -> &str {
-        &self.name
+        self.archive.name()
     }
 
     fn name(&self, digest: &Digest) -> String {
         match self.documents.contains_key(digest) {
-            true => format!("{}!{LIST}", self.name),
-            false => format!("{} ({digest})", self.name),
+            true => format!("{}!{LIST}", self.place()),
+            false => format!("{} ({digest})", self.place()),
         }
     }
 
     fn has(&self, descriptor: &Descriptor) -> bool {
         self.documents.contains_key(&descriptor.digest)
-            || self.files.contains_key(&descriptor.digest)
+            || self.parts.contains_key(&descriptor.digest)
     }
 
     fn document(&self, descriptor: &Descriptor) -> Result<Vec<u8>> {
         if let Some(bytes) = self.documents.get(&descriptor.digest) {
             return Ok(bytes.clone());
         }
-        let file = self.name(&descriptor.digest);
-        let (start, size) = self.place_of(&descriptor.digest)?;
-        let bytes = json::read_limited(part(&self.path, start, size)?, MAX_DOCUMENT, &file)?;
-        check_bytes(&file, descriptor, &bytes)?;
+        let part = self.part(&descriptor.digest)?;
+        let bytes = self.archive.document(part)?;
+        check_bytes(&part.file, descriptor, &bytes)?;
         Ok(bytes)
     }
 
     fn open(&self, digest: &Digest, _: Option<u64>) -> Result<Content> {
-        let (start, size) = self.place_of(digest)?;
+        let part = self.part(digest)?;
         Ok(Content {
-            reader: Box::new(part(&self.path, start, size)?),
-            size: Some(size),
+            reader: Box::new(self.archive.reader(part)?),
+            size: Some(part.size),
         })
     }
 
     fn size(&self, digest: &Digest) -> Option<u64> {
-        Some(self.files.get(digest)?.1)
+        Some(self.parts.get(digest)?.size)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+    use std::path::PathBuf;
+
     use super::super::tar;
     use super::*;
 
@@ -257,9 +205,14 @@ mod tests {
     fn what_is_none_and_what_is_damaged() {
         let folder = tempfile::tempdir().unwrap();
         let open = |files: &[(&str, &[u8])]| Saved::open(&archive(folder.path(), files));
-        assert!(open(&[("oci-layout", b"{}"), ("manifest.json", b"[]")])
+        let both = [("oci-layout", "{}"), ("index.json", "{}"), (LIST, "[]")];
+        assert!(open(&both.map(|(path, text)| (path, text.as_bytes())))
             .unwrap()
             .is_none());
+        assert!(open(&[("a", b""), (LIST, b"[]"), ("./a", b"")])
+            .unwrap_err()
+            .to_string()
+            .contains("holds a twice"));
         assert!(open(&[("x", b"")]).unwrap().is_none());
         assert!(Saved::open(folder.path()).unwrap().is_none());
         let one = config(b"layer");
@@ -284,5 +237,59 @@ mod tests {
             let error = open(&files).unwrap_err().to_string();
             assert!(error.contains(words), "{error}");
         }
+    }
+
+    /// What tools write of one image, in one way or another: it is the same to all who read it.
+    #[test]
+    fn parts_are_found_however_they_are_spelled() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(b"layer");
+        for (at, list) in [
+            (
+                "x/layer.tar",
+                r#"{"Config":"c.json","Layers":["x/layer.tar"]}"#,
+            ),
+            (
+                "././x//layer.tar",
+                r#"{"Config":"././c.json","Layers":["x/./layer.tar"]}"#,
+            ),
+            (
+                "/x/layer.tar",
+                r#"{"Config":"/c.json","RepoTags":null,"Layers":["./x/layer.tar"]}"#,
+            ),
+        ] {
+            // With half of a layout beside it, which names nothing.
+            let path = archive(
+                folder.path(),
+                &[
+                    (at, b"layer"),
+                    ("././c.json", config.as_bytes()),
+                    ("./oci-layout", b"{}"),
+                    ("././manifest.json", format!("[{list}]").as_bytes()),
+                ],
+            );
+            let files = SavedFiles::open(&path, "saved").unwrap().unwrap();
+            let [image] = files.images() else {
+                panic!("{:?}", files.images())
+            };
+            assert_eq!(files.document(&image.config).unwrap(), config.as_bytes());
+            assert_eq!(files.document(&image.layers[0]).unwrap(), b"layer");
+            assert!(Saved::open(&path).unwrap().is_some());
+        }
+        // Nothing above the top is named.
+        for list in [
+            r#"[{"Config":"../c.json","Layers":[]}]"#,
+            r#"[{"Config":"x/../c.json","Layers":[]}]"#,
+        ] {
+            let files = [("c.json", config.as_bytes()), (LIST, list.as_bytes())];
+            let error = SavedFiles::open(&archive(folder.path(), &files), "saved").unwrap_err();
+            assert!(error.to_string().contains("does not hold it"), "{error}");
+        }
+        // Of an image of nothing.
+        let list = br#"[{"Config":"c.json","RepoTags":null,"Layers":null}]"#;
+        let files = [("c.json", config.as_bytes()), (LIST, &list[..])];
+        let path = archive(folder.path(), &files);
+        let files = SavedFiles::open(&path, "saved").unwrap().unwrap();
+        assert!(files.images()[0].layers.is_empty() && files.images()[0].tags.is_empty());
     }
 }
