@@ -1,5 +1,6 @@
 //! The names under which files are published.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -57,18 +58,23 @@ impl FromStr for FileName {
                 "it leaves its folder with `..`; name a file beside the list or below it",
             );
         }
-        if name.split('/').all(|part| !matches!(part, "" | ".")) {
-            return Ok(Self(name.into()));
-        }
-        // `./a` and `a//b` are second names of one file, and a sum has one subject.
-        let plain: Vec<_> = name
-            .split('/')
-            .filter(|part| !matches!(*part, "" | "."))
-            .collect();
+        let is_plain = name.split('/').all(|part| !matches!(part, "" | "."));
+        let plain = match is_plain {
+            true => Cow::Borrowed(name),
+            // `./a` and `a//b` are second names of one file, and a sum has one subject.
+            false => {
+                let parts = name.split('/').filter(|part| !matches!(*part, "" | "."));
+                Cow::Owned(parts.collect::<Vec<_>>().join("/"))
+            }
+        };
         if plain.is_empty() || name.ends_with('/') {
             return wrong("it names a folder; name a file in it");
         }
-        Ok(Self(plain.join("/").into()))
+        // In a line of a list nobody would see where it begins or ends.
+        if plain.starts_with(' ') || plain.ends_with(' ') {
+            return wrong("it begins or ends with white space; rename the file");
+        }
+        Ok(Self(plain.into()))
     }
 }
 
@@ -107,6 +113,11 @@ mod tests {
             ("a\x1b[2Jb", "control"),
             ("a\tb", "control"),
             ("a\u{9b}b", "control"),
+            (" a", "white space"),
+            ("a ", "white space"),
+            ("./ a", "white space"),
+            (".//./ a/b", "white space"),
+            ("./ ", "white space"),
             ("a\nb", "control"),
             ("a\rb", "control"),
         ] {
@@ -119,6 +130,7 @@ mod tests {
             ("a..b", "a..b"),
             ("...", "..."),
             ("a b", "a b"),
+            ("a/ b", "a/ b"),
         ] {
             assert_eq!(name.parse::<FileName>().unwrap().as_str(), plain);
         }

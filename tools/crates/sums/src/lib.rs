@@ -11,6 +11,7 @@
 pub mod collect;
 mod compare;
 mod file_name;
+mod line;
 mod list;
 pub mod record;
 mod streamed;
