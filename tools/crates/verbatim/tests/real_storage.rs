@@ -328,9 +328,12 @@ fn snapshots(root: &Path, snapshotter: &str) -> Vec<PathBuf> {
     let folder = root.join(format!(
         "io.containerd.snapshotter.v1.{snapshotter}/snapshots"
     ));
-    let inside = if snapshotter == "overlayfs" { "fs" } else { "" };
     (1..)
-        .map(|number| folder.join(number.to_string()).join(inside))
+        .map(|number: u32| folder.join(number.to_string()))
+        .map(|folder| match snapshotter {
+            "overlayfs" => folder.join("fs"),
+            _ => folder,
+        })
         .take_while(|folder| folder.exists())
         .collect()
 }
