@@ -102,6 +102,12 @@ pub(crate) fn is_rebuilt(statement: &Statement) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use base64::prelude::{Engine as _, BASE64_STANDARD};
+    use verbatim_signature::dsse::{Envelope, IN_TOTO};
+    use verbatim_signature::PrivateKey;
+
     use super::*;
     use crate::known::Known;
 
@@ -122,6 +128,95 @@ mod tests {
         assert_eq!(bytes, summary.statement().unwrap());
         let levels = &statement.predicate["verifiedLevels"];
         assert_eq!(levels, &json!([REBUILT]));
+    }
+
+    /// What `slsa-verifier verify-vsa` reads into types of Go and compares (slsa-verifier, `verifiers/internal/vsa`, as of
+    /// March 2026, which took what is written here): a member of another type would fail there, and one that is wrong.
+    #[test]
+    fn slsa_verifier_finds_what_it_asks_for() {
+        #[derive(serde::Deserialize)]
+        struct Document {
+            #[serde(rename = "_type")]
+            kind: String,
+            #[serde(rename = "predicateType")]
+            predicate_type: String,
+            subject: Vec<Subject>,
+            predicate: Predicate,
+        }
+        #[derive(serde::Deserialize)]
+        struct Subject {
+            #[serde(rename = "name")]
+            _name: String,
+            digest: BTreeMap<String, String>,
+        }
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "camelCase", deny_unknown_fields)]
+        struct Predicate {
+            verifier: Verifier,
+            resource_uri: String,
+            #[serde(rename = "policy")]
+            _policy: Material,
+            #[serde(rename = "inputAttestations")]
+            _input_attestations: Vec<Material>,
+            verification_result: String,
+            verified_levels: Vec<String>,
+            // `timeVerified` and `slsaVersion` may be absent there: the first would read the clock, and no version of
+            // SLSA was applied.
+        }
+        #[derive(serde::Deserialize)]
+        struct Verifier {
+            id: String,
+            #[serde(rename = "version")]
+            _version: BTreeMap<String, String>,
+        }
+        #[derive(serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Material {
+            #[serde(rename = "uri")]
+            _uri: Option<String>,
+            #[serde(rename = "digest")]
+            _digest: Option<BTreeMap<String, String>>,
+        }
+
+        let artifact = Digest::of(b"app");
+        let summary = Rebuilt {
+            rebuilder: "https://example.com/rebuilder",
+            version: "1",
+            resource: "oci://registry.example.com/app",
+            artifact,
+            provenance: Digest::of(b"provenance"),
+        };
+        let key = PrivateKey::from_pem(
+            include_bytes!("../testdata/builder.key.pem"),
+            "builder.key.pem",
+            None,
+        )
+        .unwrap();
+        let envelope = Envelope::sign(IN_TOTO, summary.statement().unwrap(), &key).to_json();
+        // One envelope, and not a list or lines of them; its signature needs no key ID.
+        assert_eq!(envelope["payloadType"], "application/vnd.in-toto+json");
+        assert_eq!(envelope["signatures"].as_array().unwrap().len(), 1);
+        let payload = BASE64_STANDARD
+            .decode(envelope["payload"].as_str().unwrap())
+            .unwrap();
+        let document: Document = serde_json::from_slice(&payload).unwrap();
+        assert_eq!(document.kind, "https://in-toto.io/Statement/v1");
+        assert_eq!(
+            document.predicate_type,
+            "https://slsa.dev/verification_summary/v1"
+        );
+        let [subject] = &document.subject[..] else {
+            panic!("one subject");
+        };
+        assert_eq!(subject.digest["sha256"], artifact.hex());
+        let predicate = document.predicate;
+        assert_eq!(predicate.verifier.id, summary.rebuilder);
+        assert_eq!(predicate.resource_uri, summary.resource);
+        assert_eq!(predicate.verification_result, "PASSED");
+        // What begins so must be a level of a track, and none is shown.
+        let of_slsa = |level: &String| level.starts_with("SLSA_");
+        assert!(!predicate.verified_levels.iter().any(of_slsa));
+        assert!(predicate.verified_levels.contains(&REBUILT.to_owned()));
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! where a file contradicts its format; most name the place, a [`Flaw`].
 
 pub mod ar;
+pub mod bbolt;
 pub mod cpio;
 pub mod elf;
 mod flaw;

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
+use crate::injected::label;
 
 /// More stages than any Containerfile has: each name is looked for among those before it.
 const MAX_STAGES: usize = 1000;
@@ -24,6 +25,8 @@ pub struct Stage {
     pub from: String,
     /// Stages and images that files are taken from, arguments put in, and where `COPY` puts them.
     pub copies: Vec<Copied>,
+    /// What its `LABEL` instructions set; `None` where one of them is not read here.
+    pub labels: Option<Vec<(String, String)>>,
 }
 
 /// Files that a stage takes from another stage or image.
@@ -80,6 +83,13 @@ impl Containerfile {
                     let copied = copy(rest, &local, &mut room)?;
                     copies += usize::from(copied.is_some());
                     stage.copies.extend(copied);
+                }
+                ("LABEL", Some(stage)) => {
+                    let more = label(rest);
+                    stage.labels = stage.labels.take().zip(more).map(|(mut labels, more)| {
+                        labels.extend(more);
+                        labels
+                    });
                 }
                 ("RUN", Some(stage)) => {
                     let mounted = mounts(rest, &local, &mut room)?;
@@ -148,6 +158,17 @@ impl Containerfile {
         images.sort();
         images.dedup();
         images
+    }
+
+    /// The stages that a stage is made of, itself and those it begins with, the first one first.
+    pub fn line(&self, mut at: usize) -> Vec<&Stage> {
+        let mut line = vec![&self.stages[at]];
+        while let Origin::Stage(number) = self.origin(&self.stages[at].from, at) {
+            at = number;
+            line.push(&self.stages[at]);
+        }
+        line.reverse();
+        line
     }
 
     /// The image that a stage goes back to; `None` for `scratch`.
@@ -323,6 +344,7 @@ fn from(rest: &str, globals: &BTreeMap<String, String>, room: &mut Room) -> Resu
         name,
         from: expand(unquoted(image), globals, room)?,
         copies: Vec::new(),
+        labels: Some(Vec::new()),
     }))
 }
 

@@ -19,6 +19,7 @@ mod error;
 mod git;
 mod history;
 mod images;
+mod injected;
 pub mod konflux;
 mod machine;
 mod prefetch;

@@ -16,8 +16,8 @@ use verbatim_oci::{Encoder, Error, ErrorKind, LayerMetadata, Result};
 use crate::compare::root;
 use crate::disk::{Disk, Found, Whiteouts};
 use crate::folder::Folder;
-use crate::node::{join, last, parent, Kind};
-use crate::{Change, How};
+use crate::node::{join, last, parent, Kind, Node};
+use crate::{Change, How, LayerCheck};
 
 /// Names for messages.
 const ORIGIN: &str = "the unpacked layer";
@@ -27,6 +27,35 @@ pub(crate) fn diff_id(disk: &Disk, progress: &dyn Fn(u64)) -> Result<Digest> {
     let written = Encoding::new(Compression::None, None)
         .and_then(|plain| layer(disk)?.write(plain, 1, &mut std::io::sink(), progress));
     Ok(written.map_err(|e| failed(disk, &e))?.diff_id)
+}
+
+/// What can be said of a layer where nobody kept its headers: those of this program follow from the files. `made` are
+/// folders as the engine makes them, where it does not as usual.
+pub(crate) fn check(
+    disk: &Disk,
+    expected: &LayerMetadata,
+    made: &dyn Fn(&[u8]) -> Option<Node>,
+    progress: &dyn Fn(u64),
+) -> Result<LayerCheck> {
+    let diff_id = diff_id(disk, progress)?;
+    if diff_id == expected.diff_id {
+        return Ok(LayerCheck {
+            diff_id: Some(diff_id),
+            changes: not_of_engine(disk, made),
+            unchecked: None,
+        });
+    }
+    if is_ours(expected.encoder.as_deref()) {
+        return Ok(LayerCheck {
+            diff_id: Some(diff_id),
+            changes: Vec::new(),
+            unchecked: None,
+        });
+    }
+    Ok(LayerCheck::unchecked(format!(
+        "the engine kept no record of its headers, and its files do not make {} as a layer of this program",
+        expected.diff_id
+    )))
 }
 
 /// A layer that was made again from its unpacked files alone.
@@ -68,7 +97,7 @@ pub fn remake(folder: &Path, released: &LayerMetadata, progress: &dyn Fn(u64)) -
         diff_id: written.diff_id,
         digest: written.digest,
         size: written.size,
-        changes: not_of_engine(&disk),
+        changes: not_of_engine(&disk, &|_| None),
         is_ours: is_ours(encoder),
     })
 }
@@ -82,7 +111,7 @@ fn failed(disk: &Disk, error: &verbatim_archive::Error) -> Error {
 }
 
 /// Of the folders that were taken for the engine's own, what an engine would not have made.
-pub(crate) fn not_of_engine(disk: &Disk) -> Vec<Change> {
+pub(crate) fn not_of_engine(disk: &Disk, made: &dyn Fn(&[u8]) -> Option<Node>) -> Vec<Change> {
     let mut changes = Vec::new();
     let is_skipped =
         |found: &Found| found.node.kind == Kind::Directory && !found.whole && !found.node.opaque;
@@ -112,30 +141,33 @@ pub(crate) fn not_of_engine(disk: &Disk) -> Vec<Change> {
                 set_id: None,
             });
         }
-        if node.mode != 0o755 {
+        let made = made(path).unwrap_or_else(|| Node::folder_of_engine(0o755));
+        if node.mode != made.mode {
             say(How::Mode {
-                layer: 0o755,
+                layer: made.mode,
                 found: node.mode,
             });
         }
-        if (node.uid, node.gid) != (0, 0) {
+        if (node.uid, node.gid) != (made.uid, made.gid) {
             say(How::Owner {
-                layer: (0, 0),
+                layer: (made.uid, made.gid),
                 found: (node.uid, node.gid),
             });
         }
-        for name in node.xattrs.keys() {
-            say(How::Xattr {
-                name: name.clone(),
-                what: "set",
-            });
+        for (name, value) in &node.xattrs {
+            if made.xattrs.get(name) != Some(value) {
+                say(How::Xattr {
+                    name: name.clone(),
+                    what: "set",
+                });
+            }
         }
     }
     changes
 }
 
 /// Whether a layer with this encoder was made by this program.
-pub(crate) fn is_ours(encoder: Option<&Encoder>) -> bool {
+fn is_ours(encoder: Option<&Encoder>) -> bool {
     encoder.is_some_and(|encoder| matches!(&*encoder.name, "libdeflate" | "zstd"))
 }
 

@@ -46,6 +46,8 @@ pub(crate) struct Disk {
 pub(crate) enum Whiteouts {
     /// A difference to lower folders: as overlayfs and its kin have it.
     Overlay,
+    /// The same, as the kernel alone has it: a file whose name begins with `.wh.` is one.
+    Kernel,
     /// A whole tree, where what is gone is gone.
     None,
 }
@@ -102,7 +104,7 @@ impl Disk {
         let unreadable = |e| Error::io(place.display(), "cannot be looked at", e);
         let metadata = place.symlink_metadata().map_err(unreadable)?;
         let mut kind = kind(&place, &metadata).map_err(unreadable)?;
-        if whiteouts == Whiteouts::Overlay && kind == Kind::CharDevice(0, 0) {
+        if whiteouts != Whiteouts::None && kind == Kind::CharDevice(0, 0) {
             kind = Kind::Whiteout;
         }
         let is_directory = kind == Kind::Directory;
@@ -112,7 +114,7 @@ impl Disk {
             }
             _ => Xattrs::new(),
         };
-        let opaque = whiteouts == Whiteouts::Overlay && take_opaque(&mut xattrs);
+        let opaque = whiteouts != Whiteouts::None && take_opaque(&mut xattrs);
         xattrs.retain(|name, _| !is_of_engine(name, whiteouts));
         let found = Found {
             node: Node {
@@ -241,7 +243,7 @@ fn is_of_engine(name: &[u8], whiteouts: Whiteouts) -> bool {
     if name == b"security.selinux" {
         return true;
     }
-    whiteouts == Whiteouts::Overlay
+    whiteouts != Whiteouts::None
         && OVERLAY
             .iter()
             .filter_map(|space| name.strip_prefix(*space))

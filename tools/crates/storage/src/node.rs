@@ -55,6 +55,21 @@ pub(crate) struct Node {
     pub(crate) opaque: bool,
 }
 
+impl Node {
+    /// A folder that an engine makes by itself: no entry of an archive tells of it.
+    pub(crate) fn folder_of_engine(mode: u32) -> Self {
+        Self {
+            kind: Kind::Directory,
+            mode,
+            uid: 0,
+            gid: 0,
+            mtime: 0,
+            xattrs: Xattrs::new(),
+            opaque: false,
+        }
+    }
+}
+
 /// The parts of a path in an archive that mean something; `None` where it leaves the root.
 pub(crate) fn clean(path: &[u8]) -> Option<Vec<u8>> {
     let mut clean = Vec::with_capacity(path.len());

@@ -20,8 +20,9 @@ use crate::disk::{Disk, Whiteouts};
 use crate::folder::Folder;
 use crate::reassembled::Reassembled;
 use crate::stack;
+use crate::store::{Store, Stored, Watched};
 use crate::wanted::Tree;
-use crate::{Change, How};
+use crate::{Change, How, LayerCheck, Unpacked};
 
 /// The largest list of images or layers.
 const MAX_LIST: u64 = 64 << 20;
@@ -50,7 +51,7 @@ impl Driver {
 
 /// A store of images and their unpacked layers.
 #[derive(Debug)]
-pub struct Store {
+pub struct Podman {
     root: Folder,
     driver: Driver,
     images: Vec<Image>,
@@ -88,32 +89,22 @@ struct Map {
     size: u64,
 }
 
-/// What was found about one layer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LayerCheck {
-    /// The digest of the archive that was put together from the files; nothing where that could not
-    /// be done.
-    pub diff_id: Option<Digest>,
-    /// The files that are not as the layer wants them. Where `diff_id` is the one that was expected,
-    /// what the layer wants is proven; else it is what the engine's record says.
-    pub changes: Vec<Change>,
-    /// Why the layer could not be checked, where it could not.
-    pub unchecked: Option<String>,
-}
-
-impl Image {
-    /// What the store calls it.
-    pub fn id(&self) -> &str {
+impl Stored for Image {
+    fn id(&self) -> &str {
         &self.id
     }
 
-    /// The names under which it is there, as far as they are references.
-    pub fn names(&self) -> impl Iterator<Item = Reference> + '_ {
-        self.names.iter().filter_map(|name| name.parse().ok())
+    fn names(&self) -> Vec<Reference> {
+        let names = self.names.iter();
+        names.filter_map(|name| name.parse().ok()).collect()
+    }
+
+    fn place(&self) -> Option<String> {
+        None
     }
 }
 
-impl Store {
+impl Podman {
     /// Whether a folder is such a store.
     pub fn is_at(path: &Path) -> bool {
         [Driver::Overlay, Driver::Vfs]
@@ -162,48 +153,6 @@ impl Store {
         })
     }
 
-    /// All images.
-    pub fn images(&self) -> &[Image] {
-        &self.images
-    }
-
-    /// The manifests of an image, by the digests of their bytes: as it was pulled, and as the store keeps it.
-    ///
-    /// # Errors
-    /// One of them cannot be read.
-    pub fn manifests(&self, image: &Image) -> Result<Vec<(Digest, Vec<u8>)>> {
-        let mut manifests = Vec::new();
-        for name in image
-            .documents
-            .iter()
-            .filter(|name| name.starts_with("manifest"))
-        {
-            let data = self.document(image, name)?;
-            let digest = Digest::of(&data);
-            if manifests.iter().all(|(other, _)| *other != digest) {
-                manifests.push((digest, data));
-            }
-        }
-        Ok(manifests)
-    }
-
-    /// The config of this digest.
-    ///
-    /// # Errors
-    /// It is not there, or has another digest.
-    pub fn config(&self, image: &Image, digest: Digest) -> Result<Vec<u8>> {
-        let data = self.document(image, &digest.to_string())?;
-        let found = Digest::of(&data);
-        if found == digest {
-            return Ok(data);
-        }
-        Err(Error::new(
-            ErrorKind::Mismatch,
-            self.name_of(image),
-            format!("the config {digest} that it keeps has the digest {found}: it was changed"),
-        ))
-    }
-
     fn document(&self, image: &Image, name: &str) -> Result<Vec<u8>> {
         let folder = self
             .root
@@ -222,12 +171,9 @@ impl Store {
             .to_string()
     }
 
-    /// Check the layers of an image, bottom first: put each of their archives together, and compare
-    /// each file with what the archive says of it.
-    ///
-    /// # Errors
-    /// The store does not have as many layers for the image.
-    pub fn check(
+    /// The layers of an image, bottom first: each of their archives is put together, and each file compared with
+    /// what the archive says of it.
+    fn check_layers(
         &self,
         image: &Image,
         expected: &[LayerMetadata],
@@ -317,7 +263,7 @@ impl Store {
             .folder(&format!("{}-layers", self.driver.name()))?;
         let record_name = format!("{}.tar-split.gz", layer.id);
         if self.driver == Driver::Overlay && !lists.has(&record_name) {
-            return without_record(&disk, expected, progress);
+            return canonical::check(&disk, expected, &|_| None, progress);
         }
         let (record, _) = lists.file(&record_name)?;
         let name = lists.name(&record_name);
@@ -402,40 +348,56 @@ impl Store {
     }
 }
 
-/// What can be said of a layer where nobody kept its headers: those of this program follow from the files.
-fn without_record(
-    disk: &Disk,
-    expected: &LayerMetadata,
-    progress: &dyn Fn(u64),
-) -> Result<LayerCheck> {
-    let diff_id = canonical::diff_id(disk, progress)?;
-    if diff_id == expected.diff_id {
-        return Ok(LayerCheck {
-            diff_id: Some(diff_id),
-            changes: canonical::not_of_engine(disk),
-            unchecked: None,
-        });
-    }
-    if canonical::is_ours(expected.encoder.as_deref()) {
-        return Ok(LayerCheck {
-            diff_id: Some(diff_id),
-            changes: Vec::new(),
-            unchecked: None,
-        });
-    }
-    Ok(LayerCheck::unchecked(format!(
-        "the engine kept no record of its headers, and its files do not make {} as a layer of this program",
-        expected.diff_id
-    )))
-}
+impl Store for Podman {
+    type Image = Image;
 
-impl LayerCheck {
-    fn unchecked(why: String) -> Self {
-        Self {
-            diff_id: None,
-            changes: Vec::new(),
-            unchecked: Some(why),
+    fn images(&self) -> &[Image] {
+        &self.images
+    }
+
+    fn manifests(&self, image: &Image) -> Result<Vec<(Digest, Vec<u8>)>> {
+        let mut manifests = Vec::new();
+        for name in image
+            .documents
+            .iter()
+            .filter(|name| name.starts_with("manifest"))
+        {
+            let data = self.document(image, name)?;
+            let digest = Digest::of(&data);
+            if manifests.iter().all(|(other, _)| *other != digest) {
+                manifests.push((digest, data));
+            }
         }
+        Ok(manifests)
+    }
+
+    fn config(&self, image: &Image, digest: Digest) -> Result<Vec<u8>> {
+        let data = self.document(image, &digest.to_string())?;
+        let found = Digest::of(&data);
+        if found == digest {
+            return Ok(data);
+        }
+        Err(Error::new(
+            ErrorKind::Mismatch,
+            self.name_of(image),
+            format!("the config {digest} that it keeps has the digest {found}: it was changed"),
+        ))
+    }
+
+    fn check(
+        &self,
+        image: &Image,
+        expected: &[LayerMetadata],
+        progress: &dyn Fn(u64),
+    ) -> Vec<Unpacked> {
+        vec![Unpacked {
+            place: None,
+            layers: self.check_layers(image, expected, progress),
+        }]
+    }
+
+    fn changed_blobs(&self, _: &Image, _: &dyn Fn(u64)) -> Result<Vec<(Digest, Digest)>> {
+        Ok(Vec::new())
     }
 }
 
@@ -481,16 +443,5 @@ fn document_file(name: &str) -> String {
     match !name.is_empty() && name.bytes().all(is_plain) {
         true => name.to_owned(),
         false => format!("={}", BASE64_STANDARD.encode(name)),
-    }
-}
-
-/// Tells how many bytes were read.
-struct Watched<'a, R>(R, &'a dyn Fn(u64));
-
-impl<R: std::io::Read> std::io::Read for Watched<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let n = self.0.read(buffer)?;
-        (self.1)(n as u64);
-        Ok(n)
     }
 }

@@ -184,7 +184,7 @@ fn each_change_is_named_and_nothing_else() {
         let disk = disk(&root);
         let remade = canonical::diff_id(&disk, &|_| {}).unwrap();
         let same = remade == diff_id(&layer);
-        let others = canonical::not_of_engine(&disk);
+        let others = canonical::not_of_engine(&disk, &|_| None);
         let others = others.iter().map(ToString::to_string);
         let others: Vec<_> = others
             .filter(|said| !said.contains("another owner"))

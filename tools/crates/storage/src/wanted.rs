@@ -28,12 +28,7 @@ impl Wanted {
         Self {
             node: Node {
                 kind,
-                mode,
-                uid: 0,
-                gid: 0,
-                mtime: 0,
-                xattrs: BTreeMap::new(),
-                opaque: false,
+                ..Node::folder_of_engine(mode)
             },
             said: Said::Nothing,
             content: None,
@@ -250,7 +245,7 @@ impl Tree {
 
     fn remove(&mut self, folder: &[u8], removed: &[u8]) {
         match (removed, self.whiteouts) {
-            (b".wh..opq", Whiteouts::Overlay) => {
+            (b".wh..opq", Whiteouts::Overlay | Whiteouts::Kernel) => {
                 if let Some(folder) = self.get_mut(folder) {
                     folder.node.opaque = true;
                 }

@@ -8,12 +8,14 @@
 //! Everything here panics when something is not as it should be: it is called by tests.
 
 mod cache;
+mod containerd;
 mod images;
 mod process;
 mod registry;
 mod token;
 
 pub use cache::BuildCache;
+pub use containerd::Containerd;
 pub use images::{digest_of, layers_of, layout, Content};
 pub use process::{crane, oras, output, run, skopeo, stranger, told, tool};
 pub use registry::{Kind, Login, Registry};

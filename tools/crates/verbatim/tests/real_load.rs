@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use verbatim_testbed::{layout, output, run, told, tool, BuildCache, Content};
+use verbatim_testbed::{layout, output, run, told, tool, BuildCache, Containerd, Content};
 
 fn verbatim() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_verbatim"));
@@ -234,45 +234,18 @@ fn without_an_engine_nothing_could_be_done() {
 #[test]
 fn containerd_has_what_was_built() {
     let folder = tempfile::tempdir().unwrap();
-    let socket = folder.path().join("containerd.sock");
-    let config = folder.path().join("config.toml");
-    std::fs::write(
-        &config,
-        format!(
-            "version = 3\nroot = '{0}/root'\nstate = '{0}/state'\ndisabled_plugins = ['io.containerd.grpc.v1.cri', 'io.containerd.cri.v1.images', 'io.containerd.cri.v1.runtime', 'io.containerd.nri.v1.nri']\n[grpc]\naddress = '{0}/containerd.sock'\n[ttrpc]\naddress = '{0}/containerd.sock.ttrpc'\n",
-            folder.path().display()
-        ),
-    )
-    .unwrap();
-    let log = std::fs::File::create(folder.path().join("log")).unwrap();
-    let child = Command::new(tool("containerd"))
-        .arg("--config")
-        .arg(&config)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(log)
-        .spawn()
-        .unwrap();
-    let _service = Service(child);
-    wait_for(&socket);
+    let containerd = Containerd::start(folder.path());
+    let socket = containerd.socket();
     let image = sample(folder.path(), &["five", "six"]);
     let name = "registry.example.com/acme/app:v1";
     let path = image.to_str().unwrap();
-    let first = load(&["--engine=containerd", path, name], &socket);
-    assert!(
-        first.status.success(),
-        "{}{}",
-        told(&first),
-        std::fs::read_to_string(folder.path().join("log")).unwrap()
-    );
-    let listed = run(Command::new(tool("ctr"))
-        .arg("--address")
-        .arg(&socket)
-        .args(["images", "list"]));
+    let first = load(&["--engine=containerd", path, name], socket);
+    assert!(first.status.success(), "{}", told(&first));
+    let listed = containerd.ctr(&["images", "list"]);
     let index: serde_json::Value =
         serde_json::from_slice(&std::fs::read(image.join("index.json")).unwrap()).unwrap();
     let digest = index["manifests"][0]["digest"].as_str().unwrap();
     assert!(listed.contains(name) && listed.contains(digest), "{listed}");
-    let again = load(&["--engine=containerd", path, name], &socket);
+    let again = load(&["--engine=containerd", path, name], socket);
     assert!(told(&again).starts_with("unchanged"), "{}", told(&again));
 }

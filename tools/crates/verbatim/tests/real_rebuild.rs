@@ -191,6 +191,107 @@ impl Workshop {
         self.build(name, &clone, &options)
     }
 
+    /// What version 0.10 of the task does, whose program puts the labels of the image into it. `labels` is what it
+    /// writes of them.
+    fn run_program(&self, name: &str, containerfile: &str, labels: &str) -> String {
+        let (clone, files) = (self.at("clone"), self.at("buildinfo"));
+        for folder in [&clone, &files] {
+            let _ = fs::remove_dir_all(folder);
+        }
+        run(Command::new(tool("git"))
+            .args(["clone", "--quiet"])
+            .arg(self.at("app.git"))
+            .arg(&clone));
+        fs::create_dir(&files).unwrap();
+        fs::write(files.join("labels.json"), labels).unwrap();
+        let text = fs::read_to_string(clone.join(containerfile)).unwrap();
+        let text = format!("{text}\nCOPY --from=.konflux-buildinfo . /usr/share/buildinfo/\nCOPY --from=.konflux-buildinfo . /root/buildinfo/\n");
+        let copy = self.at("copy-of-containerfile");
+        fs::write(&copy, text).unwrap();
+        let (oci, commit) = ("org.opencontainers.image", &self.commit);
+        let machine = run(Command::new("uname").arg("-m"));
+        let mut options = vec![
+            format!("--file={}", copy.display()),
+            format!("--build-context=.konflux-buildinfo={}", files.display()),
+            format!("--source-date-epoch={EPOCH}"),
+            "--rewrite-timestamp".to_owned(),
+        ];
+        for label in [
+            format!("{oci}.created={TIME}"),
+            format!("{oci}.source={}", self.url),
+            format!("{oci}.revision={commit}"),
+            format!("build-date={TIME}"),
+            format!("architecture={}", machine.trim()),
+            format!("vcs-url={}", self.url),
+            format!("vcs-ref={commit}"),
+            "vcs-type=git".to_owned(),
+            "release=7".to_owned(),
+        ] {
+            options.push(format!("--label={label}"));
+        }
+        for annotation in [
+            format!("{oci}.created={TIME}"),
+            format!("{oci}.source={}", self.url),
+            format!("{oci}.revision={commit}"),
+            "a=1".to_owned(),
+            "b=2".to_owned(),
+        ] {
+            options.push(format!("--annotation={annotation}"));
+        }
+        self.build(name, &clone, &options)
+    }
+
+    /// The task's program put files into the image: they are made again, or it is said why not.
+    fn files_of_the_task_are_made_again(&self, pins: &[(&str, &str)]) {
+        let (url, commit) = (&self.url, &self.commit);
+        let machine = run(Command::new("uname").arg("-m"));
+        // The base has it, which was built at no time in particular.
+        let version = run(self.buildah().arg("--version"));
+        let version = version.split_whitespace().nth(2).unwrap();
+        let labels = format!(
+            r#"{{
+  "architecture": "{}",
+  "base": "yes",
+  "build-date": "{TIME}",
+  "io.buildah.version": "{version}",
+  "org.opencontainers.image.created": "{TIME}",
+  "org.opencontainers.image.revision": "{commit}",
+  "org.opencontainers.image.source": "{url}",
+  "own": "1 \u0026 more",
+  "release": "7",
+  "vcs-ref": "{commit}",
+  "vcs-type": "git",
+  "vcs-url": "{url}"
+}}
+"#,
+            machine.trim()
+        );
+        let digest = self.run_program("app:2", "Containerfile.labels", &labels);
+        let parameters = self
+            .parameters()
+            .with("SKIP_INJECTIONS", json!("false"))
+            .with("DOCKERFILE", json!("Containerfile.labels"));
+        let statement = |version: &str| {
+            let statement = self.v0_2(&digest, &parameters, pins).to_string();
+            let changed = statement.replace("buildah:0.9", &format!("buildah:{version}"));
+            assert!(version == "0.9" || changed != statement);
+            serde_json::from_str::<Value>(&changed).unwrap()
+        };
+        let (code, report) = self.report(&statement("0.10"), "app:2", &[]);
+        assert_eq!(
+            (code, &report["verdict"], &report["missing"]),
+            (0, &json!("identical"), &json!([])),
+            "{report:#}"
+        );
+        assert_eq!(report["levels"].to_string(), EQUAL);
+        // The scripts before it wrote what nobody tells.
+        let (code, report) = self.report(&statement("0.9"), "app:2", &[]);
+        assert_eq!((code, &report["verdict"]), (3, &json!("incomplete")));
+        assert_eq!(report["missing"], json!(["labels.json"]), "{report:#}");
+        let reasons = report["reasons"].to_string();
+        assert!(reasons.contains("which nobody tells"), "{report:#}");
+    }
+
     fn digest_of(&self, name: &str) -> String {
         crane(["digest", "--insecure", &self.reference(name)])
             .trim()
@@ -578,7 +679,7 @@ fn small_base(folder: &Path, mark: &str) {
     fs::write(folder.join("mark"), mark).unwrap();
     fs::write(
         folder.join("Containerfile"),
-        "FROM scratch\nCOPY busybox /bin/busybox\nCOPY busybox /bin/sh\nCOPY mark /mark\n",
+        "FROM scratch\nCOPY busybox /bin/busybox\nCOPY busybox /bin/sh\nCOPY mark /mark\nLABEL base=yes\n",
     )
     .unwrap();
 }
@@ -600,7 +701,14 @@ fn an_image_comes_out_again_or_it_is_said_why_not() {
     let containerfile = "ARG BASE=REGISTRY/builder:1\nFROM $BASE AS build\nRUN cat /mark > /made\n\
          FROM scratch\nCOPY --from=build /made /made\nCOPY app /app\nLABEL own=1\nENTRYPOINT [\"/app\"]\n";
     let workshop = Workshop::open(
-        &[("Containerfile", containerfile), ("app", "echo app\n")],
+        &[
+            ("Containerfile", containerfile),
+            (
+                "Containerfile.labels",
+                "FROM REGISTRY/builder:1\nLABEL own=\"1 & more\"\nCOPY app /app",
+            ),
+            ("app", "echo app\n"),
+        ],
         &[("builder:1", &one), ("other:1", &two)],
     );
     let parameters = workshop.parameters();
@@ -717,6 +825,8 @@ fn an_image_comes_out_again_or_it_is_said_why_not() {
         said.contains("each annotation is the same, in another order: a, b"),
         "{said}"
     );
+
+    workshop.files_of_the_task_are_made_again(&pins);
 
     // Built when nobody said when: that is what is missing, whatever else there is to see.
     workshop.an_epoch_is_missed(&parameters, &pins);

@@ -1,4 +1,4 @@
-//! `verbatim verify --storage` against what a real podman has unpacked, with both of its drivers.
+//! `verbatim verify --storage` against what a real podman and a real containerd have unpacked, with two drivers of each.
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{symlink, PermissionsExt as _};
@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::Value;
-use verbatim_testbed::{output, run, tool};
+use verbatim_testbed::{output, run, tool, Containerd};
 
 const REFERENCE: &str = "registry.example.com/acme/app:v1";
 
@@ -318,4 +318,207 @@ fn forge(line: &str) -> String {
         }
     }
     line.to_string()
+}
+
+/// The folder in which containerd keeps blobs.
+const BLOBS: &str = "io.containerd.content.v1.content/blobs/sha256";
+
+/// The folders of the files of each snapshot, in the order in which they were made.
+fn snapshots(root: &Path, snapshotter: &str) -> Vec<PathBuf> {
+    let folder = root.join(format!(
+        "io.containerd.snapshotter.v1.{snapshotter}/snapshots"
+    ));
+    (1..)
+        .map(|number: u32| folder.join(number.to_string()))
+        .map(|folder| match snapshotter {
+            "overlayfs" => folder.join("fs"),
+            _ => folder,
+        })
+        .take_while(|folder| folder.exists())
+        .collect()
+}
+
+fn layer_blobs(dir: &Path) -> Vec<String> {
+    let blobs = dir.join("layout/blobs/sha256");
+    let index: Value =
+        serde_json::from_slice(&fs::read(dir.join("layout/index.json")).unwrap()).unwrap();
+    let digest = index["manifests"][0]["digest"].as_str().unwrap();
+    let manifest = fs::read(blobs.join(&digest[7..])).unwrap();
+    let manifest: Value = serde_json::from_slice(&manifest).unwrap();
+    let layers = manifest["layers"].as_array().unwrap();
+    let hex = |layer: &Value| layer["digest"].as_str().unwrap()[7..].to_owned();
+    layers.iter().map(hex).collect()
+}
+
+#[test]
+fn containerd_is_read_while_it_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    image(dir);
+    run(Command::new(tool("tar"))
+        .args(["-cf", "layout.tar", "-C", "layout", "."])
+        .current_dir(dir));
+    let archive = dir.join("layout.tar");
+    let archive = archive.to_str().unwrap();
+    let import = ["images", "import", "--local", "--platform=linux/amd64"];
+    for snapshotter in ["overlayfs", "native"] {
+        let home = dir.join(snapshotter);
+        fs::create_dir(&home).unwrap();
+        let containerd = Containerd::start(&home);
+        let root = &containerd.root().to_owned();
+        let with = format!("--snapshotter={snapshotter}");
+        let name = format!("--index-name={REFERENCE}");
+        let (exit, verdict, reasons) = verify(dir, root);
+        assert_eq!(
+            (exit, &*verdict),
+            (1, "missing"),
+            "{snapshotter}: {reasons}"
+        );
+        // Kept, and not unpacked.
+        containerd.ctr(&[&import[..], &["--no-unpack", &name, archive]].concat());
+        let (exit, verdict, reasons) = verify(dir, root);
+        assert_eq!(
+            (exit, &*verdict),
+            (3, "unchecked"),
+            "{snapshotter}: {reasons}"
+        );
+        assert!(reasons.contains("has not unpacked it"), "{reasons}");
+        containerd.ctr(&[&import[..], &[&with, &name, archive]].concat());
+        let (exit, verdict, reasons) = verify(dir, root);
+        assert_eq!(
+            (exit, &*verdict, &*reasons),
+            (0, "identical", "null null"),
+            "{snapshotter}"
+        );
+
+        // A container writes into a snapshot of its own.
+        let list = containerd.ctr(&["snapshots", &with, "list"]);
+        let mut lines = list.lines().skip(1).map(|line| line.split_whitespace());
+        let top = lines.find(|line| line.clone().count() == 3).unwrap();
+        let top = top.clone().next().unwrap();
+        containerd.ctr(&["snapshots", &with, "prepare", "of-a-container", top]);
+        let layers = snapshots(root, snapshotter);
+        assert_eq!(layers.len(), 3, "{layers:?}");
+        fs::write(layers[2].join("etc-of-the-container"), "mine").unwrap();
+        assert_eq!(verify(dir, root).1, "identical", "{snapshotter}");
+
+        // Where containers of the image find the files of its first layer.
+        let base = &layers[if snapshotter == "native" { 1 } else { 0 }];
+        let top = &layers[1];
+        let refused = |what: &str, words: &[&str]| {
+            let (exit, verdict, reasons) = verify(dir, root);
+            assert_eq!(
+                (exit, &*verdict),
+                (1, "different"),
+                "{snapshotter}, {what}: {reasons}"
+            );
+            for word in words {
+                assert!(
+                    reasons.contains(word),
+                    "{snapshotter}, {what}, {word}: {reasons}"
+                );
+            }
+            reasons
+        };
+        let app = base.join("usr/bin/app");
+        fs::set_permissions(&app, Permissions::from_mode(0o4755)).unwrap();
+        refused(
+            "setuid",
+            &["usr/bin/app was made setuid: 4755 instead of 0755"],
+        );
+        fs::set_permissions(&app, Permissions::from_mode(0o755)).unwrap();
+        fs::write(top.join("etc/backdoor"), "#!/bin/sh\n").unwrap();
+        refused("added", &["etc/backdoor was added (a file)"]);
+        fs::remove_file(top.join("etc/backdoor")).unwrap();
+        // As many bytes, and the time as it was: the archive says it, and nothing else is accused.
+        fs::write(top.join("etc/new"), "hallo\n").unwrap();
+        set_time(&top.join("etc/new"), 0);
+        let reasons = refused("content", &["etc/new was changed: it has other bytes"]);
+        assert!(
+            !reasons.contains("own record") && !reasons.contains("motd"),
+            "{reasons}"
+        );
+        fs::write(top.join("etc/new"), "hello\n").unwrap();
+        set_time(&top.join("etc/new"), 0);
+        fs::rename(base.join("usr/bin/su"), dir.join("su")).unwrap();
+        refused("removed", &["usr/bin/su was removed"]);
+        fs::rename(dir.join("su"), base.join("usr/bin/su")).unwrap();
+        set_time(&base.join("usr/bin"), 0);
+        if snapshotter == "native" {
+            fs::write(top.join("etc/gone"), "bye\n").unwrap();
+            refused("gone", &["etc/gone was added (a file)"]);
+            fs::remove_file(top.join("etc/gone")).unwrap();
+        } else {
+            // The kernel shows such a file, and what the layer took away is there again.
+            fs::rename(top.join("etc/gone"), dir.join("gone")).unwrap();
+            fs::write(top.join("etc/.wh.gone"), "").unwrap();
+            let words = ["etc/gone is there again", "etc/.wh.gone was added (a file)"];
+            refused("no white-out", &words);
+            fs::remove_file(top.join("etc/.wh.gone")).unwrap();
+            fs::rename(dir.join("gone"), top.join("etc/gone")).unwrap();
+        }
+        assert_eq!(verify(dir, root).1, "identical", "{snapshotter}");
+        blobs(dir, root, snapshotter);
+        drop(containerd);
+        databases(dir, root, snapshotter);
+    }
+}
+
+/// Archives that were changed, or thrown away as containerd can be told to.
+fn blobs(dir: &Path, root: &Path, snapshotter: &str) {
+    let [base, top] = &layer_blobs(dir)[..] else {
+        panic!("an image of two layers");
+    };
+    let (base, top) = (root.join(BLOBS).join(base), root.join(BLOBS).join(top));
+    let right = fs::read(&top).unwrap();
+    let mut changed = right.clone();
+    changed[20] ^= 1;
+    let write = |data: &[u8]| {
+        fs::remove_file(&top).unwrap();
+        fs::write(&top, data).unwrap();
+    };
+    write(&changed);
+    let (exit, verdict, reasons) = verify(dir, root);
+    assert_eq!((exit, &*verdict), (1, "different"), "{reasons}");
+    assert!(reasons.contains("has the digest") && reasons.contains("it was changed"));
+    write(&right);
+    for blob in [&base, &top] {
+        fs::rename(blob, dir.join("aside")).unwrap();
+        let (exit, verdict, reasons) = verify(dir, root);
+        // The files of one layer alone can be made into its archive again; whole copies hold more.
+        let expected = match snapshotter {
+            "native" => (3, "unchecked"),
+            _ => (0, "identical"),
+        };
+        assert_eq!((exit, &*verdict), expected, "{snapshotter}: {reasons}");
+        fs::rename(dir.join("aside"), blob).unwrap();
+    }
+}
+
+/// Databases that lie or are none.
+fn databases(dir: &Path, root: &Path, snapshotter: &str) {
+    let layers = snapshots(root, snapshotter);
+    // The folder of a layer lies elsewhere.
+    let place = layers[1].parent().unwrap();
+    let place = if snapshotter == "native" {
+        &layers[1]
+    } else {
+        place
+    };
+    fs::rename(place, dir.join("elsewhere")).unwrap();
+    symlink(dir.join("elsewhere"), place).unwrap();
+    let (exit, verdict, reasons) = verify(dir, root);
+    assert_eq!((exit, &*verdict), (3, "unchecked"), "{reasons}");
+    assert!(reasons.contains("not followed"), "{reasons}");
+    fs::remove_file(place).unwrap();
+    fs::rename(dir.join("elsewhere"), place).unwrap();
+    let database = root.join(format!(
+        "io.containerd.snapshotter.v1.{snapshotter}/metadata.db"
+    ));
+    let right = fs::read(&database).unwrap();
+    fs::write(&database, &right[..right.len() / 4]).unwrap();
+    let (exit, verdict, reasons) = verify(dir, root);
+    assert_eq!((exit, &*verdict), (3, "unchecked"), "{reasons}");
+    fs::write(&database, &right).unwrap();
+    assert_eq!(verify(dir, root).1, "identical");
 }

@@ -12,7 +12,7 @@ use verbatim_oci::layout::Problem;
 use verbatim_oci::{
     Document, ErrorKind, ImageMetadata, LayerMetadata, Manifest, Named, Reference, Result,
 };
-use verbatim_storage::{Image as Stored, LayerCheck, Store};
+use verbatim_storage::{LayerCheck, Store, Stored as _, Unpacked};
 use verbatim_sums::collect::{of_image, platform_image};
 use verbatim_sums::record::Image;
 
@@ -28,8 +28,8 @@ const MAX_PROBLEMS: usize = 1_000;
 
 /// Look for each image in a store, and check the files of those that are there. The remarks say what was
 /// not looked at. `progress` is called with numbers of bytes that were read.
-pub fn check(
-    store: &Store,
+pub fn check<S: Store>(
+    store: &S,
     expected: &[Expected],
     progress: &dyn Fn(u64),
 ) -> (Vec<Finding>, Vec<String>) {
@@ -50,86 +50,104 @@ pub fn check(
     (findings, notes)
 }
 
-/// Each image with the reason why nothing was looked at.
-pub fn unread(expected: &[Expected], why: &str) -> Vec<Finding> {
-    let finding = |expected: &Expected| {
-        let name = expected.reference.to_string();
-        let judgement = Judgement::because(Verdict::Unchecked, why);
-        Finding::new(name, Some(expected.digest), None, judgement)
-    };
-    expected.iter().map(finding).collect()
+/// What was found of an image: the digest where its files are right, the verdict, and all files that are not as they
+/// should be.
+struct Looked {
+    actual: Option<Digest>,
+    judgement: Judgement,
+    problems: Vec<Problem>,
 }
 
-fn check_one<'a>(
-    store: &'a Store,
+impl Looked {
+    fn because(verdict: Verdict, why: impl Into<String>) -> Self {
+        Self {
+            actual: None,
+            judgement: Judgement::because(verdict, why),
+            problems: Vec::new(),
+        }
+    }
+
+    /// What kept it from being looked at. What the store has of an image may contradict itself.
+    fn failed(error: &verbatim_oci::Error) -> Self {
+        let verdict = match error.kind() {
+            ErrorKind::Mismatch => Verdict::Different,
+            _ => Verdict::Unchecked,
+        };
+        Self::because(verdict, error.to_string())
+    }
+
+    /// The same image in another place: it is as good as the worse one.
+    fn add(&mut self, other: Self) {
+        self.judgement.worsen(other.judgement.verdict);
+        self.judgement.reasons.extend(other.judgement.reasons);
+        self.problems.extend(other.problems);
+        self.actual = self.actual.filter(|_| other.actual.is_some());
+    }
+}
+
+fn check_one<'a, S: Store>(
+    store: &'a S,
     expected: &Expected,
     looked_at: &mut BTreeSet<&'a str>,
     progress: &dyn Fn(u64),
 ) -> Finding {
+    let looked = match find(store, expected) {
+        Err(e) => Looked::failed(&e),
+        Ok((images, is_renamed)) => {
+            let several = images.len() > 1;
+            let mut all: Option<Looked> = None;
+            for image in images {
+                looked_at.insert(image.id());
+                let mut looked = judge_image(store, expected, image, is_renamed, progress)
+                    .unwrap_or_else(|e| Looked::failed(&e));
+                if let Some(place) = image.place().filter(|_| several) {
+                    for reason in &mut looked.judgement.reasons {
+                        *reason = format!("{place}: {reason}");
+                    }
+                }
+                match &mut all {
+                    Some(all) => all.add(looked),
+                    None => all = Some(looked),
+                }
+            }
+            all.unwrap_or_else(|| {
+                let why = "the store has no image of this name, nor one with this digest";
+                Looked::because(Verdict::Missing, why)
+            })
+        }
+    };
     let name = expected.reference.to_string();
-    let finding = |actual, judgement| Finding::new(&name, Some(expected.digest), actual, judgement);
-    let unchecked = |e: verbatim_oci::Error| {
-        finding(None, Judgement::because(Verdict::Unchecked, e.to_string()))
-    };
-    let found = match find(store, expected) {
-        Ok(Some(found)) => found,
-        Ok(None) => {
-            let why = "the store has no image of this name, nor one with this digest";
-            return finding(None, Judgement::because(Verdict::Missing, why));
-        }
-        Err(e) => return unchecked(e),
-    };
-    looked_at.insert(found.image.id());
-    match judge_files(store, expected, &found, progress) {
-        Ok((actual, judgement, problems)) => {
-            let mut finding = finding(actual, judgement);
-            finding.problems = problems;
-            finding
-        }
-        // What the store keeps of the image contradicts itself.
-        Err(e) if e.kind() == ErrorKind::Mismatch => {
-            finding(None, Judgement::because(Verdict::Different, e.to_string()))
-        }
-        Err(e) => unchecked(e),
-    }
+    let digest = Some(expected.digest);
+    let mut finding = Finding::new(name, digest, looked.actual, looked.judgement);
+    finding.problems = looked.problems;
+    finding
 }
 
-/// An image of a store.
-struct Found<'a> {
-    image: &'a Stored,
-    /// It has another name there.
-    renamed: bool,
-}
-
-/// The image of this name, or, where none has it, one with these bytes.
-fn find<'a>(store: &'a Store, expected: &Expected) -> Result<Option<Found<'a>>> {
-    let named = |image: &&Stored| {
-        image
-            .names()
-            .any(|name| is_same(&expected.reference, &name))
+/// The images of this name, or, where none has it, those with these bytes; and whether they have other names.
+fn find<'a, S: Store>(store: &'a S, expected: &Expected) -> Result<(Vec<&'a S::Image>, bool)> {
+    let is_named = |image: &&S::Image| {
+        let mut names = image.names().into_iter();
+        names.any(|name| is_same(&expected.reference, &name))
     };
-    if let Some(image) = store.images().iter().find(named) {
-        return Ok(Some(Found {
-            image,
-            renamed: false,
-        }));
+    let named: Vec<_> = store.images().iter().filter(is_named).collect();
+    if !named.is_empty() {
+        return Ok((named, false));
     }
     let mut unreadable = None;
+    let mut found = Vec::new();
     for image in store.images() {
         match store.manifests(image) {
             Ok(manifests) => {
                 let is_it = |(digest, _): &(Digest, Vec<u8>)| *digest == expected.digest;
-                if manifests.iter().any(is_it) {
-                    return Ok(Some(Found {
-                        image,
-                        renamed: true,
-                    }));
-                }
+                found.extend(manifests.iter().any(is_it).then_some(image));
             }
             Err(e) => unreadable = Some(e),
         }
     }
-    unreadable.map_or(Ok(None), Err)
+    match unreadable.filter(|_| found.is_empty()) {
+        Some(e) => Err(e),
+        None => Ok((found, true)),
+    }
 }
 
 /// Whether a store's name is that of a release: an engine gives a tag to what has none.
@@ -141,36 +159,89 @@ fn is_same(released: &Reference, stored: &Reference) -> bool {
             && released.identity().repository() == stored.identity().repository())
 }
 
-/// What was found, the verdict, and all files that are not as they should be.
-fn judge_files(
-    store: &Store,
+fn judge_image<S: Store>(
+    store: &S,
     expected: &Expected,
-    found: &Found<'_>,
+    image: &S::Image,
+    is_renamed: bool,
     progress: &dyn Fn(u64),
-) -> Result<(Option<Digest>, Judgement, Vec<Problem>)> {
-    let manifests = store.manifests(found.image)?;
+) -> Result<Looked> {
+    let manifests = store.manifests(image)?;
     let released = released(expected, &manifests);
-    let (digest, manifest) = match (released, manifests.first()) {
-        (Some(released), _) => released,
-        (None, Some((digest, manifest))) => (*digest, &manifest[..]),
-        (None, None) => {
-            let why = "the store keeps no manifest of it";
-            return Ok((
-                None,
-                Judgement::because(Verdict::Unchecked, why),
-                Vec::new(),
-            ));
-        }
+    let is_released = !released.is_empty();
+    let candidates = match is_released {
+        true => released,
+        false => first_manifest(&manifests),
     };
+    let mut all: Option<Looked> = None;
+    let mut failed = None;
+    for candidate in candidates {
+        let looked = match judge_manifest(store, expected, image, candidate, is_released, progress)
+        {
+            Ok(Some(looked)) => looked,
+            Ok(None) => continue,
+            // Of an index that was pulled for one platform the others lack more or less.
+            Err(e) if e.kind() == ErrorKind::Missing => {
+                failed = failed.or(Some(e));
+                continue;
+            }
+            Err(e) => Looked::failed(&e),
+        };
+        match &mut all {
+            Some(all) => all.add(looked),
+            None => all = Some(looked),
+        }
+    }
+    let mut looked = match (all, failed) {
+        (Some(looked), _) => looked,
+        (None, Some(e)) => return Err(e),
+        (None, None) if manifests.is_empty() => {
+            Looked::because(Verdict::Unchecked, "the store keeps no manifest of it")
+        }
+        (None, None) => Looked::because(
+            Verdict::Unchecked,
+            "the store has not unpacked it, so there are no files to look at",
+        ),
+    };
+    match store.changed_blobs(image, progress) {
+        Ok(changed) => {
+            for (named, found) in changed {
+                looked.add(Looked::because(
+                    Verdict::Different,
+                    format!("the blob {named} in the store has the digest {found}: it was changed"),
+                ));
+            }
+        }
+        Err(e) => looked.add(Looked::failed(&e)),
+    }
+    if is_renamed {
+        let reason = match image.names().first() {
+            Some(name) => format!("the store has it as {}", printable(&name.to_string())),
+            None => "the store has it without a name".to_owned(),
+        };
+        looked.judgement.reasons.insert(0, reason);
+    }
+    Ok(looked)
+}
+
+/// What is said of one manifest; nothing if its layers are not unpacked.
+fn judge_manifest<S: Store>(
+    store: &S,
+    expected: &Expected,
+    image: &S::Image,
+    (digest, manifest): (Digest, &[u8]),
+    is_released: bool,
+    progress: &dyn Fn(u64),
+) -> Result<Option<Looked>> {
     let file = format!("the manifest {digest} in the store");
     let parsed = Manifest::parse(manifest, &file)?;
-    let config = store.config(found.image, parsed.config.digest)?;
+    let config = store.config(image, parsed.config.digest)?;
     let config_file = format!("the config {} in the store", parsed.config.digest);
     let config = Named::new(&config, &config_file);
     let described = ImageMetadata::describe(Named::new(manifest, &file), config, None)?;
-    let mut judgement = match released {
-        Some(_) => Judgement::identical(),
-        None => {
+    let mut judgement = match is_released {
+        true => Judgement::identical(),
+        false => {
             let image = platform_image(&described, config)?;
             judge(
                 &expected.known(),
@@ -181,47 +252,84 @@ fn judge_files(
     if judgement.verdict == Verdict::Different {
         let why = "it is another image, whose files were not looked at";
         judgement.reasons.push(why.to_owned());
-        return Ok((Some(digest), judgement, Vec::new()));
-    }
-    if found.renamed {
-        let names: Vec<_> = found.image.names().map(|name| name.to_string()).collect();
-        judgement.reasons.push(match names.first() {
-            Some(name) => format!("the store has it as {}", printable(name)),
-            None => "the store has it without a name".to_owned(),
-        });
+        return Ok(Some(Looked {
+            actual: Some(digest),
+            judgement,
+            problems: Vec::new(),
+        }));
     }
     let layers = with_sizes(described.layers, expected.image.as_ref());
-    let checks = store.check(found.image, &layers, progress)?;
-    let problems = settle(&layers, checks, &mut judgement);
-    let actual = (judgement.verdict != Verdict::Different
-        && judgement.verdict != Verdict::Unchecked)
-        .then_some(digest);
-    Ok((actual, judgement, problems))
+    let unpacked = store.check(image, &layers, progress);
+    if unpacked.is_empty() {
+        return Ok(None);
+    }
+    let several = unpacked.len() > 1;
+    let mut problems = Vec::new();
+    for Unpacked {
+        place,
+        layers: checks,
+    } in unpacked
+    {
+        let mut one = Judgement::identical();
+        match checks {
+            Ok(checks) => problems.extend(settle(&layers, checks, &mut one)),
+            Err(e) => one = Looked::failed(&e).judgement,
+        }
+        judgement.worsen(one.verdict);
+        let place = place.filter(|_| several);
+        judgement
+            .reasons
+            .extend(one.reasons.into_iter().map(|reason| match &place {
+                Some(place) => format!("{place}: {reason}"),
+                None => reason,
+            }));
+    }
+    let is_right = !matches!(judgement.verdict, Verdict::Different | Verdict::Unchecked);
+    Ok(Some(Looked {
+        actual: is_right.then_some(digest),
+        judgement,
+        problems,
+    }))
 }
 
-/// The manifest among these that was released: under the name itself, or for a platform.
+/// The manifests among these that were released: under the name itself, or for platforms.
 fn released<'a>(
     expected: &Expected,
     manifests: &'a [(Digest, Vec<u8>)],
-) -> Option<(Digest, &'a [u8])> {
+) -> Vec<(Digest, &'a [u8])> {
     let get = |wanted: Digest| {
         let found = manifests.iter().find(|(digest, _)| *digest == wanted)?;
         Some((found.0, &found.1[..]))
     };
-    let (_, top) = match get(expected.digest) {
-        Some(top) => top,
-        None => {
-            let mut platforms = expected.image.iter().flat_map(|image| &image.platforms);
-            return platforms.find_map(|image| get(image.manifest.digest));
-        }
+    let Some((_, top)) = get(expected.digest) else {
+        let platforms = expected.image.iter().flat_map(|image| &image.platforms);
+        return platforms
+            .filter_map(|image| get(image.manifest.digest))
+            .collect();
     };
     match Document::parse(top, "the manifest in the store") {
         Ok(Document::Index(index)) => index
             .manifests
             .iter()
-            .find_map(|descriptor| get(descriptor.digest)),
-        _ => Some((expected.digest, top)),
+            .filter(|descriptor| descriptor.may_be_image())
+            .filter_map(|descriptor| get(descriptor.digest))
+            .collect(),
+        _ => vec![(expected.digest, top)],
     }
+}
+
+/// The first one that is of an image, and no index.
+fn first_manifest(manifests: &[(Digest, Vec<u8>)]) -> Vec<(Digest, &[u8])> {
+    let is_manifest = |data: &[u8]| {
+        let parsed = Document::parse(data, "the manifest in the store");
+        matches!(parsed, Ok(Document::Manifest(manifest)) if manifest.may_be_image())
+    };
+    let mut found = manifests.iter().filter(|(_, data)| is_manifest(data));
+    let first = found.next().or_else(|| manifests.first());
+    first
+        .map(|(digest, data)| (*digest, &data[..]))
+        .into_iter()
+        .collect()
 }
 
 /// The layers, with what the document beside the sums knows of them besides.

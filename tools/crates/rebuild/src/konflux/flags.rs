@@ -12,7 +12,7 @@ const WITH_ANNOTATIONS: TaskVersion = TaskVersion::new(0, 4);
 /// Since then `created` is always said.
 const ALWAYS_CREATED: TaskVersion = TaskVersion::new(0, 7);
 /// Since then the task is `konflux-build-cli`, with an order of its own.
-const BUILD_CLI: TaskVersion = TaskVersion::new(0, 10);
+pub(super) const BUILD_CLI: TaskVersion = TaskVersion::new(0, 10);
 
 const CREATED: &str = "org.opencontainers.image.created";
 const REVISION: &str = "org.opencontainers.image.revision";

@@ -7,10 +7,12 @@ use verbatim_digest::Digest;
 use verbatim_foreign::excerpt;
 use verbatim_oci::Platform;
 
+use super::flags::BUILD_CLI;
 use super::pipeline::{digest_of, Material, Parameters, Pipeline, TaskRun};
 use super::source;
 use crate::base::{split_tag, Pin};
 use crate::error::{Error, Result};
+use crate::injected::{CONTENT_SETS, LABELS};
 use crate::prefetch::Artifact;
 
 /// One run of `buildah build` that made an image.
@@ -369,20 +371,36 @@ impl BuildahBuild {
     }
 
     /// The files that the task put into the image on its own.
-    pub fn injections(&self) -> &'static [&'static str] {
+    pub fn injections(&self) -> Vec<&'static str> {
         let Some(version) = self.version else {
-            return &[];
+            return Vec::new();
         };
         // A parameter since 0.6; what is not told there was not asked for.
         let since = TaskVersion::new(0, 6);
         let skipped = self.parameters.flag("SKIP_INJECTIONS", version >= since);
-        if version < TaskVersion::new(0, 2) || skipped {
-            &[]
-        } else if version < TaskVersion::new(0, 4) {
-            &["content-sets.json"]
-        } else {
-            &["labels.json", "content-sets.json"]
+        // The program leaves it out where a stage is named.
+        let has_stage = self.injects_sorted() && self.parameters.text("TARGET_STAGE").is_some();
+        if version < TaskVersion::new(0, 2) || skipped || has_stage {
+            return Vec::new();
         }
+        let mut names = Vec::new();
+        if version >= TaskVersion::new(0, 4) {
+            names.push(LABELS);
+        }
+        // Made of the SBOM of what was fetched before.
+        let fetched = ["CACHI2_ARTIFACT", "PREFETCH_INPUT"];
+        if fetched
+            .iter()
+            .any(|name| self.parameters.text(name).is_some())
+        {
+            names.push(CONTENT_SETS);
+        }
+        names
+    }
+
+    /// Whether those files are in the form of `konflux-build-cli`.
+    pub fn injects_sorted(&self) -> bool {
+        self.version.is_some_and(|version| version >= BUILD_CLI)
     }
 
     /// The packages that were fetched before the build, where they are an artifact.

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use verbatim_foreign::{excerpt, printable_path};
 
-use super::{path_text, Found, Inputs, Rebuild};
+use super::{path_text, Found, Inputs, Rebuild, Stages};
 use crate::buildah::{Build, Buildah, ImageFormat};
 use crate::checkout::{copy_tree, Checkout};
 use crate::error::{Error, Result};
 use crate::images::Images;
 use crate::konflux::{BuildahBuild, Flags};
-use crate::{machine, prefetch};
+use crate::{injected, machine, prefetch};
 
 impl Rebuild<'_> {
     /// Build, and write what a push would publish into a layout.
@@ -20,6 +20,7 @@ impl Rebuild<'_> {
         &mut self,
         checkout: &Checkout,
         found: &Found,
+        stages: &Stages,
         arguments: &[String],
         inputs: &Inputs<'_>,
     ) -> Result<PathBuf> {
@@ -37,10 +38,20 @@ impl Rebuild<'_> {
         let with_environment = packages
             .as_ref()
             .filter(|folder| folder.join("cachi2.env").is_file());
-        let text = match with_environment {
+        let mut text = match with_environment {
             Some(_) => prefetch::source_environment(&found.text),
             None => found.text.clone(),
         };
+        let told = self.build.epoch()?.or(self.build.commit_time);
+        let epoch = told.or(inputs.commit_time);
+        let lines = self.lines_of(checkout, "ANNOTATIONS_FILE")?;
+        let flags = Flags::of(&self.build, &machine::name(), &lines, epoch)?;
+        let own_files = self.inject(stages, &flags, inputs, packages.as_deref())?;
+        if own_files.is_some() {
+            let parameters = &self.build.parameters;
+            let has_second = parameters.flag("ICM_KEEP_COMPAT_LOCATION", true);
+            text = injected::appended(&text, has_second);
+        }
         // A copy: a name that ends in .in would be handed to the preprocessor of C.
         let containerfile = self.scratch.path().join("Containerfile");
         fs::write(&containerfile, text)
@@ -50,12 +61,13 @@ impl Rebuild<'_> {
             volumes.push(format!("{}:/cachi2", path_text(folder)?));
         }
         volumes.extend(self.repositories(checkout, packages.as_deref())?);
-        let told = self.build.epoch()?.or(self.build.commit_time);
-        let epoch = told.or(inputs.commit_time);
-        let lines = self.lines_of(checkout, "ANNOTATIONS_FILE")?;
-        let flags = Flags::of(&self.build, &machine::name(), &lines, epoch)?;
+        let mut options = options(&self.build, &flags, arguments, epoch, &volumes);
+        if let Some(folder) = own_files {
+            let folder = path_text(&folder)?;
+            options.push(format!("--build-context={}={folder}", injected::CONTEXT).into());
+        }
         let build = Build {
-            options: options(&self.build, &flags, arguments, epoch, &volumes),
+            options,
             cut_off: self.build.parameters.flag("HERMETIC", false)
                 || self.request.materials.is_some(),
             containerfile,
@@ -81,9 +93,6 @@ impl Rebuild<'_> {
     /// What this build had and cannot be given here. With it the build may still come out the same; without, a
     /// difference is no proof of anything.
     fn note_unsupported(&mut self) {
-        for name in self.build.injections() {
-            self.report.miss(name);
-        }
         if self.build.parameters.text("ADD_CAPABILITIES").is_some() {
             self.report.miss("ADD_CAPABILITIES");
         }

@@ -4,6 +4,7 @@ mod bazel;
 mod bazel_inputs;
 mod choose;
 mod compare;
+mod inject;
 mod inputs;
 mod make;
 mod named;
@@ -216,7 +217,7 @@ impl<'a> Rebuild<'a> {
             packages: packages.as_deref(),
             commit_time,
         };
-        let layout = self.build(&checkout, &containerfile, &arguments, &inputs)?;
+        let layout = self.build(&checkout, &containerfile, &stages, &arguments, &inputs)?;
         self.compare(published, &layout, &stages, &images)
     }
 

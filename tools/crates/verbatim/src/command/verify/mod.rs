@@ -72,8 +72,9 @@ enum Part {
     kubectl get pods -A -o json | verbatim verify container_sums.sha256 \\
       --pods - --accept extra
 
-  Are the files that podman has unpacked still those that were released?
+  Are the files that podman or containerd has unpacked still those that were released?
     verbatim verify container_sums.sha256 --storage podman
+    verbatim verify container_sums.sha256 --storage containerd
 
   Are the layers there too, and every byte of them right?
     verbatim verify container_sums.sha256 --deep
@@ -121,10 +122,9 @@ pub struct Options {
     #[arg(long, value_name = "REFERENCE=LAYOUT")]
     layout: Vec<String>,
     /// Check the files that a container engine has unpacked, and make the digest of each image again
-    /// from them: `podman` for its store on this machine, the folder of a store of podman, buildah
-    /// or CRI-O, or a folder with the unpacked files of the one image of SUMS. A file that was
-    /// changed, added or removed since the image was pulled is named. Of `containerd` nothing is
-    /// read yet: all is `unchecked`.
+    /// from them: `podman` or `containerd` for its store on this machine, the folder of a store of
+    /// podman, buildah, CRI-O or containerd, or a folder with the unpacked files of the one image
+    /// of SUMS. A file that was changed, added or removed since the image was pulled is named.
     #[arg(long, value_name = "podman|containerd|DIR")]
     storage: Option<PathBuf>,
     /// Check the signature of SUMS with this key before anything else: a file, or the key

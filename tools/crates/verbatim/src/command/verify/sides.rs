@@ -10,7 +10,7 @@ use verbatim_foreign::{counted, printable, printable_path};
 use verbatim_oci::layout::{Layout, Progress as _, Published};
 use verbatim_oci::Reference;
 use verbatim_registry::{Assets, Repository};
-use verbatim_storage::Store;
+use verbatim_storage::{Containerd, Podman};
 use verbatim_sums::{collect, FileName, Subject, Sums};
 use verbatim_verify::container::Told;
 use verbatim_verify::served::Expected;
@@ -133,25 +133,24 @@ pub(super) fn storage(
         .map_err(|e| e.context(Unchecked))?;
     if !metadata.is_dir() {
         bail!(
-            "--storage={}: it is no folder; name that of a store, which `podman info` calls graphRoot",
+            "--storage={}: it is no folder; name that of a store, which `podman info` calls graphRoot and containerd's configuration `root`",
             printable_path(&folder)
         );
     }
-    if folder.join("io.containerd.content.v1.content").is_dir() {
-        let why = "which snapshots of containerd are those of an image stands in its database, which is not read here";
-        return Ok((stored::unread(images, why), Vec::new()));
-    }
     let bar = Bar::new("reading");
     let progress = |bytes| bar.add(bytes);
-    let found = if Store::is_at(&folder) {
-        let store = Store::open(&folder).map_err(unchecked)?;
+    let found = if Podman::is_at(&folder) {
+        let store = Podman::open(&folder).map_err(unchecked)?;
+        stored::check(&store, images, &progress)
+    } else if Containerd::is_at(&folder) {
+        let store = Containerd::open(&folder).map_err(unchecked)?;
         stored::check(&store, images, &progress)
     } else if let [image] = images {
         let finding = unpacked::check(&folder, image, &progress);
         (vec![finding], Vec::new())
     } else {
         bail!(
-            "--storage={}: it is no store of podman, buildah or CRI-O (a folder with `overlay-images` or `vfs-images` in it, which `podman info` calls graphRoot), so it would have to hold the unpacked files of one image, and the list names {}",
+            "--storage={}: it is no store of podman, buildah or CRI-O (a folder with `overlay-images` or `vfs-images` in it, which `podman info` calls graphRoot) and none of containerd (with `io.containerd.content.v1.content` in it), so it would have to hold the unpacked files of one image, and the list names {}",
             printable_path(&folder),
             images.len()
         );
@@ -172,7 +171,7 @@ fn podman_store() -> anyhow::Result<PathBuf> {
     let places: Vec<_> = places.into_iter().flatten().collect();
     places
         .iter()
-        .find(|place| Store::is_at(place))
+        .find(|place| Podman::is_at(place))
         .cloned()
         .ok_or_else(|| {
             let names: Vec<_> = places.iter().map(|place| printable_path(place)).collect();
