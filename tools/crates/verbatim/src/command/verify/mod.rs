@@ -72,7 +72,7 @@ enum Part {
     kubectl get pods -A -o json | verbatim verify container_sums.sha256 \\
       --pods - --accept extra
 
-  Are the files that podman or containerd has unpacked still those that were released?
+  Are the files that an engine has unpacked still those that were released?
     verbatim verify container_sums.sha256 --storage podman
     verbatim verify container_sums.sha256 --storage containerd
 
