@@ -298,10 +298,10 @@ mod tests {
     use super::*;
     use crate::endpoint::Engine;
 
-    /// An engine that gives one answer after `reading` bytes of a body, and what it was sent.
+    /// An engine that gives one answer after so many bytes of a body, or all of it, and what it was sent.
     fn ask(
         answer: &'static [u8],
-        reading: usize,
+        reading: Option<usize>,
         body: Option<Body<'_>>,
     ) -> (Result<Answer, Error>, Vec<u8>) {
         let folder = tempfile::tempdir().unwrap();
@@ -316,9 +316,18 @@ mod tests {
                     return sent;
                 }
             }
-            let mut read = vec![0; reading];
-            reader.read_exact(&mut read).unwrap();
-            sent.extend(read);
+            match reading {
+                Some(count) => {
+                    let mut read = vec![0; count];
+                    reader.read_exact(&mut read).unwrap();
+                    sent.extend(read);
+                }
+                None => {
+                    while !sent.ends_with(b"\r\n0\r\n\r\n") {
+                        assert!(reader.read_until(b'\n', &mut sent).unwrap() > 0);
+                    }
+                }
+            }
             let _ = reader.get_mut().write_all(answer);
             sent
         });
@@ -337,7 +346,7 @@ mod tests {
     }
 
     fn answered(answer: &'static [u8]) -> Result<(u16, String), Error> {
-        ask(answer, 0, None)
+        ask(answer, Some(0), None)
             .0
             .map(|a| (a.status, String::from_utf8_lossy(&a.body).into_owned()))
     }
@@ -382,7 +391,7 @@ mod tests {
             Ok(())
         };
         let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-        let (answer, sent) = ask(answer, 700_000, Some(&mut write));
+        let (answer, sent) = ask(answer, None, Some(&mut write));
         assert_eq!(answer.unwrap().body, b"ok");
         let sent = String::from_utf8_lossy(&sent).to_ascii_lowercase();
         assert!(sent.starts_with("post /images/x%2fy/json http/1.1\r\n"));
@@ -396,7 +405,7 @@ mod tests {
                 .map_err(|e| verbatim_oci::Error::io("engine", "cannot be written", e))?;
         };
         let answer = b"HTTP/1.1 507 Full\r\nContent-Length: 19\r\n\r\n{\"message\":\"full\"}\n";
-        let (answer, _) = ask(answer, 100_000, Some(&mut write));
+        let (answer, _) = ask(answer, Some(100_000), Some(&mut write));
         assert_eq!(answer.unwrap().message(), "507 full");
     }
 
@@ -407,7 +416,7 @@ mod tests {
             let gone = io::Error::from(io::ErrorKind::NotFound);
             Err(verbatim_oci::Error::io("layer", "cannot be read", gone))
         };
-        let (answer, _) = ask(b"", 0, Some(&mut write));
+        let (answer, _) = ask(b"", Some(0), Some(&mut write));
         assert!(matches!(answer, Err(Error::Image(_))));
     }
 
