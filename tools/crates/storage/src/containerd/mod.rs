@@ -79,6 +79,13 @@ impl Containerd {
     /// It is none, or its database cannot be read.
     pub fn open(path: &Path) -> Result<Self> {
         let root = Folder::named(path)?;
+        if !root.has(METADATA) {
+            return Err(Error::new(
+                ErrorKind::Unknowable,
+                path.display(),
+                format!("there is no {METADATA} in it, so nothing says which images it has; name the folder that containerd's configuration calls `root`"),
+            ));
+        }
         let metadata = metadata::read(&root.folder(METADATA)?)?;
         // Until something is pulled there is none.
         let mut blobs = Some(root.clone());
