@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use verbatim_document::file::open_listed;
@@ -30,6 +31,25 @@ impl Folder {
 
     pub(crate) fn path(&self) -> &Path {
         &self.0
+    }
+
+    /// That it is root's: containers of a user see other owners than the disk has. `fix` says how to see them so.
+    pub(crate) fn check_owner(&self, fix: &str) -> Result<()> {
+        let metadata = self
+            .0
+            .metadata()
+            .map_err(|e| Error::io(self.0.display(), "cannot be looked at", e))?;
+        if metadata.uid() == 0 {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Unknowable,
+            self.0.display(),
+            format!(
+                "belongs to the user {}, and its files have other owners than containers see; {fix}",
+                metadata.uid()
+            ),
+        ))
     }
 
     /// A path for messages.

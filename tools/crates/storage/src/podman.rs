@@ -5,7 +5,6 @@
 //! `overlay/ID/diff`, as a difference to the layers below, or below `vfs/dir/ID`, as a whole tree.
 
 use std::collections::HashMap;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use base64::prelude::{Engine as _, BASE64_STANDARD};
@@ -179,7 +178,8 @@ impl Podman {
         expected: &[LayerMetadata],
         progress: &dyn Fn(u64),
     ) -> Result<Vec<LayerCheck>> {
-        self.check_owner()?;
+        self.root
+            .check_owner("run this program with `podman unshare`")?;
         let layers = self.layers_of(image)?;
         if layers.len() != expected.len() {
             return Err(Error::new(
@@ -218,25 +218,6 @@ impl Podman {
             checks.push(check.unwrap_or_else(|e| LayerCheck::unchecked(e.to_string())));
         }
         Ok(checks)
-    }
-
-    /// Containers of a user see other owners than the disk has.
-    fn check_owner(&self) -> Result<()> {
-        let path = self.root.path();
-        let metadata = path
-            .metadata()
-            .map_err(|e| Error::io(path.display(), "cannot be looked at", e))?;
-        if metadata.uid() == 0 {
-            return Ok(());
-        }
-        Err(Error::new(
-            ErrorKind::Unknowable,
-            path.display(),
-            format!(
-                "belongs to the user {}, and its files have other owners than containers see; run this program with `podman unshare`",
-                metadata.uid()
-            ),
-        ))
     }
 
     fn check_layer(

@@ -12,7 +12,6 @@ mod layer;
 mod metadata;
 
 use std::collections::BTreeSet;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use verbatim_digest::Digest;
@@ -121,7 +120,8 @@ impl Containerd {
                 ))
             }
         };
-        self.check_owner()?;
+        self.root
+            .check_owner("run this program in the user namespace of that containerd")?;
         let folder = self
             .root
             .folder(&format!("io.containerd.snapshotter.v1.{snapshotter}"))?;
@@ -185,25 +185,6 @@ impl Containerd {
             (key_below, name_below) = (key, named.name.clone());
         }
         Ok(folders)
-    }
-
-    /// Containers of a user see other owners than the disk has.
-    fn check_owner(&self) -> Result<()> {
-        let path = self.root.path();
-        let metadata = path
-            .metadata()
-            .map_err(|e| Error::io(path.display(), "cannot be looked at", e))?;
-        if metadata.uid() == 0 {
-            return Ok(());
-        }
-        Err(Error::new(
-            ErrorKind::Unknowable,
-            path.display(),
-            format!(
-                "belongs to the user {}, and its files have other owners than containers see; run this program in the user namespace of that containerd",
-                metadata.uid()
-            ),
-        ))
     }
 
     /// The documents of an image that are kept: its index, if it has one, and its manifests.
